@@ -1,0 +1,213 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { accessSync, constants, createReadStream, statSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { localExit, quote, systemErrorText, trimNewline } from "./gotext";
+import { Output, type Operation } from "./operation";
+import { signatureKey, signatures, type Value, type ValueMap } from "./value";
+
+/** Inputs of a local command, known and without secret wrapping. */
+export interface LocalInputs {
+  readonly stdin?: string;
+  readonly logging?: string;
+  readonly interpreter?: readonly string[];
+  readonly dir?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly assetPaths?: readonly string[];
+  readonly archivePaths?: readonly string[];
+  readonly addPreviousOutputInEnv?: boolean;
+}
+
+/** What a command printed before, or has printed now. */
+export interface CommandOutput {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Variables that hand a command its predecessor's output; an empty output is left out. */
+export function previousOutput(
+  inputs: { addPreviousOutputInEnv?: boolean },
+  previous: CommandOutput,
+): Map<string, string> {
+  const variables = new Map<string, string>();
+  if (inputs.addPreviousOutputInEnv !== false) {
+    if (previous.stdout !== "") {
+      variables.set("PULUMI_COMMAND_STDOUT", previous.stdout);
+    }
+    if (previous.stderr !== "") {
+      variables.set("PULUMI_COMMAND_STDERR", previous.stderr);
+    }
+  }
+  return variables;
+}
+
+/** Runs a local command to its end. Returns stdout, stderr and, where paths were asked for, assets and an archive. */
+export async function runLocal(
+  operation: Operation,
+  command: string,
+  inputs: LocalInputs,
+  previous: CommandOutput,
+): Promise<ValueMap> {
+  const output = new Output(operation, inputs.logging);
+  const dir = inputs.dir ?? process.cwd();
+  const failure = await execute(operation, command, inputs, previous, output, dir).catch((error: unknown) =>
+    error instanceof Error ? error.message : String(error),
+  );
+  await output.finish();
+  if (failure !== undefined) {
+    throw new Error(`${failure}: running ${quote(command)}:\n${output.text("both")}`);
+  }
+  const results: Record<string, Value> = {};
+  if (inputs.assetPaths) {
+    results["assets"] = await findAssets(dir, inputs.assetPaths);
+  }
+  if (inputs.archivePaths) {
+    results["archive"] = {
+      [signatureKey]: signatures.archive,
+      assets: await findAssets(dir, inputs.archivePaths),
+    };
+  }
+  return { ...results, stdout: trimNewline(output.text("stdout")), stderr: trimNewline(output.text("stderr")) };
+}
+
+/** Finds a program as the official provider does: on this process's own PATH, whatever the command's environment says. */
+function findProgram(name: string): string {
+  if (name.includes("/")) {
+    return name;
+  }
+  for (const dir of (process.env["PATH"] ?? "").split(":")) {
+    const path = join(dir || ".", name);
+    try {
+      accessSync(path, constants.X_OK);
+      if (statSync(path).isFile()) {
+        return path;
+      }
+    } catch {
+      // Not here: the next folder of PATH.
+    }
+  }
+  throw new Error(`exec: ${quote(name)}: executable file not found in $PATH`);
+}
+
+function checkDir(dir: string): void {
+  try {
+    if (statSync(dir).isDirectory()) {
+      return;
+    }
+  } catch (error) {
+    throw new Error(`chdir ${dir}: ${systemErrorText(error)}`, { cause: error });
+  }
+  throw new Error(`chdir ${dir}: not a directory`);
+}
+
+function execute(
+  operation: Operation,
+  command: string,
+  inputs: LocalInputs,
+  previous: CommandOutput,
+  output: Output,
+  dir: string,
+): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const [name = "", ...args] = inputs.interpreter?.length ? inputs.interpreter : ["/bin/sh", "-c"];
+    const program = findProgram(name);
+    if (inputs.dir !== undefined) {
+      checkDir(dir);
+    }
+    if (operation.signal.aborted) {
+      throw operation.signal.reason;
+    }
+    const child = spawn(program, [...args, command], {
+      argv0: name,
+      cwd: dir,
+      env: { ...process.env, ...inputs.environment, ...Object.fromEntries(previousOutput(inputs, previous)) },
+      stdio: [inputs.stdin ? "pipe" : "ignore", "pipe", "pipe"],
+    });
+    const kill = (): void => void child.kill("SIGKILL");
+    operation.signal.addEventListener("abort", kill);
+    child.on("error", (error) => {
+      operation.signal.removeEventListener("abort", kill);
+      resolve(`fork/exec ${program}: ${systemErrorText(error)}`);
+    });
+    child.on("close", (code, signal) => {
+      operation.signal.removeEventListener("abort", kill);
+      resolve(localExit(code, signal));
+    });
+    for (const stream of ["stdout", "stderr"] as const) {
+      const source = child[stream];
+      if (source) {
+        output.take(stream, source);
+      }
+    }
+    // A command need not read its input: that it closed the pipe is no error.
+    child.stdin?.on("error", () => undefined).end(inputs.stdin);
+  });
+}
+
+/**
+ * Turns a glob into an expression for whole paths: `*` and `?` stay within a folder, `**` does not, `[a-c]`, `[!a]` and
+ * `{a,b}` as in github.com/gobwas/glob, `\` takes a character as it is.
+ */
+export function globToRegExp(glob: string): RegExp {
+  let source = "";
+  let depth = 0;
+  const literal = (character: string): string => character.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
+  for (let i = 0; i < glob.length; i++) {
+    const character = glob.charAt(i);
+    const range = character === "[" ? /^\[(!?)([^\]]+)\]/.exec(glob.slice(i)) : null;
+    if (character === "*") {
+      const any = glob.charAt(i + 1) === "*";
+      i += any ? 1 : 0;
+      source += any ? ".*" : "[^/]*";
+    } else if (character === "?") {
+      source += "[^/]";
+    } else if (range) {
+      source += `[${range[1] ? "^" : ""}${(range[2] ?? "").replace(/[\\\]^[]/g, "\\$&")}]`;
+      i += range[0].length - 1;
+    } else if (character === "{") {
+      depth++;
+      source += "(?:";
+    } else if (character === "}" && depth > 0) {
+      depth--;
+      source += ")";
+    } else if (character === "," && depth > 0) {
+      source += "|";
+    } else if (character === "\\" && i + 1 < glob.length) {
+      source += literal(glob.charAt(++i));
+    } else {
+      source += literal(character);
+    }
+  }
+  if (depth > 0 || /(^|[^\\])\[[^\]]*$/.test(glob)) {
+    throw new Error(`invalid glob ${quote(glob)}: a bracket is not closed`);
+  }
+  return new RegExp(`^${source}$`, "su");
+}
+
+async function findAssets(dir: string, globs: readonly string[]): Promise<ValueMap> {
+  const rules = globs.map((glob) => ({
+    exclude: glob.startsWith("!"),
+    pattern: globToRegExp(glob.replace(/^!/, "")),
+  }));
+  const assets: Record<string, Value> = {};
+  const walk = async (folder: string): Promise<void> => {
+    const entries = await readdir(join(dir, folder), { withFileTypes: true });
+    for (const entry of entries) {
+      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+      if (entry.isDirectory()) {
+        await walk(path);
+        continue;
+      }
+      const matching = rules.filter(({ pattern }) => pattern.test(path));
+      if (matching.length > 0 && !matching.at(-1)?.exclude) {
+        const hash = createHash("sha256");
+        await pipeline(createReadStream(join(dir, path)), hash);
+        assets[path] = { [signatureKey]: signatures.asset, hash: hash.digest("hex"), path: join(dir, path) };
+      }
+    }
+  };
+  await walk("");
+  return assets;
+}
