@@ -35,6 +35,18 @@ export const dnsLabel = z.string().refine((value) => DNS_LABEL.test(value), {
     `must be a DNS label (a-z, 0-9 and -, at most 63 characters, starting and ending with a letter or digit), got ${show(issue.input)}`,
 });
 
+/** A DNS name: labels by RFC 1123 joined by dots, such as the cluster's domain. */
+export const dnsDomain = z
+  .string()
+  .refine((value) => value.length <= 253 && value.split(".").every((label) => DNS_LABEL.test(label)), {
+    error: (issue) => `must be a DNS name such as cluster.local, got ${show(issue.input)}`,
+  });
+
+/** A machine's DNS name or address, to connect to. */
+export const hostName = z.string().refine((value) => /^[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?$/.test(value), {
+  error: (issue) => `must be a host name or an address, got ${show(issue.input)}`,
+});
+
 const LABEL_NAME = /^[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$/;
 const LABEL_PREFIX = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
@@ -89,15 +101,19 @@ export const kubeProxyMode = z.enum(["auto", "nftables", "iptables"], {
 });
 
 /** Transport of a Service's port. */
-export const protocol = z.enum(["TCP", "UDP"], { error: (issue) => `must be "TCP" or "UDP", got ${show(issue.input)}` });
+export const protocol = z.enum(["TCP", "UDP"], {
+  error: (issue) => `must be "TCP" or "UDP", got ${show(issue.input)}`,
+});
 
 /** Number of pods a workload runs. */
 export const replicas = whole(1, 1000);
 
 /** Where releases are read from: `https://`, `http://` or `file:///` and a path of safe characters. */
-export const mirrorUrl = z.string().refine((value) => /^(https?:\/\/[A-Za-z0-9]|file:\/\/\/)[A-Za-z0-9._~:@%+/-]*$/.test(value), {
-  error: (issue) => `must be an http://, https:// or file:/// URL without query, got ${show(issue.input)}`,
-});
+export const mirrorUrl = z
+  .string()
+  .refine((value) => /^(https?:\/\/[A-Za-z0-9]|file:\/\/\/)[A-Za-z0-9._~:@%+/-]*$/.test(value), {
+    error: (issue) => `must be an http://, https:// or file:/// URL without query, got ${show(issue.input)}`,
+  });
 
 /** Checksums of the files of a mirror: path under the mirror to lower-case hexadecimal SHA-256. */
 export const checksums = z.record(
@@ -118,6 +134,8 @@ export const absolutePath = z.string().refine((value) => /^\/[^\0\n\r]*$/.test(v
 });
 
 /** Address of a container engine, as in DOCKER_HOST. */
-export const dockerHost = z.string().refine((value) => /^(unix:\/\/\/|tcp:\/\/|ssh:\/\/|npipe:\/\/)[^\s]*$/.test(value), {
-  error: (issue) => `must be a DOCKER_HOST such as unix:///var/run/docker.sock, got ${show(issue.input)}`,
-});
+export const dockerHost = z
+  .string()
+  .refine((value) => /^(unix:\/\/\/|tcp:\/\/|ssh:\/\/|npipe:\/\/)[^\s]*$/.test(value), {
+    error: (issue) => `must be a DOCKER_HOST such as unix:///var/run/docker.sock, got ${show(issue.input)}`,
+  });

@@ -65,7 +65,9 @@ export function problemsOf(error: z.ZodError, schema: z.ZodType): Problem[] {
     }
     if (issue.code === "invalid_type" && !("custom" in issue)) {
       const message = issue.input === undefined ? "is required" : `must be ${article(issue.expected)}`;
-      return [{ path: path.join("."), message: issue.input === undefined ? message : `${message}, got ${show(issue.input)}` }];
+      return [
+        { path: path.join("."), message: issue.input === undefined ? message : `${message}, got ${show(issue.input)}` },
+      ];
     }
     return [{ path: path.join("."), message: issue.message }];
   });
