@@ -1,5 +1,24 @@
 import { createHash } from "node:crypto";
-import { formatCidr, overlaps, parseCidr, subnet, subnetCount, type Cidr } from "../net/ipv4";
+import {
+  addressAt,
+  type Cidr,
+  formatCidr,
+  formatIpv4,
+  overlaps,
+  parseCidr,
+  size,
+  subnet,
+  subnetCount,
+} from "../net/ipv4";
+import type { Problem } from "../validate";
+
+/** Place of slot 0 in a lab's subnet; the addresses before it are the gateway's and the host's. */
+const LAB_FIRST_HOST = 10;
+
+/** Address of the node with this slot in a lab's subnet, which must have room for it. */
+export function nodeAddress(subnetText: string, slot: number): string {
+  return formatIpv4(addressAt(parseCidr(subnetText), LAB_FIRST_HOST + slot));
+}
 
 /** What a lab is known by on its host. Derived from the project's folder, so that two clones never share a name. */
 export interface LabIdentity {
@@ -48,6 +67,32 @@ export function collisions(candidate: string, routes: readonly HostRoute[], brid
     const other: Cidr = parseCidr(destination);
     return link !== bridge && other.prefix > 0 && overlaps(cidr, other);
   });
+}
+
+/** Link name of the bridge of the lab with this name, within the kernel's 15 characters. */
+export function bridgeOf(labName: string): string {
+  const tag = /^podnet-([0-9a-f]{6})$/.exec(labName)?.[1];
+  return `pn-${tag ?? createHash("sha256").update(labName).digest("hex").slice(0, 8)}`;
+}
+
+/** What is wrong with a subnet that somebody chose for a lab: routes of the host in its way, or too few addresses. */
+export function subnetProblems(
+  subnetText: string,
+  routes: readonly HostRoute[],
+  identity: LabIdentity,
+  nodes: readonly { readonly slot: number }[],
+): Problem[] {
+  const inTheWay = collisions(subnetText, routes, identity.bridge);
+  const slots = Math.max(0, ...nodes.map(({ slot }) => slot));
+  return [
+    ...inTheWay.map(({ destination, link }) => ({
+      path: "subnet",
+      message: `${subnetText} overlaps this host's route ${destination} (${link}); ${chooseSubnet(identity, routes)} is free`,
+    })),
+    ...(LAB_FIRST_HOST + slots >= size(parseCidr(subnetText)) - 1
+      ? [{ path: "subnet", message: `${subnetText} has no address for slot ${String(slots)}; use a larger one` }]
+      : []),
+  ];
 }
 
 /** The first candidate that overlaps no route. Throws, listing what stands in the way, when there is none. */
