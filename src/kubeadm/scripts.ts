@@ -1,5 +1,5 @@
 import { assignments, writeFile } from "../shell/quote";
-import { initConfig, type InitInput, type Json, PROXY_MODE } from "./config";
+import { initConfig, type InitInput, joinConfig, type JoinInput, type Json, PROXY_MODE } from "./config";
 
 const PATCH_FILE = "/var/lib/podnet/kubeadm-patches/kubeletconfiguration0+merge.json";
 
@@ -8,8 +8,8 @@ const PATCH_FILE = "/var/lib/podnet/kubeadm-patches/kubeletconfiguration0+merge.
  * (the kubelet refuses it by default since v1.35), which the node finds out itself.
  */
 function kubeletPatch(kubeletConfig: Readonly<Record<string, Json>>): string {
-  const plain = JSON.stringify(kubeletConfig);
-  const v1 = JSON.stringify({ ...kubeletConfig, failCgroupV1: false });
+  const plain = `${JSON.stringify(kubeletConfig)}\n`;
+  const v1 = `${JSON.stringify({ ...kubeletConfig, failCgroupV1: false })}\n`;
   return `if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then
 ${writeFile(PATCH_FILE, plain)}
 else
@@ -121,17 +121,17 @@ set_pod_cidr /etc/kubernetes/admin.conf
 }
 
 /**
- * Joins the machine to the cluster whose CA the configuration pins, or leaves one that has joined as it is. kubeadm's
- * configuration comes by standard input, because it holds the token.
+ * Joins the machine to the cluster whose CA the configuration pins, or leaves one that has joined as it is. Holds the
+ * bootstrap token: a secret.
  */
-export function joinScript({ kubeletConfig }: { readonly kubeletConfig: Readonly<Record<string, Json>> }): string {
-  return `export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-${kubeletPatch(kubeletConfig)}
+export function joinScript(input: JoinInput & { readonly kubeletConfig: Readonly<Record<string, Json>> }): string {
+  return `${assignments({ ca: input.caCertHash })}
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+${kubeletPatch(input.kubeletConfig)}
 config=/run/podnet-join.json
 log=$(mktemp)
 trap 'rm -f "$config" "$log"' EXIT
-(umask 077 && cat >"$config")
-ca=$(grep -o 'sha256:[0-9a-f]\\{64\\}' "$config" | head -n 1)
+${writeFile("/run/podnet-join.json", joinConfig(input), "0600")}
 if [ "$(cat /var/lib/podnet/joined 2>/dev/null)" != "$ca" ] || [ ! -e /etc/kubernetes/kubelet.conf ]; then
   if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ] || [ -e /etc/kubernetes/pki/ca.crt ]; then
     kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >/dev/null 2>&1 || true

@@ -2,8 +2,7 @@
 export const LAB_LABEL = "podnet.lab";
 
 /** Makes a lab's SSH key pair and prints it: the private key, then the public one as the last line. A secret. */
-export const KEYS_SCRIPT = `set -euo pipefail
-umask 077
+export const KEYS_SCRIPT = `umask 077
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 ssh-keygen -q -t ed25519 -N '' -C podnet -f "$folder/key"
@@ -23,8 +22,7 @@ export function parseKeys(stdout: string): { readonly privateKey: string; readon
 }
 
 /** Makes the lab's network, or leaves it when it is there. Reads LAB, NETWORK (its name and its bridge's) and SUBNET. */
-export const NETWORK_SCRIPT = `set -euo pipefail
-seen=$(docker network inspect "$NETWORK" --format '{{(index .IPAM.Config 0).Subnet}} {{index .Labels "${LAB_LABEL}"}}' 2>/dev/null || true)
+export const NETWORK_SCRIPT = `seen=$(docker network inspect "$NETWORK" --format '{{(index .IPAM.Config 0).Subnet}} {{index .Labels "${LAB_LABEL}"}}' 2>/dev/null || true)
 if [ "$seen" = "$SUBNET $LAB" ]; then exit 0; fi
 if [ -n "$seen" ]; then
   echo "docker network $NETWORK exists with subnet and lab $seen; remove it (docker network rm $NETWORK) or name this lab otherwise" >&2
@@ -34,8 +32,7 @@ docker network create --driver bridge --subnet "$SUBNET" --opt com.docker.networ
 `;
 
 /** Removes the lab's network. */
-export const REMOVE_NETWORK_SCRIPT = `set -euo pipefail
-if docker network inspect "$NETWORK" >/dev/null 2>&1; then docker network rm "$NETWORK" >/dev/null; fi
+export const REMOVE_NETWORK_SCRIPT = `if docker network inspect "$NETWORK" >/dev/null 2>&1; then docker network rm "$NETWORK" >/dev/null; fi
 `;
 
 /**
@@ -44,8 +41,7 @@ if docker network inspect "$NETWORK" >/dev/null 2>&1; then docker network rm "$N
  * that is left from an interrupted run is replaced. Without CAP_SYS_RESOURCE an engine cannot make privileged containers,
  * and gets what systemd, containerd and the kubelet need piece by piece.
  */
-export const NODE_SCRIPT = `set -euo pipefail
-folder=$(mktemp -d)
+export const NODE_SCRIPT = `folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 owner=$(docker inspect "$CONTAINER" --format '{{index .Config.Labels "${LAB_LABEL}"}}' 2>/dev/null || true)
 if [ -n "$owner" ] && [ "$owner" != "$LAB" ]; then
@@ -90,6 +86,5 @@ exit 1
 `;
 
 /** Removes one lab node with its volumes. */
-export const REMOVE_NODE_SCRIPT = `set -euo pipefail
-if docker inspect "$CONTAINER" >/dev/null 2>&1; then docker rm -f -v "$CONTAINER" >/dev/null; fi
+export const REMOVE_NODE_SCRIPT = `if docker inspect "$CONTAINER" >/dev/null 2>&1; then docker rm -f -v "$CONTAINER" >/dev/null; fi
 `;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { BRIDGE, conflist, CONFLIST_PATH } from "../cni/conflist";
 import { MARK } from "../runtime/files";
-import { assignments, quote, writeFile } from "../shell/quote";
+import { assignments, writeFile } from "../shell/quote";
 import { EGRESS_TABLE, egressRules, type Peer, ROUTE_PROTOCOL, routesFile } from "./routes";
 import { NETWORK_SYSCTLS, sysctlFile } from "./sysctls";
 
@@ -96,9 +96,8 @@ WantedBy=multi-user.target
 const LINK_MTU = "@LINK_MTU@";
 
 /**
- * Installs the bridge network on a node and puts it into force; the routes' file comes by standard input (see
- * {@link bridgeStdin}). The conflist is written last, because the kubelet calls the node ready when it sees it. Prints one
- * JSON line: the MTU and the link that the network uses.
+ * Installs the bridge network on a node and puts it into force. The conflist is written last, because the kubelet calls the
+ * node ready when it sees it. Prints one JSON line: the MTU and the link that the network uses.
  */
 export function bridgeScript(input: BridgeInput): string {
   const mtu = input.mtu;
@@ -112,7 +111,8 @@ if [ "$mtu" -gt "$link_mtu" ]; then
   echo "mtu $mtu is more than the $link_mtu of link $dev on $(hostname): packets between nodes would be lost; declare at most $link_mtu" >&2
   exit 1
 fi
-gateway=$(ip -o -4 address show dev ${BRIDGE} 2>/dev/null | awk '{ print $4; exit }')
+gateway=
+if [ -d /sys/class/net/${BRIDGE} ]; then gateway=$(ip -o -4 address show dev ${BRIDGE} | awk '{ print $4; exit }'); fi
 if [ -n "$gateway" ] && ! ip -4 route show table main proto kernel dev ${BRIDGE} | grep -q "^$node_pod_cidr "; then
   # A bridge that kept another CIDR's address breaks every new pod, and deleting it under living pods cuts them off.
   if [ -n "$(ls /sys/class/net/${BRIDGE}/brif)" ]; then
@@ -123,8 +123,7 @@ if [ -n "$gateway" ] && ! ip -4 route show table main proto kernel dev ${BRIDGE}
 fi
 ${writeFile(`${FOLDER}/network`, assignments({ internal_ip: input.internalIp, pod_cidr: input.podCidr, node_pod_cidr: input.nodePodCidr }))}
 ${writeFile(`${FOLDER}/egress.nft`, egressRules({ nodePodCidr: input.nodePodCidr, podCidr: input.podCidr, internalIps: [input.internalIp, ...input.peers.map((peer) => peer.internalIp)] }))}
-cat >${FOLDER}/routes.podnet-new
-mv -f ${FOLDER}/routes.podnet-new ${FOLDER}/routes
+${writeFile(`${FOLDER}/routes`, routesFile(input.peers))}
 ${writeFile(SYSCTLS, sysctlFile(NETWORK_SYSCTLS))}
 modprobe br_netfilter 2>/dev/null || true
 ${writeFile(APPLY, PROGRAM, "0755")}
@@ -133,18 +132,14 @@ ${APPLY} apply
 systemctl daemon-reload
 systemctl enable -q podnet-network
 systemctl restart podnet-network
-rm -f /etc/cni/net.d/10-podnet.conflist.podnet-new
-config=$(printf %s ${quote(Buffer.from(conflist({ podCidr: input.nodePodCidr, mtu: LINK_MTU })).toString("base64"))} | base64 -d)
+# The runtime reads *.conflist only: the temporary name is none of its business.
+${writeFile(`${FOLDER}/conflist`, conflist({ podCidr: input.nodePodCidr, mtu: LINK_MTU }))}
+sed -i "s/\"${LINK_MTU}\"/$mtu/" ${FOLDER}/conflist
 mkdir -p /etc/cni/net.d
-printf '%s\\n' "\${config/\\"${LINK_MTU}\\"/$mtu}" >/etc/cni/net.d/.podnet-new
-mv -f /etc/cni/net.d/.podnet-new ${CONFLIST_PATH}
+cp ${FOLDER}/conflist ${CONFLIST_PATH}.podnet-new
+mv -f ${CONFLIST_PATH}.podnet-new ${CONFLIST_PATH}
 printf '{"mtu":%s,"link":"%s"}\\n' "$mtu" "$dev"
 `;
-}
-
-/** What {@link bridgeScript} reads from standard input: the file of routes, which grows with the cluster. */
-export function bridgeStdin(input: BridgeInput): string {
-  return routesFile(input.peers);
 }
 
 /** Takes the bridge network off a node: only files, routes and rules that carry podnet's mark, and the bridge if no pod uses it. */

@@ -15,7 +15,7 @@ export interface Peer {
  * them its link and protocol when it applies them.
  */
 export function routesFile(peers: readonly Peer[]): string {
-  return peers.map(({ podCidr, internalIp }) => `${podCidr} ${internalIp}\n`).join("");
+  return peers.map(({ podCidr, internalIp }) => `${podCidr} ${internalIp}\n`).join("") || "\n";
 }
 
 /** What decides the masquerade of a node's pods. */

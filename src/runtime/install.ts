@@ -137,7 +137,8 @@ ${branch("amd64")}
 ${branch("arm64")}
     ;;
 esac
-before=$(cat /etc/containerd/config.toml "$state/installed/containerd" "$state/installed/runc" 2>/dev/null | sha256sum)
+fingerprint() { { cat /etc/containerd/config.toml "$state/installed/containerd" "$state/installed/runc" 2>/dev/null || true; } | sha256sum; }
+before=$(fingerprint)
 
 ${writeFile("/etc/modules-load.d/podnet.conf", MODULES.map((name) => `${name}\n`).join(""))}
 ${writeFile("/etc/sysctl.d/90-podnet.conf", sysctlFile(NETWORK_SYSCTLS) + sysctlFile(CONNTRACK_SYSCTLS, true))}
@@ -146,10 +147,9 @@ sysctl -q -e -p /etc/sysctl.d/90-podnet.conf
 swapoff -a 2>/dev/null || true
 oom=false
 (echo -1 >/proc/self/oom_score_adj) 2>/dev/null || oom=true
-config=$(printf %s ${quote(Buffer.from(containerdConfig(PAUSE_IMAGE)).toString("base64"))} | base64 -d)
-mkdir -p /etc/containerd /etc/cni/net.d
-printf '%s\\n' "\${config/@OOM@/$oom}" >/etc/containerd/config.toml.podnet-new
-mv -f /etc/containerd/config.toml.podnet-new /etc/containerd/config.toml
+${writeFile("/etc/containerd/config.toml", containerdConfig(PAUSE_IMAGE))}
+sed -i "s/@OOM@/$oom/" /etc/containerd/config.toml
+mkdir -p /etc/cni/net.d
 ${writeFile("/etc/systemd/system/containerd.service", CONTAINERD_UNIT)}
 ${writeFile("/etc/systemd/system/kubelet.service", KUBELET_UNIT)}
 ${writeFile("/etc/crictl.yaml", CRICTL_CONFIG)}
@@ -159,17 +159,16 @@ for job in $jobs_started; do wait "$job" || failed=1; done
 [ -z "$failed" ] || exit 1
 
 systemctl daemon-reload
-after=$(cat /etc/containerd/config.toml "$state/installed/containerd" "$state/installed/runc" | sha256sum)
-[ "$before" = "$after" ] || systemctl stop containerd 2>/dev/null || true
+[ "$before" = "$(fingerprint)" ] || systemctl stop containerd 2>/dev/null || true
 systemctl enable -q --now containerd
 systemctl enable -q kubelet
 
 import_image() {
   local image=$1 path=$2 sum=$3 fetched
   local record=$state/installed/image-\${path//\\//_}
-  if [ "$(cat "$record" 2>/dev/null)" = "$sum" ] && [ -n "$(ctr -n k8s.io images ls -q "name==$image")" ]; then return; fi
+  if [ "$(cat "$record" 2>/dev/null)" = "$sum" ] && [ -n "$(ctr -n k8s.io images ls -q "name==$image" 2>/dev/null)" ]; then return; fi
   fetch "$path" "$sum"
-  ctr -n k8s.io images import "$fetched" >/dev/null
+  ctr -n k8s.io images import "$fetched" >"$tmp/log-$sum" 2>&1 || { cat "$tmp/log-$sum" >&2; return 1; }
   printf '%s\\n' "$sum" >"$record"
 }
 jobs_started=

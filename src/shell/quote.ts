@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /**
  * Quotes one value as a single word of a POSIX shell: single quotes, and every single quote of the value closed,
  * escaped and reopened. Throws on a NUL byte, which no shell word can hold.
@@ -22,18 +24,21 @@ export function assignments(values: Readonly<Record<string, string>>): string {
 }
 
 /**
- * Writes a file on a node as a here-document of base64, so that its content needs no quoting: to a temporary name
- * beside the target, then renamed, so that a reader sees the old file or the new one and never half of either.
+ * Writes a file on a node, out of a here-document that is not expanded: to a temporary name beside the target, then
+ * renamed, so that a reader sees the old file or the new one and never half of either. The content is text that ends with
+ * a line break; `mode` is octal.
  */
 export function writeFile(path: string, content: string, mode = "0644"): string {
-  const body = Buffer.from(content, "utf8").toString("base64");
+  if (!content.endsWith("\n") || content.includes("\0")) {
+    throw new Error(`${path}: a file for a node must be text that ends with a line break`);
+  }
+  // No line of the content can be the delimiter: it would have to hold its own hash.
+  const end = `END_${createHash("sha256").update(content).digest("hex").slice(0, 16)}`;
   const temporary = quote(`${path}.podnet-new`);
-  const directory = path.slice(0, path.lastIndexOf("/"));
-  return [
-    `mkdir -p ${quote(directory)}`,
-    `(umask 077 && printf %s ${quote(body)} | base64 -d >${temporary})`,
-    `chmod ${mode} ${temporary}`,
-    `mv -f ${temporary} ${quote(path)}`,
-    "",
-  ].join("\n");
+  return `mkdir -p ${quote(path.slice(0, path.lastIndexOf("/")))}
+(umask 077; cat >${temporary}) <<'${end}'
+${content}${end}
+chmod ${mode} ${temporary}
+mv -f ${temporary} ${quote(path)}
+`;
 }

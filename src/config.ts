@@ -1,0 +1,145 @@
+import { z } from "zod";
+import {
+  absolutePath,
+  checksums,
+  cidrText,
+  dnsLabel,
+  dockerHost,
+  hostName,
+  image,
+  ipv4Text,
+  kubeProxyMode,
+  mirrorUrl,
+  mtu,
+  nodePrefix,
+  port,
+  replicas,
+  role,
+  selector,
+  slot,
+} from "./schemas";
+import { topologyProblems } from "./net/topology";
+import { InvalidInputError, type Problem, show, unknownKey, validate } from "./validate";
+import { connection } from "./args";
+
+/** Namespace of podnet's keys in a stack's config. */
+export const NAMESPACE = "podnet";
+
+const labNode = z.strictObject({ slot, role: role.optional() });
+const sshHost = z.strictObject({
+  slot,
+  role: role.optional(),
+  host: hostName,
+  port: port.optional(),
+  user: connection.shape.user,
+  hostKey: connection.shape.hostKey,
+  internalIp: ipv4Text.optional(),
+});
+
+/** Every key a stack's config may have, with its default. Lists and maps are JSON, as `pulumi config set --path` writes. */
+export const configSchema = z.strictObject({
+  clusterName: dnsLabel.default("podnet"),
+  podCidr: cidrText.default("10.244.0.0/16"),
+  serviceCidr: cidrText.default("10.96.0.0/16"),
+  nodePrefix: nodePrefix.default(24),
+  mtu: mtu.optional(),
+  kubeProxyMode: kubeProxyMode.default("auto"),
+  scheduleOnControlPlane: z.boolean().default(true),
+  nodes: z.record(dnsLabel, labNode).default({
+    cp: { slot: 0, role: "control-plane" },
+    w1: { slot: 1 },
+    w2: { slot: 2 },
+  }),
+  hosts: z.record(dnsLabel, sshHost).optional(),
+  sshPrivateKey: connection.shape.privateKey.optional(),
+  labName: dnsLabel.optional(),
+  labSubnet: cidrText.optional(),
+  dockerHost: dockerHost.optional(),
+  nodeImage: image.optional(),
+  mirror: mirrorUrl.optional(),
+  mirrorDir: absolutePath.optional(),
+  checksums: checksums.optional(),
+  serviceName: dnsLabel.default("web"),
+  serviceReplicas: replicas.default(3),
+  servicePort: port.default(80),
+  serviceTargetPort: port.default(8080),
+  serviceSelector: selector.default({ app: "web" }),
+  serviceImage: image.optional(),
+  serviceArgs: z.array(z.string()).optional(),
+});
+
+/** A stack's config, complete and valid. */
+export type Config = z.output<typeof configSchema>;
+
+const NUMBERS = ["nodePrefix", "mtu", "serviceReplicas", "servicePort", "serviceTargetPort"];
+const JSONS = ["scheduleOnControlPlane", "nodes", "hosts", "checksums", "serviceSelector", "serviceArgs"];
+
+/**
+ * Reads a stack's config from Pulumi's own texts, keyed `<namespace>:<name>`. Keys of other namespaces are not podnet's
+ * business. Throws one InvalidInputError with all that is wrong, the unknown keys with what was probably meant.
+ */
+export function parseConfig(all: Readonly<Record<string, string>>): Config {
+  const problems: Problem[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [full, text] of Object.entries(all)) {
+    if (!full.startsWith(`${NAMESPACE}:`)) {
+      continue;
+    }
+    const key = full.slice(NAMESPACE.length + 1);
+    if (!Object.hasOwn(configSchema.shape, key)) {
+      problems.push({ path: key, message: unknownKey(key, Object.keys(configSchema.shape)) });
+    } else {
+      values[key] = read(key, text, problems);
+    }
+  }
+  const result = configSchema.safeParse(values, { reportInput: true });
+  if (!result.success) {
+    try {
+      validate("config", configSchema, values);
+    } catch (error) {
+      if (error instanceof InvalidInputError) {
+        // A text that is no JSON was reported as such already.
+        problems.push(...error.problems.filter(({ path }) => !problems.some((known) => known.path === path)));
+      }
+    }
+    throw new InvalidInputError("config", problems);
+  }
+  problems.push(...crossProblems(result.data));
+  if (problems.length > 0) {
+    throw new InvalidInputError("config", problems);
+  }
+  return result.data;
+}
+
+function read(key: string, text: string, problems: Problem[]): unknown {
+  if (NUMBERS.includes(key)) {
+    return /^-?[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : text;
+  }
+  if (!JSONS.includes(key)) {
+    return text;
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    problems.push({ path: key, message: `must be JSON, got ${show(text)}` });
+    return undefined;
+  }
+}
+
+function crossProblems(config: Config): Problem[] {
+  const places = config.hosts ?? config.nodes;
+  const path = config.hosts ? "hosts" : "nodes";
+  const problems = topologyProblems({
+    ...config,
+    nodes: Object.fromEntries(
+      Object.entries(places).map(([name, node]) => [name, { slot: node.slot, role: node.role ?? "worker" }]),
+    ),
+  }).map((problem) => ({ ...problem, path: problem.path.replace(/^nodes(?=$|\.)/, path) }));
+  if (config.hosts && config.sshPrivateKey === undefined) {
+    problems.push({
+      path: "sshPrivateKey",
+      message: "is required with hosts; set it with: pulumi config set --secret podnet:sshPrivateKey < key",
+    });
+  }
+  return problems;
+}

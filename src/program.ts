@@ -1,0 +1,46 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Cluster } from "../components/cluster/Cluster";
+import { SshHost } from "../components/hosts/SshHost";
+import { Lab } from "../components/lab/Lab";
+import { BridgeNetwork } from "../components/network/BridgeNetwork";
+import { parseConfig } from "./config";
+
+const config = parseConfig(pulumi.runtime.allConfig());
+
+const { hosts, sshPrivateKey } = config;
+const nodes = hosts
+  ? Object.fromEntries(
+      Object.entries(hosts).map(([name, { slot, role, internalIp, host, port, user, hostKey }]) => [
+        name,
+        new SshHost(name, {
+          slot,
+          role,
+          internalIp,
+          connection: { host, port, user, hostKey, privateKey: pulumi.secret(sshPrivateKey ?? "") },
+        }),
+      ]),
+    )
+  : new Lab("lab", {
+      nodes: config.nodes,
+      labName: config.labName,
+      subnet: config.labSubnet,
+      image: config.nodeImage,
+      dockerHost: config.dockerHost,
+      mirrorDir: config.mirrorDir,
+    }).nodes;
+
+const cluster = new Cluster("cluster", {
+  nodes,
+  clusterName: config.clusterName,
+  podCidr: config.podCidr,
+  serviceCidr: config.serviceCidr,
+  nodePrefix: config.nodePrefix,
+  kubeProxyMode: config.kubeProxyMode,
+  scheduleOnControlPlane: config.scheduleOnControlPlane,
+  mirror: config.mirror,
+  checksums: config.checksums,
+});
+const network = new BridgeNetwork("network", { cluster, mtu: config.mtu });
+
+export const kubeconfig = cluster.kubeconfig;
+export const mtus = network.mtus;

@@ -1,0 +1,18 @@
+import { z } from "zod";
+
+/** What the endpoints' command reads from standard input, as JSON. Holds a secret. */
+export const endpointsInput = z.strictObject({
+  kubeconfig: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  selector: z.record(z.string(), z.string()),
+  replicas: z.number().optional(),
+  /** Seconds to wait for ready endpoints. */
+  timeout: z.number(),
+});
+
+/** Input of the endpoints' command. */
+export type EndpointsInput = z.output<typeof endpointsInput>;
+
+/** What the endpoints' command prints. */
+export const endpointsOutput = z.strictObject({ endpoints: z.array(z.string()) });

@@ -1,0 +1,80 @@
+/** Labels by key, all of which a selected pod has. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** Label that podnet gives the pods of a SelectedService's own workload; its value is the service's name. */
+export const SERVICE_LABEL = "podnet.dev/service";
+
+/** Whether a pod with these labels is selected. */
+export function matches(selector: Labels, labels: Labels): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value);
+}
+
+/**
+ * Whether two selectors could select the same pod: they do unless they ask for different values of one key. That is too
+ * strict for pods that each lack the other's label, so it is asked only of workloads whose labels are known.
+ */
+export function selectsPodsOf(selector: Labels, podLabels: Labels): boolean {
+  return matches(selector, podLabels);
+}
+
+/** One pod behind a service, as the endpoints' check sees it. */
+export interface SeenPod {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly ready: boolean;
+}
+
+/** What the endpoints' check expects of a service. */
+export interface Expected {
+  readonly namespace: string;
+  readonly name: string;
+  readonly selector: Labels;
+  /** Number of pods of the service's own workload; without one the pods are somebody else's. */
+  readonly replicas?: number | undefined;
+}
+
+/**
+ * Judges a service by the pods that its selector matches and the endpoints it has: the reason why it is wrong for good, the
+ * reason to wait longer, or neither.
+ */
+export function judgeEndpoints(
+  expected: Expected,
+  pods: readonly SeenPod[],
+  endpoints: readonly string[],
+): { readonly wrong?: string; readonly wait?: string } {
+  const where = `service ${expected.namespace}/${expected.name}`;
+  const text = Object.entries(expected.selector)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+  const foreign = pods.filter(({ labels }) => {
+    const owner = labels[SERVICE_LABEL];
+    return expected.replicas === undefined ? owner !== undefined && owner !== expected.name : owner !== expected.name;
+  });
+  if (foreign.length > 0) {
+    const names = foreign.map(({ name, labels }) => {
+      const owner = labels[SERVICE_LABEL];
+      return owner === undefined ? name : `${name} of service ${owner}`;
+    });
+    return {
+      wrong: `${where}: selector ${text} matches pods of another owner: ${names.sort().join(", ")}; choose labels that only its own pods have`,
+    };
+  }
+  if (pods.length === 0) {
+    return { wait: `${where}: selector ${text} matches no pod` };
+  }
+  const ready = pods.filter((pod) => pod.ready).map((pod) => pod.name);
+  if (expected.replicas !== undefined && ready.length < expected.replicas) {
+    return { wait: `${where}: ${String(ready.length)} of ${String(expected.replicas)} pods are ready` };
+  }
+  if (ready.length === 0) {
+    return { wait: `${where}: none of the ${String(pods.length)} pods that ${text} matches is ready` };
+  }
+  const missing = ready.filter((name) => !endpoints.includes(name)).sort();
+  const extra = endpoints.filter((name) => !ready.includes(name)).sort();
+  if (missing.length > 0 || extra.length > 0) {
+    return {
+      wait: `${where}: endpoints are ${[...endpoints].sort().join(", ") || "none"}, ready pods are ${ready.sort().join(", ")}`,
+    };
+  }
+  return {};
+}
