@@ -3,7 +3,9 @@ import { Cluster } from "../components/cluster/Cluster";
 import { SshHost } from "../components/hosts/SshHost";
 import { Lab } from "../components/lab/Lab";
 import { BridgeNetwork } from "../components/network/BridgeNetwork";
+import { SelectedService } from "../components/service/SelectedService";
 import { parseConfig } from "./config";
+import { AGNHOST_IMAGE } from "./runtime/releases";
 
 const config = parseConfig(pulumi.runtime.allConfig());
 
@@ -41,6 +43,26 @@ const cluster = new Cluster("cluster", {
   checksums: config.checksums,
 });
 const network = new BridgeNetwork("network", { cluster, mtu: config.mtu });
+const service = new SelectedService(
+  config.serviceName,
+  {
+    cluster,
+    selector: config.serviceSelector,
+    image: config.serviceImage ?? AGNHOST_IMAGE,
+    args:
+      config.serviceArgs ??
+      (config.serviceImage === undefined ? ["netexec", `--http-port=${String(config.serviceTargetPort)}`] : []),
+    replicas: config.serviceReplicas,
+    port: config.servicePort,
+    targetPort: config.serviceTargetPort,
+  },
+  { dependsOn: network },
+);
 
 export const kubeconfig = cluster.kubeconfig;
 export const mtus = network.mtus;
+export const web = {
+  clusterIP: service.clusterIP,
+  ports: service.ports,
+  endpoints: service.endpoints,
+};

@@ -61,8 +61,6 @@ export class Cluster extends pulumi.ComponentResource {
   readonly registered: readonly pulumi.Resource[];
   /** A resource whose deletion ends the cluster, so that nothing in it has to be undone first. */
   readonly deletedWith: pulumi.Resource | undefined;
-  /** Components that put Services in front of pods, by namespace and name, so that two cannot claim the same pods. */
-  readonly selectors = new Map<string, Readonly<Record<string, string>>>();
 
   constructor(name: string, args: ClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:Cluster", name, {}, opts);

@@ -67,7 +67,11 @@ export class Lab extends pulumi.ComponentResource {
         logging: command.local.Logging.None,
       },
       // A key that changed would lock podnet out of the nodes that have the old one.
-      { parent: this, additionalSecretOutputs: ["stdout"], ignoreChanges: ["create", "stdin", "logging"] },
+      {
+        parent: this,
+        additionalSecretOutputs: ["stdout"],
+        ignoreChanges: ["create", "stdin", "logging", "addPreviousOutputInEnv"],
+      },
     );
     const pair = keys.stdout.apply(parseKeys);
     const network = new command.local.Command(

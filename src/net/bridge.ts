@@ -134,7 +134,7 @@ systemctl enable -q podnet-network
 systemctl restart podnet-network
 # The runtime reads *.conflist only: the temporary name is none of its business.
 ${writeFile(`${FOLDER}/conflist`, conflist({ podCidr: input.nodePodCidr, mtu: LINK_MTU }))}
-sed -i "s/\"${LINK_MTU}\"/$mtu/" ${FOLDER}/conflist
+sed -i 's/"${LINK_MTU}"/'"$mtu"/ ${FOLDER}/conflist
 mkdir -p /etc/cni/net.d
 cp ${FOLDER}/conflist ${CONFLIST_PATH}.podnet-new
 mv -f ${CONFLIST_PATH}.podnet-new ${CONFLIST_PATH}

@@ -9,14 +9,6 @@ export function matches(selector: Labels, labels: Labels): boolean {
   return Object.entries(selector).every(([key, value]) => labels[key] === value);
 }
 
-/**
- * Whether two selectors could select the same pod: they do unless they ask for different values of one key. That is too
- * strict for pods that each lack the other's label, so it is asked only of workloads whose labels are known.
- */
-export function selectsPodsOf(selector: Labels, podLabels: Labels): boolean {
-  return matches(selector, podLabels);
-}
-
 /** One pod behind a service, as the endpoints' check sees it. */
 export interface SeenPod {
   readonly name: string;

@@ -1,0 +1,205 @@
+import { Agent, request } from "node:https";
+import { z } from "zod";
+
+/** How an API server is reached, out of a kubeconfig of kubeadm's. */
+export interface Access {
+  readonly server: string;
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** An answer of the API server that is no success; `code` is the HTTP status. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  constructor(
+    readonly code: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+function field(kubeconfig: string, name: string): string {
+  const value = new RegExp(`^\\s*${name}: *"?([^"\\s]+)"?\\s*$`, "m").exec(kubeconfig)?.[1];
+  if (value === undefined) {
+    throw new Error(`the kubeconfig has no ${name}; podnet reads those that kubeadm writes, with client certificates`);
+  }
+  return value;
+}
+
+/** Reads a kubeconfig of one cluster and one user with a client certificate, as kubeadm writes it. */
+export function parseKubeconfig(kubeconfig: string): Access {
+  const decoded = (name: string): string => Buffer.from(field(kubeconfig, name), "base64").toString("utf8");
+  return {
+    server: field(kubeconfig, "server"),
+    ca: decoded("certificate-authority-data"),
+    cert: decoded("client-certificate-data"),
+    key: decoded("client-key-data"),
+  };
+}
+
+const status = z.looseObject({ message: z.string() });
+
+/** A client of one API server that keeps its connections open. Close it when done, or the process does not end. */
+export class KubeClient {
+  readonly #access: Access;
+  readonly #agent: Agent;
+
+  /** `timeout` bounds each request, in milliseconds. */
+  constructor(
+    kubeconfig: string,
+    private readonly timeout = 5000,
+  ) {
+    this.#access = parseKubeconfig(kubeconfig);
+    const { ca, cert, key } = this.#access;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 8, ca, cert, key });
+  }
+
+  /** Reads an object or a list and checks its shape. */
+  async get<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
+    return schema.parse(JSON.parse(await this.#send("GET", path)));
+  }
+
+  /** Changes an object by a JSON merge patch (RFC 7396): null takes a field away. */
+  async patch(path: string, body: unknown): Promise<void> {
+    await this.#send("PATCH", path, JSON.stringify(body), "application/merge-patch+json");
+  }
+
+  /** Ends the open connections. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #send(method: string, path: string, body?: string, type?: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const headers = {
+        accept: "application/json",
+        ...(body !== undefined && { "content-type": type, "content-length": Buffer.byteLength(body) }),
+      };
+      const call = request(
+        new URL(path, this.#access.server),
+        { method, headers, agent: this.#agent, timeout: this.timeout },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on("data", (chunk: Buffer) => chunks.push(chunk));
+          response.on("error", reject);
+          response.on("end", () => {
+            const text = Buffer.concat(chunks).toString("utf8");
+            const code = response.statusCode ?? 0;
+            if (code >= 200 && code < 300) {
+              resolve(text);
+              return;
+            }
+            reject(new ApiError(code, `${method} ${path}: ${String(code)} ${messageOf(text)}`));
+          });
+        },
+      );
+      call.on("timeout", () => call.destroy(new Error(`no answer within ${String(this.timeout)} ms`)));
+      call.on("error", (error) => {
+        reject(new Error(`${method} ${this.#access.server}${path}: ${error.message}`));
+      });
+      call.end(body);
+    });
+  }
+}
+
+function messageOf(text: string): string {
+  try {
+    return status.parse(JSON.parse(text)).message;
+  } catch {
+    return text.slice(0, 200);
+  }
+}
+
+const pod = z.looseObject({
+  metadata: z.looseObject({
+    name: z.string(),
+    namespace: z.string(),
+    labels: z.record(z.string(), z.string()).default({}),
+    deletionTimestamp: z.string().optional(),
+  }),
+  spec: z.looseObject({ nodeName: z.string().optional(), hostNetwork: z.boolean().optional() }),
+  status: z.looseObject({
+    phase: z.string().optional(),
+    podIP: z.string().optional(),
+    conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).default([]),
+    containerStatuses: z
+      .array(
+        z.looseObject({
+          name: z.string(),
+          state: z.looseObject({
+            waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).optional(),
+          }),
+        }),
+      )
+      .default([]),
+  }),
+});
+
+/** The fields of a Pod that podnet reads. */
+export type Pod = z.output<typeof pod>;
+/** A list of Pods. */
+export const podList = z.looseObject({ items: z.array(pod) });
+
+/** A list of EndpointSlices, with the fields that podnet reads. */
+export const endpointSliceList = z.looseObject({
+  items: z.array(
+    z.looseObject({
+      endpoints: z
+        .array(
+          z.looseObject({
+            addresses: z.array(z.string()),
+            conditions: z.looseObject({ ready: z.boolean().optional() }).optional(),
+            targetRef: z.looseObject({ kind: z.string().optional(), name: z.string().optional() }).nullish(),
+          }),
+        )
+        .nullish(),
+    }),
+  ),
+});
+
+/** Whether a Pod is ready and not on its way out. */
+export function isReady({ metadata, status }: Pod): boolean {
+  return (
+    metadata.deletionTimestamp === undefined &&
+    status.conditions.some(({ type, status: value }) => type === "Ready" && value === "True")
+  );
+}
+
+/** The pods of a namespace that a selector matches, those on their way out left away. */
+export async function podsOf(
+  client: KubeClient,
+  namespace: string,
+  selector: Readonly<Record<string, string>>,
+): Promise<Pod[]> {
+  const query = new URLSearchParams({
+    labelSelector: Object.entries(selector)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(","),
+  });
+  const { items } = await client.get(`/api/v1/namespaces/${namespace}/pods?${query.toString()}`, podList);
+  return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+/** A ready endpoint of a Service. */
+export interface Endpoint {
+  readonly address: string;
+  /** The pod's name; undefined for an address that is no pod's. */
+  readonly pod?: string | undefined;
+}
+
+/** The ready endpoints of a Service, out of its EndpointSlices. */
+export async function endpointsOf(client: KubeClient, namespace: string, service: string): Promise<Endpoint[]> {
+  const query = new URLSearchParams({ labelSelector: `kubernetes.io/service-name=${service}` });
+  const { items } = await client.get(
+    `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices?${query.toString()}`,
+    endpointSliceList,
+  );
+  return items
+    .flatMap(({ endpoints }) => endpoints ?? [])
+    .filter(({ conditions }) => conditions?.ready !== false)
+    .flatMap(({ addresses, targetRef }) =>
+      addresses.map((address) => ({ address, pod: targetRef?.kind === "Pod" ? targetRef.name : undefined })),
+    );
+}
