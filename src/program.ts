@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Cluster } from "../components/cluster/Cluster";
+import { ConnectivityCheck } from "../components/connectivity/ConnectivityCheck";
 import { SshHost } from "../components/hosts/SshHost";
 import { Lab } from "../components/lab/Lab";
 import { BridgeNetwork } from "../components/network/BridgeNetwork";
@@ -58,6 +59,7 @@ const service = new SelectedService(
   },
   { dependsOn: network },
 );
+const connectivity = new ConnectivityCheck("connectivity", { cluster, network, services: [service] });
 
 export const kubeconfig = cluster.kubeconfig;
 export const mtus = network.mtus;
@@ -66,3 +68,6 @@ export const web = {
   ports: service.ports,
   endpoints: service.endpoints,
 };
+export const passed = connectivity.passed;
+export const claims = connectivity.claims;
+export const verify = connectivity.verify;

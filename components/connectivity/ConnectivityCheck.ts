@@ -1,0 +1,142 @@
+import { join } from "node:path";
+import * as command from "@pulumi/command";
+import * as apps from "@pulumi/kubernetes/apps/v1";
+import * as core from "@pulumi/kubernetes/core/v1";
+import * as pulumi from "@pulumi/pulumi";
+import type { CheckInput } from "../../src/connectivity/input";
+import { PROBE_LABEL, PROBE_NAMESPACE, probeServices, PROBES, probeTemplate } from "../../src/connectivity/probes";
+import type { Report } from "../../src/connectivity/report";
+import { AGNHOST_IMAGE } from "../../src/runtime/releases";
+import type { Cluster } from "../cluster/Cluster";
+import { connectionTo } from "../cluster/connection";
+import type { BridgeNetwork } from "../network/BridgeNetwork";
+import type { SelectedService } from "../service/SelectedService";
+
+/** What describes a connectivity check. */
+export interface ConnectivityCheckArgs {
+  cluster: Cluster;
+  network: BridgeNetwork;
+  /** Services that are proven with the rest. */
+  services?: SelectedService[];
+  /** Seconds until probes that do not become ready are given up on; 180 by default. */
+  timeout?: number;
+}
+
+/**
+ * Real pods on every node that prove the network whenever the topology, the network or a service changed. The update fails,
+ * naming each broken pair, when a claim does not hold.
+ */
+export class ConnectivityCheck extends pulumi.ComponentResource {
+  /** Whether every claim holds; an update that ends well has it true. */
+  readonly passed: pulumi.Output<boolean>;
+  /** Proofs per claim, by how they ended. */
+  readonly claims: pulumi.Output<Report["claims"]>;
+  /** The whole report as JSON. */
+  readonly json: pulumi.Output<string>;
+  /** What the check's program reads, to run it again at any time (`make verify`): a secret. */
+  readonly verify: pulumi.Output<string>;
+
+  constructor(name: string, args: ConnectivityCheckArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("podnet:index:ConnectivityCheck", name, {}, opts);
+    const { cluster, network } = args;
+    const services = args.services ?? [];
+    const options = { parent: this, provider: cluster.provider, deletedWith: cluster.deletedWith };
+    const nodeNames = Object.keys(cluster.nodes);
+    const namespace = new core.Namespace(
+      `${name}-namespace`,
+      {
+        metadata: {
+          name: PROBE_NAMESPACE,
+          labels: {
+            "app.kubernetes.io/managed-by": "podnet",
+            // probe-host is on the node's network, which stricter levels forbid.
+            "pod-security.kubernetes.io/enforce": "privileged",
+          },
+        },
+      },
+      { ...options, dependsOn: [...cluster.registered] },
+    );
+    const inNamespace = namespace.metadata.name;
+    const daemonSets = PROBES.map(
+      (probe) =>
+        new apps.DaemonSet(
+          `${name}-${probe}`,
+          {
+            metadata: { name: probe, namespace: inNamespace },
+            spec: {
+              selector: { matchLabels: { [PROBE_LABEL]: probe } },
+              // A check that waits for one node after another is a slow check.
+              updateStrategy: { rollingUpdate: { maxUnavailable: "100%" } },
+              template: probeTemplate(probe, AGNHOST_IMAGE),
+            },
+          },
+          { ...options, deleteBeforeReplace: true },
+        ),
+    );
+    const ownServices = probeServices(nodeNames).map(({ name: serviceName, spec }) => ({
+      serviceName,
+      service: new core.Service(
+        `${name}-${serviceName}`,
+        {
+          metadata: { name: serviceName, namespace: inNamespace, annotations: { "pulumi.com/skipAwait": "true" } },
+          spec,
+        },
+        { ...options, deleteBeforeReplace: true },
+      ),
+    }));
+    const nodes = pulumi.all(
+      Object.fromEntries(
+        Object.values(cluster.nodes).map(({ nodeName, internalIp, podCidr, connection }) => [
+          nodeName,
+          pulumi.output({
+            internalIp,
+            podCidr,
+            mtu: network.mtus.apply((mtus) => mtus[nodeName] ?? 0),
+            connection: connectionTo(nodeName, connection),
+          }),
+        ]),
+      ),
+    );
+    const input = pulumi.secret(
+      pulumi
+        .output({
+          kubeconfig: cluster.kubeconfig,
+          dnsDomain: cluster.dnsDomain,
+          nodes,
+          probeServices: Object.fromEntries(
+            ownServices.map(({ serviceName, service }) => [serviceName, service.spec.clusterIP]),
+          ),
+          services: services.map((service) => ({
+            namespace: service.namespace,
+            name: service.serviceName,
+            clusterIP: service.clusterIP,
+            selector: service.selector,
+            ports: service.ports,
+          })),
+          readyTimeout: args.timeout ?? 180,
+        })
+        .apply((value) => JSON.stringify(value satisfies unknown as CheckInput)),
+    );
+    const check = new command.local.Command(
+      `${name}-run`,
+      {
+        create: `exec node ${JSON.stringify(join(__dirname, "../../src/connectivity/run.js"))}`,
+        stdin: input,
+        triggers: [services.map((service) => service.endpoints), daemonSets.map((set) => set.metadata.uid)],
+        addPreviousOutputInEnv: false,
+        logging: command.local.Logging.Stderr,
+      },
+      {
+        parent: this,
+        dependsOn: [...network.applied, ...cluster.registered, ...daemonSets, ...services],
+        deletedWith: cluster.deletedWith,
+      },
+    );
+    const report = check.stdout.apply((stdout) => JSON.parse(stdout) as Report);
+    this.json = check.stdout;
+    this.passed = report.passed;
+    this.claims = report.claims;
+    this.verify = input;
+    this.registerOutputs({ passed: this.passed, claims: this.claims, json: this.json });
+  }
+}
