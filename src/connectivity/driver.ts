@@ -85,21 +85,29 @@ export function driveScript(requests: readonly Request[], pids: Readonly<Record<
           `-w '%{filename_effective} code %{exitcode} %{time_connect} %{errormsg}\\n' --config - >w-${probe} 2>/dev/null <<'END' &\n${fetched.join("")}END`,
       );
     }
+    if (own.some(({ ask }) => ask.kind === "packet")) {
+      // What the kernel remembers of the path's MTU from an earlier fault is not this run's evidence.
+      parts.push(`${enter}ip route flush cache`);
+    }
+    if (own.some(({ ask }) => ask.kind === "resolve")) {
+      // A copy, because mount follows /proc/<pid>/root to the node's own root.
+      parts.push(`cp /proc/${String(pid)}/root/etc/resolv.conf resolv-${probe}`);
+    }
     for (const { id, ask } of own) {
       if (ask.kind === "packet") {
-        // Probing ignores what the kernel remembers of the path's MTU; 28 bytes are the IPv4 and ICMP headers.
+        // 28 bytes are the IPv4 and ICMP headers.
         parts.push(
-          `{ ${enter}ping -n -q -M probe -c 1 -W 1 -s ${String(ask.size - 28)} ${ask.address} >${id} 2>&1 && echo "code 0" >>${id} || echo "code 1" >>${id}; } &`,
+          `{ ${enter}ping -n -q -M do -c 1 -W 1 -s ${String(ask.size - 28)} ${ask.address} >${id} 2>&1 && echo "code 0" >>${id} || echo "code 1" >>${id}; } &`,
         );
       } else if (ask.kind === "resolve") {
-        const inner = `mount --bind /proc/${String(pid)}/root/etc/resolv.conf /etc/resolv.conf && RES_OPTIONS='timeout:1 attempts:2' getent ahostsv4 ${quote(`${ask.name}.`)}`;
+        const inner = `mount --bind "$PWD/resolv-${probe}" /etc/resolv.conf && RES_OPTIONS='timeout:1 attempts:2' getent ahostsv4 ${quote(`${ask.name}.`)}`;
         parts.push(
           `{ timeout 4 ${enter}unshare -m sh -c ${quote(inner)} >${id} 2>&1 && echo "code 0" >>${id} || echo "code 1" >>${id}; } &`,
         );
       }
     }
   }
-  parts.push("wait", "grep -H '' -- * 2>/dev/null || true");
+  parts.push("wait", "rm -f resolv-*", "grep -H '' -- * 2>/dev/null || true");
   return parts.join("\n") + "\n";
 }
 

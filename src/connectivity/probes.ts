@@ -27,8 +27,10 @@ export const PORTS = {
   service: { TCP: 80, UDP: 81 },
 } as const;
 
-function netexec(ports: { readonly TCP: number; readonly UDP: number }): string[] {
-  return ["netexec", `--http-port=${String(ports.TCP)}`, `--udp-port=${String(ports.UDP)}`];
+function netexec(ports: { readonly TCP: number; readonly UDP: number }, host: boolean): string[] {
+  const listen = [`--http-port=${String(ports.TCP)}`, `--udp-port=${String(ports.UDP)}`];
+  // An answer over UDP from a node's wildcard socket would come from the bridge's address, not from the one asked.
+  return ["netexec", ...listen, ...(host ? ["--udp-listen-addresses=$(POD_IP)"] : [])];
 }
 
 function environment(probe: string) {
@@ -47,7 +49,7 @@ export function probeTemplate(probe: Probe, image: string) {
   const container = (name: string, ports: { readonly TCP: number; readonly UDP: number }, mark: string) => ({
     name,
     image,
-    args: netexec(ports),
+    args: netexec(ports, host),
     env: environment(mark),
     readinessProbe: { httpGet: { path: "/healthz", port: ports.TCP }, periodSeconds: 1 },
   });
