@@ -1,0 +1,49 @@
+# The targets add nothing to the program: they get what it needs and call `pulumi`. See README.md.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CLI := node dist/toolchain/cli.js
+SOURCES := $(shell find src components toolchain bench examples -name '*.ts' -not -path '*/go/*' 2>/dev/null) tsconfig.json tsconfig.build.json
+
+.PHONY: help up down clean env verify test soak check bench build
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+node_modules/.podnet: package.json package-lock.json
+	@echo "installing npm packages" >&2
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
+dist/.podnet: node_modules/.podnet $(SOURCES)
+	@rm -rf dist
+	@node_modules/.bin/tsc -p tsconfig.build.json
+	@touch $@
+
+build: dist/.podnet ## compile the program and the tools
+
+up: dist/.podnet ## set everything up and run `pulumi up`: three nodes, network, service, check
+	@$(CLI) up
+
+down: dist/.podnet ## take down everything that `make up` made, except the caches
+	@$(CLI) down
+
+clean: dist/.podnet ## `make down`, and remove the caches, node_modules and dist
+	@$(CLI) clean
+
+env: dist/.podnet ## print the environment for plain `pulumi` and `kubectl`: eval "$$(make -s env)"
+	@$(CLI) env
+
+verify: dist/.podnet ## prove the network again, changing nothing
+	@$(CLI) verify
+
+test: dist/.podnet ## run all the tests, unit to lab
+	@$(CLI) test
+
+soak: dist/.podnet ## run the long repetitions on the lab
+	@$(CLI) soak
+
+bench: dist/.podnet ## measure, each figure beside its peer
+	@node dist/bench/main.js
+
+check: node_modules/.podnet ## types, lint and format
+	@npm run --silent check

@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { hostArch } from "./toolchain";
+import { must, run } from "./exec";
+import { withLock } from "./lock";
+import type { Progress } from "./progress";
+
+/** Debian release of the lab's nodes. */
+const SUITE = "bookworm";
+
+/** Key of the node image: equal files in `toolchain/node-image` and equal architecture give equal keys. */
+export function nodeImageKey(project: string): string {
+  const folder = join(project, "toolchain", "node-image");
+  const hash = createHash("sha256").update(JSON.stringify([SUITE, hostArch()]));
+  for (const name of readdirSync(folder).sort()) {
+    hash.update(`${name}\0`).update(readFileSync(join(folder, name)));
+  }
+  return hash.digest("hex").slice(0, 12);
+}
+
+/** Makes the lab's node image, or finds it in the cache, and gives it to the engine. Returns its reference. */
+export async function ensureNodeImage(
+  project: string,
+  cache: string,
+  dockerHost: string,
+  progress: Progress,
+): Promise<string> {
+  const key = nodeImageKey(project);
+  const reference = `podnet-node:${key}`;
+  const env = { ...process.env, DOCKER_HOST: dockerHost };
+  if ((await run("docker", ["image", "inspect", reference], { env })).code === 0) {
+    return reference;
+  }
+  const archive = join(cache, "node-image", `${key}.tar`);
+  const onWait = (pid: number): void =>
+    progress.say(`another podnet (process ${String(pid)}) is making the node image`);
+  await withLock(join(cache, "node-image.lock"), onWait, async () => {
+    if (!existsSync(archive)) {
+      await progress.step("making the lab's node image from Debian packages", 30, () => make(project, archive));
+    }
+  });
+  await progress.step("importing the node image", 5, () =>
+    must("docker", ["import", "--change", 'ENTRYPOINT ["/usr/local/lib/podnet/entrypoint"]', archive, reference], {
+      env,
+    }),
+  );
+  await must("docker", ["tag", reference, "podnet-node:latest"], { env });
+  return reference;
+}
+
+async function make(project: string, archive: string): Promise<void> {
+  const folder = join(project, "toolchain", "node-image");
+  const packages = readFileSync(join(folder, "packages"), "utf8").trim().split("\n").join(",");
+  // On a Debian of the same release its own sources are used: they are the ones that can be reached.
+  const release = readFileSync("/etc/os-release", "utf8");
+  const same = release.includes(`VERSION_CODENAME=${SUITE}`);
+  const sources = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"].filter(existsSync).slice(0, 1);
+  await mkdir(join(archive, ".."), { recursive: true });
+  const partial = `${archive}.new.tar`;
+  try {
+    await must("mmdebstrap", [
+      ...["--variant=minbase", `--include=${packages}`, `--customize-hook=${join(folder, "customize")} "$1"`],
+      ...[SUITE, partial, ...(same ? sources : [])],
+    ]);
+    await rename(partial, archive);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}

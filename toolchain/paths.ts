@@ -1,0 +1,45 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** Where one clone keeps what it makes, all under `.podnet` in its folder. */
+export interface ClonePaths {
+  readonly project: string;
+  readonly dotPodnet: string;
+  /** Pulumi's file backend. */
+  readonly state: string;
+  readonly passphrase: string;
+  readonly kubeconfig: string;
+  /** Record of the engine that podnet started here. */
+  readonly engine: string;
+  readonly engineLog: string;
+  readonly engineData: string;
+  /** Held by the one command that changes this clone's lab. */
+  readonly lock: string;
+  /** What the command line last wrote into the stack's config. */
+  readonly writtenConfig: string;
+  /** Results of the test runs. */
+  readonly testResults: string;
+}
+
+/** The layout of a clone whose folder is `project`, an absolute path. */
+export function clonePaths(project: string): ClonePaths {
+  const dotPodnet = join(project, ".podnet");
+  return {
+    project,
+    dotPodnet,
+    state: join(dotPodnet, "state"),
+    passphrase: join(dotPodnet, "passphrase"),
+    kubeconfig: join(dotPodnet, "kubeconfig"),
+    engine: join(dotPodnet, "engine.json"),
+    engineLog: join(dotPodnet, "engine.log"),
+    engineData: join(dotPodnet, "docker"),
+    lock: join(dotPodnet, "lock.json"),
+    writtenConfig: join(dotPodnet, "written-config.json"),
+    testResults: join(dotPodnet, "test"),
+  };
+}
+
+/** The cache that all clones of a user share: $PODNET_CACHE, else podnet in $XDG_CACHE_HOME or ~/.cache. */
+export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
+  return env["PODNET_CACHE"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "podnet");
+}

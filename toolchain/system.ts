@@ -1,0 +1,62 @@
+import { existsSync, readFileSync } from "node:fs";
+import { run } from "./exec";
+import type { Progress } from "./progress";
+
+/** A program that the quickstart calls, and the Debian package it comes from. */
+interface Need {
+  readonly probe: string;
+  readonly package: string;
+}
+
+const NEEDS: readonly Need[] = [
+  { probe: "docker", package: "docker.io" },
+  { probe: "mmdebstrap", package: "mmdebstrap" },
+  { probe: "ip", package: "iproute2" },
+  { probe: "iptables", package: "iptables" },
+  { probe: "/usr/sbin/xtables-nft-multi", package: "iptables" },
+  { probe: "nft", package: "nftables" },
+  { probe: "ssh-keygen", package: "openssh-client" },
+  { probe: "gcc", package: "gcc" },
+  { probe: "/usr/include/seccomp.h", package: "libseccomp-dev" },
+  { probe: "pkg-config", package: "pkg-config" },
+];
+
+async function present({ probe }: Need): Promise<boolean> {
+  return probe.startsWith("/") ? existsSync(probe) : (await run("sh", ["-c", `command -v ${probe}`])).code === 0;
+}
+
+/** Packages that are missing on this machine, without doubles. */
+export async function missingPackages(): Promise<string[]> {
+  const checks = await Promise.all(NEEDS.map(async (need) => ((await present(need)) ? [] : [need.package])));
+  return [...new Set(checks.flat())];
+}
+
+/** Installs what is missing where podnet may: as root on Debian and Ubuntu. Elsewhere throws, naming the packages. */
+export async function ensurePackages(progress: Progress): Promise<void> {
+  const missing = await missingPackages();
+  if (missing.length === 0) {
+    return;
+  }
+  const release = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
+  const debian = /^(ID|ID_LIKE)=.*(debian|ubuntu)/m.test(release);
+  if (!debian || process.getuid?.() !== 0) {
+    throw new Error(
+      `this machine lacks ${missing.join(", ")} (names of Debian packages); install what corresponds to them` +
+        (debian ? `, as root: apt-get install ${missing.join(" ")}` : ""),
+    );
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const install = (): ReturnType<typeof run> =>
+    run("apt-get", ["install", "-y", "--no-install-recommends", ...missing], { env });
+  await progress.step(`installing ${missing.join(", ")}`, 40, async () => {
+    let result = await install();
+    if (result.code !== 0) {
+      await run("apt-get", ["update"], { env });
+      result = await install();
+    }
+    if (result.code !== 0) {
+      const tail = result.stderr.trim().split("\n").slice(-5).join("\n  ");
+      throw new Error(`apt-get install ${missing.join(" ")} failed:\n  ${tail}`);
+    }
+  });
+}

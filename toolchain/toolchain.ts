@@ -1,0 +1,323 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Arch, imagesOf, releaseFiles } from "../src/runtime/releases";
+import { build, buildKey, buildPause } from "./build";
+import { download, reachable } from "./download";
+import { must, run } from "./exec";
+import { sha256File } from "./images";
+import { withLock } from "./lock";
+import { type Binaries, makeImages, makeRelease, writeChecksums } from "./mirror";
+import { IMAGE_SOURCES, PLUGINS, PULUMI_VERSION, type Source, SOURCE_OF, SOURCES } from "./pins";
+import type { Progress } from "./progress";
+
+/** Where things are and come from. */
+export interface ToolchainOptions {
+  /** Folder of the clone, with the pinned sources in it. */
+  readonly project: string;
+  readonly cache: string;
+  readonly progress: Progress;
+  /** Turns a path such as `dl.k8s.io/release/…` into a URL; `https://` and the path by default. */
+  readonly upstream?: (path: string) => string;
+}
+
+/** The toolchain, ready for use. */
+export interface Toolchain {
+  /** Folders for the front of PATH. */
+  readonly binDirs: readonly string[];
+  /** Folder of the mirror, and the same as a URL. */
+  readonly mirrorDir: string;
+  readonly mirrorUrl: string;
+  /** SHA-256 of the mirror's files by path. */
+  readonly checksums: Readonly<Record<string, string>>;
+}
+
+/** How a tool was had, and why the ways before it failed. */
+export interface Origin {
+  readonly tool: string;
+  readonly way: "PATH" | "cache" | "official release" | "built from source";
+  readonly seconds: number;
+  readonly notes: readonly string[];
+}
+
+/** Thrown with every tool that could not be had, and for each what was tried. */
+export class ToolchainError extends Error {
+  override readonly name = "ToolchainError";
+  constructor(readonly failures: readonly string[]) {
+    super(`the toolchain is not complete:\n  ${failures.join("\n  ")}`);
+  }
+}
+
+/** The architecture of this machine by Go's names. */
+export function hostArch(): Arch {
+  if (process.arch !== "x64" && process.arch !== "arm64") {
+    throw new Error(`${process.arch} machines are not supported; use x86_64 or arm64`);
+  }
+  return process.arch === "x64" ? "amd64" : "arm64";
+}
+
+/** The source with this name. */
+export function sourceNamed(name: string): Source {
+  const source = SOURCES.find((candidate) => candidate.name === name);
+  if (!source) {
+    throw new Error(`no source "${name}"`);
+  }
+  return source;
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Makes the toolchain complete: each tool from PATH or the cache, else the official release, else built from source. Slow
+ * work is shown by `progress`, done once for all clones of a user, and goes on where an interrupted run stopped. Throws a
+ * ToolchainError with all tools that failed.
+ */
+export async function ensureToolchain(options: ToolchainOptions): Promise<Toolchain> {
+  await mkdir(options.cache, { recursive: true });
+  const lock = join(options.cache, "toolchain.lock");
+  const onWait = (pid: number): void => {
+    options.progress.say(`another podnet (process ${String(pid)}) is making the toolchain; waiting for it`);
+  };
+  return withLock(lock, onWait, async () => {
+    const origins: Origin[] = [];
+    const failures: string[] = [];
+    const pulumi = await pulumiTools(options, origins, failures);
+    const mirror = await ensureMirror(options, origins, failures);
+    if (failures.length > 0 || !mirror) {
+      throw new ToolchainError(failures);
+    }
+    const slow = origins.filter(({ way }) => way !== "cache" && way !== "PATH");
+    if (slow.length > 0) {
+      const width = Math.max(...slow.map(({ tool }) => tool.length));
+      for (const { tool, way, seconds, notes } of slow) {
+        const why = notes.length > 0 ? ` (${notes.join("; ")})` : "";
+        options.progress.say(`  ${tool.padEnd(width)}  ${way}, ${seconds.toFixed(1)} s${why}`);
+      }
+    }
+    return { binDirs: pulumi, ...mirror };
+  });
+}
+
+async function built(options: ToolchainOptions, name: string): Promise<{ dir: string; seconds: number }> {
+  const source = sourceNamed(name);
+  const started = Date.now();
+  const index = SOURCES.indexOf(source) + 1;
+  const work = (): Promise<string> => build(options.cache, options.project, source, hostArch());
+  const known = join(options.cache, "tools", `${name}-${buildKey(options.project, source, hostArch())}`);
+  const text = `[${String(index)}/${String(SOURCES.length)}] building ${name} from source`;
+  const dir = existsSync(known) ? known : await options.progress.step(text, source.seconds, work);
+  return { dir, seconds: (Date.now() - started) / 1000 };
+}
+
+/** Folders with the Pulumi CLI, its language host and the plugins. */
+async function pulumiTools(options: ToolchainOptions, origins: Origin[], failures: string[]): Promise<string[]> {
+  const dirs: string[] = [];
+  const notes: string[] = [];
+  const own = join(options.cache, "pulumi", PULUMI_VERSION);
+  const onPath = await run("pulumi", ["version"]);
+  const language = onPath.code === 0 ? await run("pulumi-language-nodejs", ["--help"]) : undefined;
+  if (onPath.code === 0 && language?.code !== 127 && /^v?3\.(2[4-9]\d|[3-9]\d\d)\./.test(onPath.stdout.trim())) {
+    origins.push({ tool: "pulumi", way: "PATH", seconds: 0, notes });
+  } else if (existsSync(own)) {
+    dirs.push(own);
+  } else {
+    const release = `get.pulumi.com/releases/sdk/pulumi-v${PULUMI_VERSION}-linux-${process.arch}.tar.gz`;
+    const url = urlOf(options, release);
+    if (await reachable(url)) {
+      try {
+        const started = Date.now();
+        await options.progress.step(`downloading Pulumi ${PULUMI_VERSION}`, 20, () =>
+          officialPulumi(options, url, own),
+        );
+        dirs.push(own);
+        origins.push({ tool: "pulumi", way: "official release", seconds: (Date.now() - started) / 1000, notes });
+      } catch (error) {
+        notes.push(message(error));
+      }
+    } else {
+      notes.push("the official release is out of reach");
+    }
+    if (dirs.length === 0) {
+      for (const name of ["pulumi", "pulumi-language-nodejs"]) {
+        try {
+          const { dir, seconds } = await built(options, name);
+          dirs.push(dir);
+          origins.push({ tool: name, way: seconds < 1 ? "cache" : "built from source", seconds, notes });
+        } catch (error) {
+          failures.push(`${name}: not on PATH; ${notes.join("; ")}; building it failed: ${message(error)}`);
+        }
+      }
+    }
+  }
+  const pulumi = dirs.map((dir) => join(dir, "pulumi")).find(existsSync) ?? "pulumi";
+  const home = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
+  const missing = PLUGINS.filter(
+    ({ name, version }) => !existsSync(join(home, "plugins", `resource-${name}-v${version}`)),
+  );
+  const online = missing.length > 0 && (await reachable(urlOf(options, "get.pulumi.com/releases/plugins/")));
+  for (const { name, version } of missing) {
+    if (online) {
+      const installed = await options.progress.step(`installing the official ${name} plugin`, 10, () =>
+        run("timeout", ["120", pulumi, "plugin", "install", "resource", name, `v${version}`]),
+      );
+      if (installed.code === 0) {
+        continue;
+      }
+      options.progress.say(
+        `the official ${name} plugin could not be installed: ${installed.stderr.trim().slice(0, 200)}`,
+      );
+    }
+    if (name === "command") {
+      dirs.push(join(options.project, "toolchain", "bin"));
+    } else {
+      try {
+        const { dir, seconds } = await built(options, "pulumi-resource-kubernetes");
+        dirs.push(dir);
+        const way = seconds < 1 ? "cache" : "built from source";
+        origins.push({
+          tool: "pulumi-resource-kubernetes",
+          way,
+          seconds,
+          notes: ["the official plugin is out of reach"],
+        });
+      } catch (error) {
+        failures.push(
+          `pulumi-resource-kubernetes: the official plugin is out of reach; building it failed: ${message(error)}`,
+        );
+      }
+    }
+  }
+  return dirs;
+}
+
+/** Installs the official CLI and its language hosts, checked against the checksums that its project publishes beside it. */
+async function officialPulumi(options: ToolchainOptions, url: string, target: string): Promise<void> {
+  const list = urlOf(options, `get.pulumi.com/releases/sdk/pulumi-${PULUMI_VERSION}-checksums.txt`);
+  const name = url.split("/").at(-1) ?? "";
+  const response = await fetch(list, { signal: AbortSignal.timeout(20_000) });
+  const line = (await response.text()).split("\n").find((text) => text.endsWith(name));
+  const sum = line?.split(/\s+/)[0];
+  if (!response.ok || sum === undefined) {
+    throw new Error(`${list} has no checksum of ${name}`);
+  }
+  const work = await mkdtemp(join(tmpdir(), "podnet-pulumi-"));
+  try {
+    await download(url, sum, join(work, name));
+    await must("tar", ["-xzf", join(work, name), "-C", work, "--strip-components=1"]);
+    await rm(join(work, name));
+    await mkdir(join(target, ".."), { recursive: true });
+    await must("cp", ["-r", work, `${target}.new`]);
+    await rename(`${target}.new`, target);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+function urlOf(options: ToolchainOptions, path: string): string {
+  return options.upstream ? options.upstream(path) : `https://${path}`;
+}
+
+type Mirror = Pick<Toolchain, "mirrorDir" | "mirrorUrl" | "checksums">;
+
+/** Key of a mirror: equal pins and recipes give equal keys. */
+export function mirrorKey(project: string, arch: Arch): string {
+  const hash = createHash("sha256").update(JSON.stringify([releaseFiles(arch), imagesOf("control-plane")]));
+  for (const source of SOURCES) {
+    hash.update(buildKey(project, source, arch));
+  }
+  // How images are put together is part of what they are.
+  for (const file of ["images", "mirror"]) {
+    hash.update(readFileSync(join(__dirname, `${file}.js`)));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** Makes the mirror that nodes read, or finds it in the cache. */
+export async function ensureMirror(
+  options: ToolchainOptions,
+  origins: Origin[],
+  failures: string[],
+): Promise<Mirror | undefined> {
+  const arch = hostArch();
+  const dir = join(options.cache, "mirror", mirrorKey(options.project, arch));
+  if (existsSync(join(dir, "SHA256SUMS"))) {
+    return { mirrorDir: dir, mirrorUrl: `file://${dir}`, checksums: await readChecksums(dir) };
+  }
+  const work = `${dir}.new`;
+  await mkdir(work, { recursive: true });
+  const binaries: Record<string, string> = {};
+  const need = async (name: string): Promise<void> => {
+    const source = sourceNamed(name);
+    const { dir: bin, seconds } = await built(options, name);
+    Object.assign(binaries, binariesOf(source, bin));
+    if (seconds >= 1) {
+      origins.push({ tool: name, way: "built from source", seconds, notes: [] });
+    }
+  };
+  const paths: string[] = [];
+  const online = await reachable(urlOf(options, "dl.k8s.io/"));
+  for (const { name, path, sha256 } of releaseFiles(arch)) {
+    const tried: string[] = [];
+    const target = join(work, path);
+    if (existsSync(target) && (await sha256File(target)) === sha256) {
+      paths.push(path);
+      continue;
+    }
+    if (online) {
+      try {
+        const started = Date.now();
+        await options.progress.step(`downloading ${name}`, 10, () => download(urlOf(options, path), sha256, target));
+        origins.push({ tool: name, way: "official release", seconds: (Date.now() - started) / 1000, notes: [] });
+        paths.push(path);
+        continue;
+      } catch (error) {
+        tried.push(message(error));
+        options.progress.say(`${name}: ${message(error)}; building it from source instead`);
+      }
+    } else {
+      tried.push("the official release is out of reach");
+    }
+    try {
+      await need(SOURCE_OF[name]);
+      paths.push(await makeRelease(name, binaries, work, arch));
+    } catch (error) {
+      failures.push(`${name}: not in the cache; ${tried.join("; ")}; building it failed: ${message(error)}`);
+    }
+  }
+  if (!(await reachable(urlOf(options, "registry.k8s.io/v2/")))) {
+    try {
+      for (const name of IMAGE_SOURCES) {
+        await need(name);
+      }
+      const pause = await buildPause(options.cache, options.project, sourceNamed("kubernetes"), arch);
+      const all: Binaries = { ...binaries, pause: join(pause, "pause") };
+      paths.push(
+        ...(await options.progress.step("making the images of the nodes", 8, () => makeImages(all, work, arch))),
+      );
+    } catch (error) {
+      failures.push(`images: the image registry is out of reach; making them failed: ${message(error)}`);
+    }
+  }
+  if (failures.length > 0) {
+    return undefined;
+  }
+  const checksums = await options.progress.step("summing the mirror", 3, () => writeChecksums(work, paths));
+  await rm(dir, { recursive: true, force: true });
+  await rename(work, dir);
+  await writeFile(join(dir, "README"), "Made by podnet. Safe to delete: it is made again when it is needed.\n");
+  return { mirrorDir: dir, mirrorUrl: `file://${dir}`, checksums };
+}
+
+function binariesOf(source: Source, dir: string): Binaries {
+  return Object.fromEntries(Object.keys(source.programs).map((name) => [name, join(dir, name)]));
+}
+
+async function readChecksums(dir: string): Promise<Record<string, string>> {
+  const text = await readFile(join(dir, "SHA256SUMS"), "utf8");
+  const rows = text.split("\n").filter((line) => line !== "");
+  return Object.fromEntries(rows.map((line) => [line.slice(66), line.slice(0, 64)]));
+}
