@@ -10,6 +10,8 @@ export interface ImageRecipe {
   readonly image: string;
   /** Files of the image: absolute path in the image to path on this machine. */
   readonly files: Readonly<Record<string, string>>;
+  /** Small text files of the image: absolute path to content. */
+  readonly texts?: Readonly<Record<string, string>>;
   /** Symbolic links of the image: absolute path to target. */
   readonly links?: Readonly<Record<string, string>>;
   readonly entrypoint?: readonly string[];
@@ -51,6 +53,10 @@ export async function writeImageArchive(recipe: ImageRecipe, out: string): Promi
       await mkdir(dirname(join(root, to)), { recursive: true });
       await copyFile(from, join(root, to));
       await chmod(join(root, to), 0o755);
+    }
+    for (const [path, text] of Object.entries(recipe.texts ?? {})) {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(root, path), text, { mode: 0o644 });
     }
     for (const [path, target] of Object.entries(recipe.links ?? {})) {
       await mkdir(dirname(join(root, path)), { recursive: true });
@@ -103,8 +109,11 @@ export async function withLibraries(programs: readonly string[]): Promise<Record
   return files;
 }
 
+/** Names of the protocols that Services use (https://www.iana.org/assignments/protocol-numbers). */
+const PROTOCOLS = "ip 0 IP\nicmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6-icmp 58 IPv6-ICMP\nsctp 132 SCTP\n";
+
 /** Files of kube-proxy's image besides itself: nft, the iptables family on nftables, and their libraries. */
-export async function proxyTools(): Promise<Pick<ImageRecipe, "files" | "links">> {
+export async function proxyTools(): Promise<Pick<ImageRecipe, "files" | "links" | "texts">> {
   const extensions = ["/usr/lib/x86_64-linux-gnu/xtables", "/usr/lib/aarch64-linux-gnu/xtables"].find(existsSync);
   if (extensions === undefined) {
     throw new Error("the extensions of iptables are missing; install the Debian package iptables");
@@ -116,6 +125,8 @@ export async function proxyTools(): Promise<Pick<ImageRecipe, "files" | "links">
   const names = ["iptables", "ip6tables"].flatMap((name) => [name, `${name}-save`, `${name}-restore`]);
   return {
     files: await withLibraries(["/usr/sbin/nft", multi, ...modules]),
+    // Without it nft lists protocols by number, and a kube-proxy that restarts deletes its own entries as strangers.
+    texts: { "/etc/protocols": PROTOCOLS },
     links: Object.fromEntries(names.map((name) => [`/usr/sbin/${name}`, multi])),
   };
 }

@@ -95,6 +95,7 @@ async function recipes(binaries: Binaries): Promise<Record<string, Omit<ImageRec
       ...kubernetes("kube-proxy"),
       files: { ...tools.files, "/usr/local/bin/kube-proxy": need(binaries, "kube-proxy") },
       links: tools.links ?? {},
+      texts: tools.texts ?? {},
     },
     etcd: kubernetes("etcd"),
     coredns: single("coredns"),

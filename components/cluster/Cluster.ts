@@ -1,8 +1,12 @@
+import * as command from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { clusterArgs } from "../../src/args";
 import { addressProblems, planTopology, topologyProblems } from "../../src/net/topology";
+import { membersScript } from "../../src/kubeadm/scripts";
+import { remoteCommand, scriptText } from "../../src/shell/remote";
 import { checked } from "../checked";
+import { connectionTo } from "./connection";
 import type { NodeArgs, SshConnection } from "../hosts/NodeArgs";
 import { ControlPlane } from "./ControlPlane";
 import { NodeRuntime } from "./NodeRuntime";
@@ -59,6 +63,10 @@ export class Cluster extends pulumi.ComponentResource {
   readonly dnsIp: pulumi.Output<string>;
   /** Resources after which every node is registered. */
   readonly registered: readonly pulumi.Resource[];
+  /** The command after which no node is in the cluster that is not declared. */
+  readonly members: pulumi.Resource;
+  /** The node of the control plane. */
+  readonly controlPlane: ClusterNode;
   /** A resource whose deletion ends the cluster, so that nothing in it has to be undone first. */
   readonly deletedWith: pulumi.Resource | undefined;
 
@@ -183,6 +191,19 @@ export class Cluster extends pulumi.ComponentResource {
     this.kubeconfig = controlPlane.kubeconfig;
     this.deletedWith = controlNode.deletedWith;
     this.registered = [controlPlane.initialized, ...workers.map((worker) => worker.registered)];
+    const members = new command.remote.Command(
+      `${name}-members`,
+      {
+        connection: connectionTo(controlName, controlNode.connection),
+        create: remoteCommand("create", { lock: "members", timeout: 600 }),
+        stdin: scriptText({ create: membersScript(Object.keys(args.nodes)) }),
+        addPreviousOutputInEnv: false,
+        logging: command.remote.Logging.Stderr,
+      },
+      { parent: this, dependsOn: controlPlane.initialized, deletedWith: controlNode.deletedWith },
+    );
+    this.members = members;
+    this.controlPlane = node(controlName);
     this.provider = new kubernetes.Provider(
       `${name}-kubernetes`,
       { kubeconfig: this.kubeconfig, enableServerSideApply: false },

@@ -2,6 +2,7 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { bridgeNetworkArgs } from "../../src/args";
 import { type BridgeInput, bridgeScript, parseBridge, removeBridgeScript } from "../../src/net/bridge";
+import { readyScript } from "../../src/kubeadm/scripts";
 import { remoteCommand, scriptText } from "../../src/shell/remote";
 import { checked } from "../checked";
 import type { Cluster } from "../cluster/Cluster";
@@ -58,14 +59,30 @@ export class BridgeNetwork extends pulumi.ComponentResource {
           addPreviousOutputInEnv: false,
           logging: command.remote.Logging.Stderr,
         },
-        { parent: this, dependsOn: installed, deletedWith },
+        { parent: this, dependsOn: [installed, cluster.members], deletedWith },
       );
       return { nodeName, applied };
     });
     this.mtus = pulumi
       .all(commands.map(({ nodeName, applied }) => applied.stdout.apply((out) => [nodeName, parseBridge(out).mtu])))
       .apply((entries) => Object.fromEntries(entries) as Record<string, number>);
-    this.applied = commands.map(({ applied }) => applied);
+    const { controlPlane } = cluster;
+    const ready = new command.remote.Command(
+      `${name}-ready`,
+      {
+        connection: connectionTo(controlPlane.nodeName, controlPlane.connection),
+        create: remoteCommand("create", { lock: "ready", timeout: 120 }),
+        stdin: scriptText({ create: readyScript(nodes.map(({ nodeName }) => nodeName)) }),
+        addPreviousOutputInEnv: false,
+        logging: command.remote.Logging.Stderr,
+      },
+      {
+        parent: this,
+        dependsOn: [...commands.map(({ applied }) => applied), ...cluster.registered],
+        deletedWith: controlPlane.deletedWith,
+      },
+    );
+    this.applied = [...commands.map(({ applied }) => applied), ready];
     this.registerOutputs({ mtus: this.mtus });
   }
 }

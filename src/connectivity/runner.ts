@@ -31,6 +31,9 @@ const seenProbe = z.strictObject({
   podName: z.string(),
 });
 
+/** Milliseconds that the API server's view of the probes may lag behind the nodes. */
+const SETTLE_MS = 60_000;
+
 const podPath = (name: string): string => `/api/v1/namespaces/${PROBE_NAMESPACE}/pods/${name}`;
 
 /** Runs the whole check once and returns its findings. Throws when it cannot run, which says nothing about the network. */
@@ -47,7 +50,7 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Finding[]> 
       throw new Error(`cannot reach every node over SSH:\n  ${refused.join("\n  ")}`);
     }
     say("waiting for the probes");
-    const pods = await readyProbes(client, input, say);
+    const { pods, seen } = await settledProbes(client, shells, input, say);
     await restoreLabels(client, pods);
     await waitFor(async () => {
       const wanted: [string, string[]][] = [
@@ -61,7 +64,6 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Finding[]> 
       return wanted.every(([, names], index) => [...names].sort().join() === (found[index] ?? []).join());
     }, 10);
     say("asking");
-    const seen = await discover(shells);
     const requests = planRequests(input, pods);
     const answers = await ask(shells, requests, seen);
     say("taking a pod out of its service and putting it back");
@@ -139,6 +141,32 @@ async function readyProbes(client: KubeClient, input: CheckInput, say: Say): Pro
     throw new Error(`probes are not ready after ${String(input.readyTimeout)} s: ${reason}`);
   }
   return pods;
+}
+
+/**
+ * The ready probes and their processes. After a reboot the API server tells for some seconds what was before it, so both
+ * are read until they agree; what still disagrees after that is for the judge.
+ */
+async function settledProbes(
+  client: KubeClient,
+  shells: ReadonlyMap<string, NodeShell>,
+  input: CheckInput,
+  say: Say,
+): Promise<{ pods: ProbePod[]; seen: Seen }> {
+  const deadline = Date.now() + SETTLE_MS;
+  for (;;) {
+    const pods = await readyProbes(client, input, say);
+    const seen = await discover(shells);
+    const odd = pods.find(({ probe, node, name, ip }) => {
+      const process = seen[node]?.find((candidate) => candidate.probe === probe && candidate.podName === name);
+      return !process || (probe !== "probe-host" && !process.interfaceIps.includes(ip));
+    });
+    if (!odd || Date.now() > deadline) {
+      return { pods, seen };
+    }
+    say(`waiting for ${odd.probe} on ${odd.node} to be as the API server has it`);
+    await sleep(1000);
+  }
 }
 
 function whyNot(pod: Pod | undefined): string {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client, utils } from "ssh2";
 import type { CheckInput } from "./input";
 
@@ -22,8 +23,26 @@ export class NodeShell {
     this.#client = client;
   }
 
-  /** Connects, or throws with the node's name and the reason. Another host key than the pinned one is refused. */
-  static open(name: string, connection: Connection): Promise<NodeShell> {
+  /**
+   * Connects, or throws with the node's name and the reason. A node that refuses connections may be booting: it is tried
+   * again for `patience` milliseconds. Another host key than the pinned one is refused.
+   */
+  static async open(name: string, connection: Connection, patience = 20_000): Promise<NodeShell> {
+    const deadline = Date.now() + patience;
+    for (;;) {
+      try {
+        return await NodeShell.#connect(name, connection);
+      } catch (error) {
+        const booting = /ECONNREFUSED|ECONNRESET|EHOSTUNREACH|Connection lost before handshake/.test(String(error));
+        if (!booting || Date.now() > deadline) {
+          throw error;
+        }
+        await sleep(250);
+      }
+    }
+  }
+
+  static #connect(name: string, connection: Connection): Promise<NodeShell> {
     const { host, port, user, privateKey, hostKey } = connection;
     const pinned = utils.parseKey(hostKey);
     if (pinned instanceof Error) {

@@ -18,6 +18,9 @@ fi
 `;
 }
 
+/** Label of the workers that podnet joined. */
+const MANAGED_LABEL = "podnet.dev/managed";
+
 const SET_POD_CIDR = `
 # Sets Node.spec.podCIDR, which Kubernetes lets nobody change afterwards.
 set_pod_cidr() {
@@ -117,6 +120,31 @@ export function registerScript(node: string, nodePodCidr: string): string {
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ${SET_POD_CIDR}
 set_pod_cidr /etc/kubernetes/admin.conf
+kubectl --kubeconfig /etc/kubernetes/admin.conf label node "$node" --overwrite ${MANAGED_LABEL}=yes >/dev/null
+`;
+}
+
+/**
+ * Takes the workers out of the cluster that podnet joined and that are no longer declared, and their pods with them; runs on
+ * the control plane, before the others forget the way to them.
+ */
+export function membersScript(nodes: readonly string[]): string {
+  return `${assignments({ declared: ` ${[...nodes].sort().join(" ")} ` })}
+export KUBECONFIG=/etc/kubernetes/admin.conf PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+for node in $(kubectl get nodes -l ${MANAGED_LABEL}=yes -o 'jsonpath={.items[*].metadata.name}'); do
+  case $declared in *" $node "*) continue ;; esac
+  kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --force --timeout 120s >&2 || true
+  kubectl delete node "$node" --ignore-not-found >&2
+  # The garbage collector would take most of a minute, in which Services still send requests there.
+  kubectl delete pods --all-namespaces --field-selector "spec.nodeName=$node" --force --grace-period 0 >&2 2>/dev/null || true
+done
+`;
+}
+
+/** Waits until every node is Ready, which takes a network; runs on the control plane. */
+export function readyScript(nodes: readonly string[]): string {
+  return `${assignments({ nodes: nodes.map((node) => `node/${node}`).join(" ") })}
+/usr/local/bin/kubectl --kubeconfig /etc/kubernetes/admin.conf wait --for condition=Ready --timeout 90s $nodes >/dev/null
 `;
 }
 
