@@ -1,0 +1,11 @@
+export { Cluster, type ClusterArgs, type ClusterNode } from "./cluster/Cluster";
+export { ControlPlane, type ControlPlaneArgs } from "./cluster/ControlPlane";
+export { NodeRuntime, type NodeRuntimeArgs } from "./cluster/NodeRuntime";
+export { Worker, type WorkerArgs } from "./cluster/Worker";
+export { ConnectivityCheck, type ConnectivityCheckArgs } from "./connectivity/ConnectivityCheck";
+export type { NodeArgs, SshConnection } from "./hosts/NodeArgs";
+export { SshHost, type SshHostArgs } from "./hosts/SshHost";
+export { Lab, type LabArgs } from "./lab/Lab";
+export { LabNode, type LabNodeArgs } from "./lab/LabNode";
+export { BridgeNetwork, type BridgeNetworkArgs } from "./network/BridgeNetwork";
+export { SelectedService, type SelectedServiceArgs } from "./service/SelectedService";
