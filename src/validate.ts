@@ -69,6 +69,9 @@ export function problemsOf(error: z.ZodError, schema: z.ZodType): Problem[] {
         { path: path.join("."), message: issue.input === undefined ? message : `${message}, got ${show(issue.input)}` },
       ];
     }
+    if (issue.code === "invalid_key") {
+      return issue.issues.map(({ message }) => ({ path: path.join("."), message }));
+    }
     return [{ path: path.join("."), message: issue.message }];
   });
 }
