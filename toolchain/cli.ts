@@ -110,14 +110,18 @@ export function summary(paths: ClonePaths, changed: boolean, seconds: number): s
   ].join("\n");
 }
 
+/** Where the file backend keeps the stack. */
+function stackFile(paths: ClonePaths): string {
+  return join(paths.state, ".pulumi", "stacks", "podnet", `${STACK}.json`);
+}
+
 async function down(context: Context): Promise<number> {
   const { paths, identity, progress, project, cache } = context;
   const dockerHost = await findEngine(identity, paths);
   const problems: string[] = [];
   if (dockerHost !== undefined) {
     const env = { ...process.env, DOCKER_HOST: dockerHost };
-    const stackFile = join(paths.state, ".pulumi", "stacks", "podnet", `${STACK}.json`);
-    if (existsSync(stackFile)) {
+    if (existsSync(stackFile(paths))) {
       const toolchain = await ensureToolchain({ project, cache, progress });
       const stack = new Stack(paths, stackEnv(paths, toolchain, dockerHost));
       await stack.freeStaleLock();
@@ -195,6 +199,8 @@ async function verify(context: Context): Promise<number> {
 
 async function test(context: Context, soak: boolean): Promise<number> {
   const { paths, project, progress } = context;
+  // A lab that somebody uses stays; what the tests alone needed goes when they are done.
+  const fresh = !existsSync(stackFile(paths));
   mkdirSync(paths.testResults, { recursive: true });
   const files = [unitReport(paths), integrationReport(paths)];
   files.forEach((file) => rmSync(file, { force: true }));
@@ -218,6 +224,9 @@ async function test(context: Context, soak: boolean): Promise<number> {
   }
   const reports = (soak ? files.slice(1) : files).map((file) => readReport(file));
   const total = closingLine(reports, setUp !== undefined);
+  if (fresh) {
+    await down(context);
+  }
   console.log(total.line);
   return total.failed === 0 ? 0 : 1;
 }
