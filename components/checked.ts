@@ -27,7 +27,8 @@ export function checked<T extends z.ZodType>(
     return result;
   };
   if (unknown.length === 0) {
-    return pulumi.output(parse(plain)) as pulumi.Output<z.output<T>>;
+    const value = parse(plain);
+    return pulumi.output(undefined).apply(() => value);
   }
   const early = schema.safeParse(plain, { reportInput: true });
   if (!early.success) {
@@ -38,7 +39,7 @@ export function checked<T extends z.ZodType>(
       throw new InvalidInputError(subject, problems);
     }
   }
-  return (pulumi.output(args) as pulumi.Output<unknown>).apply(parse) as pulumi.Output<z.output<T>>;
+  return pulumi.output<unknown>(args).apply(parse) as pulumi.Output<z.output<T>>;
 }
 
 /** A copy with undefined in the place of every Output and Promise, whose dotted paths are added to `unknown`. */

@@ -211,16 +211,22 @@ async function test(context: Context, soak: boolean): Promise<number> {
     await run(process.execPath, args, { cwd: project, env: { ...process.env, ...extra }, echo: true });
   };
   let setUp: string | undefined;
-  if (!soak) {
-    await runTests("vitest.config.mts", unitReport(paths), {});
-  }
+  let extra: Record<string, string> = {};
   try {
     const { toolchain, dockerHost } = await prepare(context);
-    const extra = { ...stackEnv(paths, toolchain, dockerHost), ...(soak && { PODNET_SOAK: "1" }) };
-    await runTests("vitest.integration.config.mts", integrationReport(paths), extra);
+    extra = { ...stackEnv(paths, toolchain, dockerHost), PODNET_MIRROR: toolchain.mirrorDir };
   } catch (error) {
     setUp = error instanceof Error ? error.message : String(error);
     progress.say(`set-up failed: ${setUp}`);
+  }
+  if (!soak) {
+    await runTests("vitest.config.mts", unitReport(paths), extra);
+  }
+  if (setUp === undefined) {
+    await runTests("vitest.integration.config.mts", integrationReport(paths), {
+      ...extra,
+      ...(soak && { PODNET_SOAK: "1" }),
+    });
   }
   const reports = (soak ? files.slice(1) : files).map((file) => readReport(file));
   const total = closingLine(reports, setUp !== undefined);

@@ -44,10 +44,10 @@ export async function download(url: string, sha256: string, target: string, stal
     await rename(partial, target);
   } catch (error) {
     if (abort.signal.aborted) {
-      throw new Error(`${url}: nothing came for ${String(stall / 1000)} s`);
+      throw new Error(`${url}: nothing came for ${String(stall / 1000)} s`, { cause: error });
     }
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
-    throw new Error(`${error instanceof Error ? error.message : String(error)}${cause}`);
+    throw new Error(`${error instanceof Error ? error.message : String(error)}${cause}`, { cause: error });
   } finally {
     clearTimeout(timer);
     await rm(partial, { force: true });

@@ -48,7 +48,7 @@ export class NodeShell {
     if (pinned instanceof Error) {
       throw new Error(`${name}: its pinned host key cannot be read: ${pinned.message}`);
     }
-    const key = (Array.isArray(pinned) ? pinned[0] : pinned)?.getPublicSSH();
+    const key: Buffer = pinned.getPublicSSH();
     const type = hostKey.split(" ")[0] ?? "";
     return new Promise((resolve, reject) => {
       const client = new Client();
@@ -60,7 +60,7 @@ export class NodeShell {
         username: user,
         privateKey,
         readyTimeout: 10_000,
-        hostVerifier: (seen: Buffer) => key !== undefined && seen.equals(key),
+        hostVerifier: (seen: Buffer) => seen.equals(key),
         algorithms: {
           serverHostKey: type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type as "ssh-ed25519"],
         },

@@ -32,9 +32,8 @@ interface Item {
 }
 
 function items(arch: Arch, { checksums }: InstallInput): Item[] {
-  return releaseFiles(arch).flatMap(({ name, path, sha256 }) => {
-    const sum = checksums?.[path] ?? sha256;
-    return sum === undefined ? [] : [{ name, path, sha256: sum }];
+  return releaseFiles(arch).map(({ name, path, sha256 }) => {
+    return { name, path, sha256: checksums?.[path] ?? sha256 };
   });
 }
 

@@ -1,9 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
-import { homedir } from "node:os";
+import { existsSync, mkdtempSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { conflist } from "../../src/cni/conflist";
+import { releaseFiles } from "../../src/runtime/releases";
+import { cacheDir } from "../../toolchain/paths";
+import { hostArch } from "../../toolchain/toolchain";
 
 test("is the declared network and nothing else", () => {
   expect(JSON.parse(conflist({ podCidr: "10.244.1.0/24", mtu: 1450 }))).toEqual({
@@ -30,10 +33,14 @@ test("is the declared network and nothing else", () => {
 });
 
 test("gives a network namespace an address, a route and a hairpin, by the real plugins", () => {
-  const tools = join(process.env["PODNET_CACHE"] ?? join(homedir(), ".cache", "podnet"), "tools");
-  const built = existsSync(tools) ? readdirSync(tools).filter((name) => name.startsWith("cni-plugins-")) : [];
-  const plugins = join(tools, built[0] ?? "cni-plugins-missing");
-  expect(existsSync(join(plugins, "bridge")), `the CNI plugins are built in ${tools} (make up)`).toBe(true);
+  const mirrors = join(cacheDir(), "mirror");
+  const newest = (existsSync(mirrors) ? readdirSync(mirrors) : []).filter((name) => !name.endsWith(".new"));
+  const mirror = process.env["PODNET_MIRROR"] ?? join(mirrors, newest[0] ?? "none");
+  const release = releaseFiles(hostArch()).find(({ name }) => name === "cni-plugins");
+  const archive = join(mirror, release?.path ?? "");
+  expect(existsSync(archive), `${archive} is there ("make up" makes it)`).toBe(true);
+  const plugins = mkdtempSync(join(tmpdir(), "podnet-cni-"));
+  execFileSync("tar", ["-xf", archive, "-C", plugins]);
   const list = JSON.parse(conflist({ podCidr: "10.244.9.0/24", mtu: 1400 })) as { plugins: [Record<string, unknown>] };
   // One plugin at a time, as a runtime calls it; in namespaces of the test's own, so that the host sees no bridge.
   const ipam = { ...(list.plugins[0]["ipam"] as object), dataDir: "/tmp/podnet-test-ipam" };
@@ -42,7 +49,7 @@ test("gives a network namespace an address, a route and a hairpin, by the real p
   const inner = `pn-i-${String(process.pid)}`;
   const script = `
 set -eu
-trap 'ip netns del ${inner} 2>/dev/null || true; ip netns del ${outer} 2>/dev/null || true; rm -rf /tmp/podnet-test-ipam' EXIT
+trap 'ip netns del ${inner} 2>/dev/null || true; ip netns del ${outer} 2>/dev/null || true; rm -rf /tmp/podnet-test-ipam ${plugins}' EXIT
 ip netns add ${outer}
 ip netns add ${inner}
 export CNI_COMMAND=ADD CNI_CONTAINERID=test CNI_NETNS=/run/netns/${inner} CNI_IFNAME=eth0 CNI_PATH=${plugins}
