@@ -39,7 +39,7 @@ export function checked<T extends z.ZodType>(
       throw new InvalidInputError(subject, problems);
     }
   }
-  return pulumi.output<unknown>(args).apply(parse) as pulumi.Output<z.output<T>>;
+  return pulumi.output(args as object).apply<z.output<T>>(parse);
 }
 
 /** A copy with undefined in the place of every Output and Promise, whose dotted paths are added to `unknown`. */
