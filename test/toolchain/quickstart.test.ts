@@ -1,0 +1,152 @@
+import { createHash } from "node:crypto";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { labIdentity } from "../../src/lab/identity";
+import { engineOptions, outsideRules } from "../../toolchain/engine";
+import { writeImageArchive } from "../../toolchain/images";
+import { lockHolder, withLock } from "../../toolchain/lock";
+import { clonePaths } from "../../toolchain/paths";
+import { duration, progressLine } from "../../toolchain/progress";
+import { configChanges } from "../../toolchain/stack";
+import { closingLine, readReport } from "../../toolchain/tests";
+
+const folder = mkdtempSync(join(tmpdir(), "podnet-quickstart-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("the closing line", () => {
+  test("adds up the reports, and counts what did not run as failed", () => {
+    expect(
+      closingLine(
+        [
+          { passed: 3, failed: 0 },
+          { passed: 4, failed: 1 },
+        ],
+        false,
+      ).line,
+    ).toBe("7 passed, 1 failed");
+    expect(closingLine([{ passed: 3, failed: 0 }], true).line).toBe("3 passed, 1 failed");
+    expect(readReport(join(folder, "missing.json"))).toEqual({ passed: 0, failed: 1 });
+  });
+
+  test("counts a skipped test and a file that could not be loaded as failed", () => {
+    const report = join(folder, "report.json");
+    const loaded = { status: "passed", assertionResults: [{}, {}, {}] };
+    writeFileSync(
+      report,
+      JSON.stringify({
+        numPassedTests: 2,
+        numTotalTests: 3,
+        testResults: [loaded, { status: "failed", assertionResults: [] }],
+      }),
+    );
+    expect(readReport(report)).toEqual({ passed: 2, failed: 2 });
+  });
+});
+
+describe("the stack's config", () => {
+  test("is written where it is missing or podnet's own, and left where somebody changed it", () => {
+    const wanted = { labName: "new", mirror: "new", dockerHost: "new", nodeImage: "same" };
+    const now = { mirror: "old", dockerHost: "theirs", nodeImage: "same" };
+    const written = { mirror: "old", dockerHost: "old" };
+    expect(configChanges(wanted, now, written)).toEqual({ labName: "new", mirror: "new" });
+  });
+});
+
+describe("an engine of the clone's own", () => {
+  const identity = labIdentity("/home/somebody/podnet");
+  const paths = clonePaths("/home/somebody/podnet");
+
+  test("keeps to its own folders and leaves firewall and forwarding alone", () => {
+    expect(identity.name).toMatch(/^podnet-[0-9a-f]{6}$/);
+    expect(engineOptions(identity, paths)).toEqual([
+      ...["--host", `unix:///run/${identity.name}/docker.sock`, "--pidfile", `/run/${identity.name}/docker.pid`],
+      ...["--exec-root", `/run/${identity.name}/exec`, "--data-root", "/home/somebody/podnet/.podnet/docker"],
+      ...["--storage-driver", "overlay2", "--bridge=none", "--iptables=false", "--ip6tables=false"],
+      ...["--ip-masq=false", "--ip-forward=false", "--userland-proxy=false"],
+    ]);
+  });
+
+  test("masquerades the lab's subnet only, in a table of its own", () => {
+    const rules = outsideRules(identity, "172.20.3.0/24");
+    expect(rules.split("\n")[0]).toBe(`table ip ${identity.name}`);
+    expect(rules).toContain(`ip saddr 172.20.3.0/24 oifname != "${identity.bridge}" masquerade`);
+  });
+});
+
+describe("a lock", () => {
+  test("is waited for while its holder runs, and taken over from one that has ended", async () => {
+    const path = join(folder, "a", "lock");
+    const order: string[] = [];
+    const first = withLock(
+      path,
+      () => undefined,
+      async () => {
+        await new Promise((done) => setTimeout(done, 700));
+        order.push("first");
+      },
+    );
+    const heard: number[] = [];
+    await withLock(
+      path,
+      (pid) => heard.push(pid),
+      () => Promise.resolve(order.push("second")),
+    );
+    await first;
+    expect(order).toEqual(["first", "second"]);
+    expect(heard).toEqual([process.pid]);
+    writeFileSync(path, JSON.stringify({ pid: process.pid, startTime: "1", bootId: "another" }));
+    expect(lockHolder(path)).toBeUndefined();
+    await withLock(
+      path,
+      () => expect.unreachable("the holder has ended"),
+      () => Promise.resolve(),
+    );
+    expect(existsSync(path)).toBe(false);
+  });
+});
+
+describe("progress", () => {
+  test("says what, how far and how long still", () => {
+    expect(progressLine("[5/10] building kubernetes", 65, 270)).toBe(
+      "[5/10] building kubernetes: 1 min 05 s, about 3 min 25 s left",
+    );
+    expect(progressLine("importing", 12, 5)).toBe("importing: 12 s, longer than usual");
+    expect([4.23, 38.4, 125].map(duration)).toEqual(["4.2 s", "38 s", "2 min 05 s"]);
+  });
+});
+
+describe("an image's archive", () => {
+  test("has one layer whose hash its config names, and the same bytes every time", async () => {
+    const program = join(folder, "program");
+    writeFileSync(program, "#!/bin/sh\n");
+    const recipe = {
+      image: "registry.example/thing:1",
+      files: { "/usr/local/bin/thing": program },
+      texts: { "/etc/protocols": "tcp 6 TCP\n" },
+      links: { "/bin/thing": "/usr/local/bin/thing" },
+      entrypoint: ["/usr/local/bin/thing"],
+      arch: "amd64",
+    } as const;
+    const [one, two] = [join(folder, "one.tar"), join(folder, "two.tar")];
+    await writeImageArchive(recipe, one);
+    await writeImageArchive(recipe, two);
+    expect(readFileSync(one).equals(readFileSync(two))).toBe(true);
+    const read = (member: string): Buffer => execFileSync("tar", ["-xOf", one, `./${member}`]);
+    const [manifest] = JSON.parse(read("manifest.json").toString()) as [
+      { Config: string; RepoTags: string[]; Layers: string[] },
+    ];
+    expect(manifest.RepoTags).toEqual(["registry.example/thing:1"]);
+    const config = JSON.parse(read(manifest.Config).toString()) as {
+      rootfs: { diff_ids: string[] };
+      config: { Entrypoint: string[] };
+    };
+    const layer = read(manifest.Layers[0] ?? "");
+    expect(config.rootfs.diff_ids).toEqual([`sha256:${createHash("sha256").update(layer).digest("hex")}`]);
+    expect(config.config.Entrypoint).toEqual(["/usr/local/bin/thing"]);
+    const members = execFileSync("tar", ["-t"], { input: layer }).toString().split("\n");
+    expect(members).toEqual(expect.arrayContaining(["./usr/local/bin/thing", "./etc/protocols", "./bin/thing"]));
+  });
+});
