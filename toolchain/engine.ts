@@ -12,8 +12,6 @@ import type { Progress } from "./progress";
 /** What podnet keeps about the engine it started for a clone. */
 interface EngineRecord {
   readonly process: ProcessRecord;
-  /** What net.ipv4.ip_forward was before, or nothing when podnet did not change it. */
-  readonly ipForward?: string;
 }
 
 /** Folder of an own engine's socket and run-time files. */
@@ -110,6 +108,8 @@ export async function ensureEngine(identity: LabIdentity, paths: ClonePaths, pro
 }
 
 const FORWARD = "/proc/sys/net/ipv4/ip_forward";
+/** What the setting was before the first clone's lab; the last clone's lab puts it back. */
+const FORWARD_BEFORE = "/run/podnet.ip_forward";
 
 /** The rules that let a lab's nodes reach what the host reaches. */
 export function outsideRules(identity: LabIdentity, subnet: string): string {
@@ -135,7 +135,7 @@ export async function openOutside(identity: LabIdentity, paths: ClonePaths, subn
   }
   const forward = readFileSync(FORWARD, "utf8").trim();
   if (forward === "0") {
-    writeFileSync(paths.engine, JSON.stringify({ ...record, ipForward: forward } satisfies EngineRecord));
+    writeFileSync(FORWARD_BEFORE, forward);
     writeFileSync(FORWARD, "1");
   }
 }
@@ -149,8 +149,9 @@ export async function stopEngine(identity: LabIdentity, paths: ClonePaths): Prom
   }
   await stopProcess(record.process);
   const others = (await run("nft", ["list", "tables", "ip"])).stdout.match(/podnet-[0-9a-f]{6}/g) ?? [];
-  if (record.ipForward !== undefined && others.length === 0) {
-    writeFileSync(FORWARD, record.ipForward);
+  if (existsSync(FORWARD_BEFORE) && others.length === 0) {
+    writeFileSync(FORWARD, readFileSync(FORWARD_BEFORE, "utf8"));
+    rmSync(FORWARD_BEFORE);
   }
   if ((await run("ip", ["link", "show", identity.bridge])).code === 0) {
     await run("ip", ["link", "delete", identity.bridge]);

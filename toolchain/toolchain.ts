@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Arch, imagesOf, releaseFiles } from "../src/runtime/releases";
+import { extname, join } from "node:path";
+import { type Arch, imagesOf, type ReleaseFile, releaseFiles } from "../src/runtime/releases";
 import { build, buildKey, buildPause } from "./build";
 import { download, reachable } from "./download";
 import { must, run } from "./exec";
@@ -19,6 +19,8 @@ export interface ToolchainOptions {
   readonly project: string;
   readonly cache: string;
   readonly progress: Progress;
+  /** The files that nodes install; those of the pinned versions by default. */
+  readonly releases?: readonly ReleaseFile[];
   /** Turns a path such as `dl.k8s.io/release/…` into a URL; `https://` and the path by default. */
   readonly upstream?: (path: string) => string;
 }
@@ -224,14 +226,14 @@ function urlOf(options: ToolchainOptions, path: string): string {
 type Mirror = Pick<Toolchain, "mirrorDir" | "mirrorUrl" | "checksums">;
 
 /** Key of a mirror: equal pins and recipes give equal keys. */
-export function mirrorKey(project: string, arch: Arch): string {
-  const hash = createHash("sha256").update(JSON.stringify([releaseFiles(arch), imagesOf("control-plane")]));
+export function mirrorKey(project: string, arch: Arch, releases: readonly ReleaseFile[]): string {
+  const hash = createHash("sha256").update(JSON.stringify([releases, imagesOf("control-plane")]));
   for (const source of SOURCES) {
     hash.update(buildKey(project, source, arch));
   }
   // How images are put together is part of what they are.
   for (const file of ["images", "mirror"]) {
-    hash.update(readFileSync(join(__dirname, `${file}.js`)));
+    hash.update(readFileSync(join(__dirname, `${file}${extname(__filename)}`)));
   }
   return hash.digest("hex").slice(0, 16);
 }
@@ -243,7 +245,8 @@ export async function ensureMirror(
   failures: string[],
 ): Promise<Mirror | undefined> {
   const arch = hostArch();
-  const dir = join(options.cache, "mirror", mirrorKey(options.project, arch));
+  const releases = options.releases ?? releaseFiles(arch);
+  const dir = join(options.cache, "mirror", mirrorKey(options.project, arch, releases));
   if (existsSync(join(dir, "SHA256SUMS"))) {
     return { mirrorDir: dir, mirrorUrl: `file://${dir}`, checksums: await readChecksums(dir) };
   }
@@ -260,7 +263,7 @@ export async function ensureMirror(
   };
   const paths: string[] = [];
   const online = await reachable(urlOf(options, "dl.k8s.io/"));
-  for (const { name, path, sha256 } of releaseFiles(arch)) {
+  for (const { name, path, sha256 } of releases) {
     const tried: string[] = [];
     const target = join(work, path);
     if (existsSync(target) && (await sha256File(target)) === sha256) {
