@@ -13,7 +13,9 @@ test("the README shows the example that is compiled with the rest", () => {
 });
 
 test("the README lists every setting with its default", () => {
-  expect(readme).toContain(`\n${settingsTable()}\n`);
+  // The formatter aligns the columns; that is not what matters here.
+  const flat = (table: string): string => table.replace(/ *\| */g, "|").replace(/-+/g, "-");
+  expect(flat(readme)).toContain(`\n${flat(settingsTable())}\n`);
 });
 
 test("the README shows every claim", () => {
