@@ -10,9 +10,12 @@ const PATCH_FILE = "/var/lib/podnet/kubeadm-patches/kubeletconfiguration0+merge.
 function kubeletPatch(kubeletConfig: Readonly<Record<string, Json>>): string {
   const plain = `${JSON.stringify(kubeletConfig)}\n`;
   const v1 = `${JSON.stringify({ ...kubeletConfig, failCgroupV1: false })}\n`;
-  return `if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then
+  return `ignore=
+if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then
 ${writeFile(PATCH_FILE, plain)}
 else
+# kubeadm's check of the system fails on cgroup v1 as such.
+ignore=--ignore-preflight-errors=SystemVerification
 ${writeFile(PATCH_FILE, v1)}
 fi
 `;
@@ -78,7 +81,7 @@ if ! { [ -e /var/lib/podnet/initialized ] && kubectl --kubeconfig "$admin" --req
       kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >/dev/null 2>&1 || true
     fi
     log=$(mktemp); trap 'rm -f "$log"' EXIT
-    kubeadm init --config /var/lib/podnet/kubeadm-init.yaml --skip-token-print --skip-certificate-key-print >"$log" 2>&1 || { tail -n 40 "$log" >&2; exit 1; }
+    kubeadm init --config /var/lib/podnet/kubeadm-init.yaml $ignore --skip-token-print --skip-certificate-key-print >"$log" 2>&1 || { tail -n 40 "$log" >&2; exit 1; }
     touch /var/lib/podnet/initialized
   fi
 fi
@@ -94,6 +97,10 @@ export function resetScript(): string {
 if [ -x /usr/local/bin/kubeadm ]; then
   kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >/dev/null 2>&1 || true
 fi
+# kube-proxy leaves its rules to the next one, and there is none.
+nft delete table ip kube-proxy 2>/dev/null || true
+nft delete table ip6 kube-proxy 2>/dev/null || true
+if iptables-save 2>/dev/null | grep -q KUBE-PROXY; then iptables-save | grep -v KUBE- | iptables-restore; fi
 rm -rf /var/lib/podnet/initialized /var/lib/podnet/joined /var/lib/podnet/kubeadm-patches /var/lib/podnet/kubeadm-init.yaml
 `;
 }
@@ -164,7 +171,7 @@ if [ "$(cat /var/lib/podnet/joined 2>/dev/null)" != "$ca" ] || [ ! -e /etc/kuber
   if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ] || [ -e /etc/kubernetes/pki/ca.crt ]; then
     kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >/dev/null 2>&1 || true
   fi
-  kubeadm join --config "$config" >"$log" 2>&1 || { tail -n 40 "$log" >&2; exit 1; }
+  kubeadm join --config "$config" $ignore >"$log" 2>&1 || { tail -n 40 "$log" >&2; exit 1; }
   printf '%s\\n' "$ca" >/var/lib/podnet/joined
 fi
 systemctl is-active -q kubelet || systemctl start kubelet

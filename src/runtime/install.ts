@@ -1,3 +1,4 @@
+import { BRIDGE, CONFLIST_NAME } from "../cni/conflist";
 import { NETWORK_SYSCTLS, CONNTRACK_SYSCTLS, MODULES, sysctlFile } from "../net/sysctls";
 import { assignments, quote, writeFile } from "../shell/quote";
 import { CONTAINERD_UNIT, containerdConfig, CRICTL_CONFIG, KUBELET_UNIT, MARK, STATE_DIR } from "./files";
@@ -190,7 +191,8 @@ if [ -x /usr/local/bin/kubeadm ]; then
 fi
 systemctl disable -q --now containerd 2>/dev/null || true
 for pid in $(ps -eo pid=,args= | awk '$2 == "/usr/local/bin/containerd-shim-runc-v2" { print $1 }'); do kill -9 "$pid" 2>/dev/null || true; done
-awk '$2 ~ "^/(run/containerd|var/lib/containerd|var/lib/kubelet|run/netns/cni-)" { print $2 }' /proc/mounts | sort -r |
+# What is mounted below these folders is containers' and pods'; what is mounted on them is the machine's.
+awk '$2 ~ "^/(run/containerd|var/lib/containerd|var/lib/kubelet)/" || $2 ~ "^/run/netns/cni-" { print $2 }' /proc/mounts | sort -r |
   while read -r mount; do umount -l "$mount" 2>/dev/null || true; done
 for file in /etc/containerd/config.toml /etc/systemd/system/containerd.service /etc/systemd/system/kubelet.service /etc/crictl.yaml; do
   if grep -qxF "$mark" "$file" 2>/dev/null; then rm -f "$file"; fi
@@ -198,7 +200,12 @@ done
 systemctl daemon-reload
 rm -f ${binaries.map(quote).join(" ")}
 rm -f /etc/modules-load.d/podnet.conf /etc/sysctl.d/90-podnet.conf
-rmdir /opt/cni/bin /opt/cni /etc/containerd 2>/dev/null || true
+rm -f /var/lib/cni/results/${CONFLIST_NAME}-* /var/lib/cni/results/cni-loopback-*
+if [ -d /sys/class/net/${BRIDGE} ] && [ -z "$(ls /sys/class/net/${BRIDGE}/brif)" ]; then ip link delete ${BRIDGE}; fi
+for folder in /opt/cni/bin /opt/cni /opt/containerd/bin /opt/containerd/lib /opt/containerd /etc/containerd \
+  /etc/cni/net.d /etc/cni /var/lib/cni/results /var/lib/cni; do
+  rmdir "$folder" 2>/dev/null || true
+done
 for folder in /var/lib/containerd /var/lib/kubelet /var/lib/etcd; do
   find "$folder" -mindepth 1 -delete 2>/dev/null || true
   rmdir "$folder" 2>/dev/null || true
