@@ -34,6 +34,9 @@ const seenProbe = z.strictObject({
 /** Milliseconds that the API server's view of the probes may lag behind the nodes. */
 const SETTLE_MS = 60_000;
 
+/** Seconds that the cluster's DNS gets to become ready; after that it is asked as it is. */
+const DNS_SECONDS = 60;
+
 const podPath = (name: string): string => `/api/v1/namespaces/${PROBE_NAMESPACE}/pods/${name}`;
 
 /** Runs the whole check once and returns its findings. Throws when it cannot run, which says nothing about the network. */
@@ -51,6 +54,11 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Finding[]> 
     }
     say("waiting for the probes");
     const { pods, seen } = await settledProbes(client, shells, input, say);
+    // A new cluster's DNS starts when its first node is Ready; that it is not up yet says nothing about the network.
+    await waitFor(async () => {
+      const dns = await podsOf(client, "kube-system", { "k8s-app": "kube-dns" });
+      return dns.length > 0 && dns.every(isReady);
+    }, DNS_SECONDS);
     await restoreLabels(client, pods);
     await waitFor(async () => {
       const wanted: [string, string[]][] = [
