@@ -7,7 +7,7 @@ import { PROBE_LABEL, PROBE_NAMESPACE, probeServices, PROBES, probeTemplate } fr
 import { parseControlPlane } from "../src/kubeadm/output";
 import { initScript, joinScript, registerScript } from "../src/kubeadm/scripts";
 import { NODE_SCRIPT } from "../src/lab/docker";
-import { bridgeOf, chooseSubnet, labIdentity, nodeAddress, parseHostRoutes } from "../src/lab/identity";
+import { bridgeOf, chooseSubnet, HOST_ROUTES, labIdentity, nodeAddress, parseHostRoutes } from "../src/lab/identity";
 import { bridgeScript } from "../src/net/bridge";
 import { claimScript, installScript } from "../src/runtime/install";
 import { AGNHOST_IMAGE, KUBERNETES_VERSION } from "../src/runtime/releases";
@@ -53,7 +53,7 @@ interface Settings {
 /** A lab of the bench's own, so that a lab in use is left alone. */
 function lab(kind: string): { readonly name: string; readonly subnet: string; readonly bridge: string } {
   const identity = labIdentity(join(PROJECT, "bench", kind));
-  const routes = parseHostRoutes(sh("ip", ["-j", "-4", "route", "show", "table", "all", "type", "unicast"]));
+  const routes = parseHostRoutes(sh("ip", HOST_ROUTES));
   return { name: identity.name, subnet: chooseSubnet(identity, routes), bridge: bridgeOf(identity.name) };
 }
 
@@ -97,7 +97,6 @@ function bare(settings: Settings): number {
         internalIp: address(other.slot),
       }));
       const bridgeInput = {
-        nodeName: node,
         internalIp: address(slot),
         nodePodCidr: podCidr(slot),
         podCidr: POD_CIDR,

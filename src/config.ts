@@ -19,7 +19,7 @@ import {
   slot,
 } from "./schemas";
 import { topologyProblems } from "./net/topology";
-import { InvalidInputError, type Problem, show, unknownKey, validate } from "./validate";
+import { InvalidInputError, type Problem, problemsOf, show, unknownKey } from "./validate";
 import { connection } from "./args";
 
 /** Namespace of podnet's keys in a stack's config. */
@@ -94,14 +94,9 @@ export function parseConfig(all: Readonly<Record<string, string>>): Config {
   }
   const result = configSchema.safeParse(values, { reportInput: true });
   if (!result.success) {
-    try {
-      validate("config", configSchema, values);
-    } catch (error) {
-      if (error instanceof InvalidInputError) {
-        // A text that is no JSON was reported as such already.
-        problems.push(...error.problems.filter(({ path }) => !problems.some((known) => known.path === path)));
-      }
-    }
+    // A text that is no JSON was reported as such already.
+    const found = problemsOf(result.error, configSchema);
+    problems.push(...found.filter(({ path }) => !problems.some((known) => known.path === path)));
     throw new InvalidInputError("config", problems);
   }
   problems.push(...crossProblems(result.data));

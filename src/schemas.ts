@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseCidr, parseIpv4 } from "./net/ipv4";
-import { show } from "./validate";
+import { messageOf, show } from "./validate";
 
 /** Text that a parser accepts; the parser's own error is the message. */
 function parsedText(parse: (text: string) => unknown) {
@@ -8,7 +8,7 @@ function parsedText(parse: (text: string) => unknown) {
     try {
       parse(text);
     } catch (error) {
-      context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
+      context.addIssue({ code: "custom", message: messageOf(error) });
     }
   });
 }

@@ -20,6 +20,11 @@ export class InvalidInputError extends Error {
   }
 }
 
+/** The message of what was thrown, whatever it is. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Writes a value into an error message, shortened to 60 characters; what is not JSON is named by its type. */
 export function show(value: unknown): string {
   if (value === undefined) {

@@ -1,15 +1,16 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { LAB_LABEL } from "../src/lab/docker";
-import { chooseSubnet, labIdentity, type LabIdentity, parseHostRoutes } from "../src/lab/identity";
+import { chooseSubnet, HOST_ROUTES, labIdentity, type LabIdentity, parseHostRoutes } from "../src/lab/identity";
 import { quote } from "../src/shell/quote";
+import { messageOf } from "../src/validate";
 import { ensureEngine, findEngine, openOutside, stopEngine } from "./engine";
 import { must, run } from "./exec";
 import { withLock } from "./lock";
 import { ensureNodeImage } from "./nodeimage";
 import { cacheDir, clonePaths, type ClonePaths } from "./paths";
 import { duration, Progress } from "./progress";
-import { Stack, STACK, stackEnv } from "./stack";
+import { readWritten, Stack, STACK, stackEnv, stackExists } from "./stack";
 import { ensurePackages } from "./system";
 import { closingLine, integrationReport, readReport, unitReport } from "./tests";
 import { ensureToolchain, type Toolchain } from "./toolchain";
@@ -39,8 +40,9 @@ async function prepare(context: Context): Promise<Ready> {
   const stack = new Stack(paths, stackEnv(paths, toolchain, dockerHost));
   await stack.ensure();
   await stack.freeStaleLock();
-  const routes = await must("ip", ["-j", "-4", "route", "show", "table", "all", "type", "unicast"]);
-  const labSubnet = recordedSubnet(paths) ?? chooseSubnet(identity, parseHostRoutes(routes));
+  // A subnet that this clone's lab was given stays, whatever becomes of the host's routes.
+  const recorded = readWritten(paths.writtenConfig).settings["labSubnet"];
+  const labSubnet = recorded ?? chooseSubnet(identity, parseHostRoutes(await must("ip", HOST_ROUTES)));
   await stack.configure({
     labName: identity.name,
     labSubnet,
@@ -54,21 +56,16 @@ async function prepare(context: Context): Promise<Ready> {
   return { toolchain, dockerHost, stack };
 }
 
-/** The subnet that this clone's lab was given before; it stays, whatever becomes of the host's routes. */
-function recordedSubnet(paths: ClonePaths): string | undefined {
-  try {
-    const written = JSON.parse(readFileSync(paths.writtenConfig, "utf8")) as { settings?: Record<string, string> };
-    return written.settings?.["labSubnet"];
-  } catch {
-    return undefined;
-  }
+/** The lines of a program's output that hold something. */
+function lines(output: string): string[] {
+  return output.split("\n").filter((line) => line !== "");
 }
 
 /** Starts lab nodes that a restart of the machine or the engine has stopped. */
 async function startNodes({ identity, progress }: Context, dockerHost: string): Promise<void> {
   const env = { ...process.env, DOCKER_HOST: dockerHost };
   const list = ["ps", "-aq", "--filter", `label=${LAB_LABEL}=${identity.name}`, "--filter", "status=exited"];
-  const stopped = (await must("docker", list, { env })).split("\n").filter((id) => id !== "");
+  const stopped = lines(await must("docker", list, { env }));
   if (stopped.length > 0) {
     await progress.step(`starting ${String(stopped.length)} stopped nodes`, 5, () =>
       must("docker", ["start", ...stopped], { env }),
@@ -110,18 +107,13 @@ export function summary(paths: ClonePaths, changed: boolean, seconds: number): s
   ].join("\n");
 }
 
-/** Where the file backend keeps the stack. */
-function stackFile(paths: ClonePaths): string {
-  return join(paths.state, ".pulumi", "stacks", "podnet", `${STACK}.json`);
-}
-
 async function down(context: Context): Promise<number> {
   const { paths, identity, progress, project, cache } = context;
   const dockerHost = await findEngine(identity, paths);
   const problems: string[] = [];
   if (dockerHost !== undefined) {
     const env = { ...process.env, DOCKER_HOST: dockerHost };
-    if (existsSync(stackFile(paths))) {
+    if (stackExists(paths)) {
       const toolchain = await ensureToolchain({ project, cache, progress });
       const stack = new Stack(paths, stackEnv(paths, toolchain, dockerHost));
       await stack.freeStaleLock();
@@ -133,19 +125,11 @@ async function down(context: Context): Promise<number> {
       }
     }
     const label = `label=${LAB_LABEL}=${identity.name}`;
-    for (const [list, remove] of [
-      [
-        ["ps", "-aq"],
-        ["rm", "-f", "-v"],
-      ],
-      [
-        ["network", "ls", "-q"],
-        ["network", "rm"],
-      ],
-    ] as const) {
-      const ids = (await run("docker", [...list, "--filter", label], { env })).stdout
-        .split("\n")
-        .filter((id) => id !== "");
+    for (const { list, remove } of [
+      { list: ["ps", "-aq"], remove: ["rm", "-f", "-v"] },
+      { list: ["network", "ls", "-q"], remove: ["network", "rm"] },
+    ]) {
+      const ids = lines((await run("docker", [...list, "--filter", label], { env })).stdout);
       if (ids.length > 0) {
         const removed = await run("docker", [...remove, ...ids], { env });
         problems.push(...(removed.code === 0 ? [] : [removed.stderr.trim()]));
@@ -200,7 +184,7 @@ async function verify(context: Context): Promise<number> {
 async function test(context: Context, soak: boolean): Promise<number> {
   const { paths, project, progress } = context;
   // A lab that somebody uses stays; what the tests alone needed goes when they are done.
-  const fresh = !existsSync(stackFile(paths));
+  const fresh = !stackExists(paths);
   mkdirSync(paths.testResults, { recursive: true });
   const files = [unitReport(paths), integrationReport(paths)];
   files.forEach((file) => rmSync(file, { force: true }));
@@ -216,7 +200,7 @@ async function test(context: Context, soak: boolean): Promise<number> {
     const { toolchain, dockerHost } = await prepare(context);
     extra = { ...stackEnv(paths, toolchain, dockerHost), PODNET_MIRROR: toolchain.mirrorDir };
   } catch (error) {
-    setUp = error instanceof Error ? error.message : String(error);
+    setUp = messageOf(error);
     progress.say(`set-up failed: ${setUp}`);
   }
   if (!soak) {
@@ -270,7 +254,7 @@ async function main(): Promise<void> {
           () => command(context),
         );
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
+    console.error(messageOf(error));
     process.exitCode = 1;
   }
 }

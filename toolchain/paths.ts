@@ -13,8 +13,6 @@ export interface ClonePaths {
   readonly engine: string;
   readonly engineLog: string;
   readonly engineData: string;
-  /** Held by the one command that changes this clone's lab. */
-  readonly lock: string;
   /** What the command line last wrote into the stack's config. */
   readonly writtenConfig: string;
   /** Results of the test runs. */
@@ -33,7 +31,6 @@ export function clonePaths(project: string): ClonePaths {
     engine: join(dotPodnet, "engine.json"),
     engineLog: join(dotPodnet, "engine.log"),
     engineData: join(dotPodnet, "docker"),
-    lock: join(dotPodnet, "lock.json"),
     writtenConfig: join(dotPodnet, "written-config.json"),
     testResults: join(dotPodnet, "test"),
   };

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** A process that can be recognised later: its number may be another's by then, its start cannot. */
@@ -11,7 +11,7 @@ export interface ProcessRecord {
 }
 
 /** Start time out of a line of /proc/<pid>/stat, whose second field may itself hold spaces and parentheses. */
-export function parseStartTime(stat: string): string {
+function parseStartTime(stat: string): string {
   const field = stat
     .slice(stat.lastIndexOf(")") + 2)
     .split(" ")
@@ -47,16 +47,8 @@ export function isRunning(record: ProcessRecord): boolean {
 }
 
 /** Command line of a process as its list of arguments; empty when it is gone. */
-export function commandLine(pid: number): string[] {
+function commandLine(pid: number): string[] {
   return (read(`/proc/${pid}/cmdline`) ?? "").split("\0").filter((argument) => argument !== "");
-}
-
-/** All processes whose command line has an argument that passes the test. */
-export function findProcesses(test: (argument: string) => boolean): ProcessRecord[] {
-  return readdirSync("/proc")
-    .filter((name) => /^[0-9]+$/.test(name) && commandLine(Number(name)).some(test))
-    .map((name) => recordOf(Number(name)))
-    .filter((record) => record !== undefined);
 }
 
 /**

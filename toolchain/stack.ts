@@ -24,6 +24,11 @@ export function stackEnv(
   };
 }
 
+/** Whether a clone's file backend has the stack. */
+export function stackExists(paths: ClonePaths): boolean {
+  return existsSync(join(paths.state, ".pulumi", "stacks", "podnet", `${STACK}.json`));
+}
+
 /** One clone's stack, driven by the Pulumi CLI. */
 export class Stack {
   constructor(
@@ -38,7 +43,7 @@ export class Stack {
 
   /** Whether the stack is there. */
   exists(): boolean {
-    return existsSync(join(this.paths.state, ".pulumi", "stacks", "podnet", `${STACK}.json`));
+    return stackExists(this.paths);
   }
 
   /** Makes backend, passphrase and stack where they are missing, and selects the stack. */
@@ -119,12 +124,14 @@ export class Stack {
   }
 }
 
-interface Written {
+/** What podnet last wrote into a stack's config. */
+export interface Written {
   readonly state?: string;
   readonly settings: Readonly<Record<string, string>>;
 }
 
-function readWritten(path: string): Written {
+/** Reads what podnet last wrote into a stack's config; nothing when it has written none. */
+export function readWritten(path: string): Written {
   try {
     return JSON.parse(readFileSync(path, "utf8")) as Written;
   } catch {

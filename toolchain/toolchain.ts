@@ -4,7 +4,8 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promise
 import { homedir, tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { type Arch, imagesOf, type ReleaseFile, releaseFiles } from "../src/runtime/releases";
-import { build, buildKey, buildPause } from "./build";
+import { messageOf } from "../src/validate";
+import { build, buildDir, buildKey, buildPause } from "./build";
 import { download, reachable } from "./download";
 import { must, run } from "./exec";
 import { sha256File } from "./images";
@@ -69,10 +70,6 @@ export function sourceNamed(name: string): Source {
   return source;
 }
 
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /**
  * Makes the toolchain complete: each tool from PATH or the cache, else the official release, else built from source. Slow
  * work is shown by `progress`, done once for all clones of a user, and goes on where an interrupted run stopped. Throws a
@@ -109,7 +106,7 @@ async function built(options: ToolchainOptions, name: string): Promise<{ dir: st
   const started = Date.now();
   const index = SOURCES.indexOf(source) + 1;
   const work = (): Promise<string> => build(options.cache, options.project, source, hostArch());
-  const known = join(options.cache, "tools", `${name}-${buildKey(options.project, source, hostArch())}`);
+  const known = buildDir(options.cache, options.project, source, hostArch());
   const text = `[${String(index)}/${String(SOURCES.length)}] building ${name} from source`;
   const dir = existsSync(known) ? known : await options.progress.step(text, source.seconds, work);
   return { dir, seconds: (Date.now() - started) / 1000 };
@@ -138,7 +135,7 @@ async function pulumiTools(options: ToolchainOptions, origins: Origin[], failure
         dirs.push(own);
         origins.push({ tool: "pulumi", way: "official release", seconds: (Date.now() - started) / 1000, notes });
       } catch (error) {
-        notes.push(message(error));
+        notes.push(messageOf(error));
       }
     } else {
       notes.push("the official release is out of reach");
@@ -150,7 +147,7 @@ async function pulumiTools(options: ToolchainOptions, origins: Origin[], failure
           dirs.push(dir);
           origins.push({ tool: name, way: seconds < 1 ? "cache" : "built from source", seconds, notes });
         } catch (error) {
-          failures.push(`${name}: not on PATH; ${notes.join("; ")}; building it failed: ${message(error)}`);
+          failures.push(`${name}: not on PATH; ${notes.join("; ")}; building it failed: ${messageOf(error)}`);
         }
       }
     }
@@ -188,7 +185,7 @@ async function pulumiTools(options: ToolchainOptions, origins: Origin[], failure
         });
       } catch (error) {
         failures.push(
-          `pulumi-resource-kubernetes: the official plugin is out of reach; building it failed: ${message(error)}`,
+          `pulumi-resource-kubernetes: the official plugin is out of reach; building it failed: ${messageOf(error)}`,
         );
       }
     }
@@ -278,8 +275,8 @@ export async function ensureMirror(
         paths.push(path);
         continue;
       } catch (error) {
-        tried.push(message(error));
-        options.progress.say(`${name}: ${message(error)}; building it from source instead`);
+        tried.push(messageOf(error));
+        options.progress.say(`${name}: ${messageOf(error)}; building it from source instead`);
       }
     } else {
       tried.push("the official release is out of reach");
@@ -288,7 +285,7 @@ export async function ensureMirror(
       await need(SOURCE_OF[name]);
       paths.push(await makeRelease(name, binaries, work, arch));
     } catch (error) {
-      failures.push(`${name}: not in the cache; ${tried.join("; ")}; building it failed: ${message(error)}`);
+      failures.push(`${name}: not in the cache; ${tried.join("; ")}; building it failed: ${messageOf(error)}`);
     }
   }
   if (!(await reachable(urlOf(options, "registry.k8s.io/v2/")))) {
@@ -302,7 +299,7 @@ export async function ensureMirror(
         ...(await options.progress.step("making the images of the nodes", 8, () => makeImages(all, work, arch))),
       );
     } catch (error) {
-      failures.push(`images: the image registry is out of reach; making them failed: ${message(error)}`);
+      failures.push(`images: the image registry is out of reach; making them failed: ${messageOf(error)}`);
     }
   }
   if (failures.length > 0) {

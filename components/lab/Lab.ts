@@ -6,6 +6,7 @@ import { KEYS_SCRIPT, NETWORK_SCRIPT, parseKeys, REMOVE_NETWORK_SCRIPT } from ".
 import {
   bridgeOf,
   chooseSubnet,
+  HOST_ROUTES,
   labIdentity,
   nodeAddress,
   parseHostRoutes,
@@ -45,9 +46,7 @@ export class Lab extends pulumi.ComponentResource {
 
   constructor(name: string, args: LabArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:Lab", name, {}, opts);
-    const routes = parseHostRoutes(
-      execFileSync("ip", ["-j", "-4", "route", "show", "table", "all", "type", "unicast"], { encoding: "utf8" }),
-    );
+    const routes = parseHostRoutes(execFileSync("ip", HOST_ROUTES, { encoding: "utf8" }));
     const identity = labIdentity(process.cwd());
     const labName = args.labName ?? identity.name;
     const bridge = bridgeOf(labName);

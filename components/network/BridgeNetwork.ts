@@ -37,18 +37,17 @@ export class BridgeNetwork extends pulumi.ComponentResource {
       ),
     );
     const options = { lock: "network", timeout: 120 };
-    const commands = nodes.map(({ nodeName, connection, installed, deletedWith }) => {
-      const input = pulumi.all([addresses, cluster.podCidr, mtu]).apply(([all, podCidr, declared]): BridgeInput => {
-        const own = all.find((node) => node.nodeName === nodeName);
-        return {
-          nodeName,
-          internalIp: own?.internalIp ?? "",
-          nodePodCidr: own?.podCidr ?? "",
+    const commands = nodes.map((node) => {
+      const { nodeName, connection, installed, deletedWith } = node;
+      const input = pulumi
+        .all([addresses, node.internalIp, node.podCidr, cluster.podCidr, mtu])
+        .apply(([all, internalIp, nodePodCidr, podCidr, declared]): BridgeInput => ({
+          internalIp,
+          nodePodCidr,
           podCidr,
-          peers: all.filter((node) => node.nodeName !== nodeName),
+          peers: all.filter((other) => other.nodeName !== nodeName),
           mtu: declared,
-        };
-      });
+        }));
       const applied = new command.remote.Command(
         `${name}-${nodeName}`,
         {

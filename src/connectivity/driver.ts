@@ -11,8 +11,6 @@ export interface SeenProbe {
   readonly downwardIp: string;
   /** Addresses of the pod's own interface. */
   readonly interfaceIps: readonly string[];
-  /** MTU of the pod's own interface in bytes. */
-  readonly mtu: number;
   readonly podName: string;
 }
 
@@ -28,10 +26,8 @@ for file in $(grep -lsz '^PODNET_PROBE=' /proc/[0-9]*/environ 2>/dev/null); do
     case $pair in PODNET_PROBE=*) probe=\${pair#*=} ;; POD_IP=*) ip=\${pair#*=} ;; POD_NAME=*) name=\${pair#*=} ;; esac
   done <"$file" 2>/dev/null || continue
   [ -n "$probe" ] || continue
-  link=$(nsenter -t "$pid" -n ip -o link show dev eth0 2>/dev/null) || link=
-  mtu=\${link#*mtu }; mtu=\${mtu%% *}
   ips=$(nsenter -t "$pid" -n ip -o -4 address show dev eth0 2>/dev/null | awk '{ sub("/.*", "", $4); printf "%s\\"%s\\"", sep, $4; sep = "," }')
-  printf '{"probe":"%s","pid":%s,"downwardIp":"%s","interfaceIps":[%s],"mtu":%s,"podName":"%s"}\\n' "$probe" "$pid" "$ip" "$ips" "\${mtu:-0}" "$name"
+  printf '{"probe":"%s","pid":%s,"downwardIp":"%s","interfaceIps":[%s],"podName":"%s"}\\n' "$probe" "$pid" "$ip" "$ips" "$name"
 done
 `;
 

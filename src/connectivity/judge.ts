@@ -1,3 +1,5 @@
+import { addressAt, formatIpv4, parseCidr } from "../net/ipv4";
+import { selectorText } from "../service/selector";
 import type { Claim, Finding, Status } from "./claims";
 import type { Answer, SeenProbe } from "./driver";
 import type { CheckInput } from "./input";
@@ -130,13 +132,7 @@ export function judge(input: CheckInput, seen: Observations): Finding[] {
       ? `a packet of ${String(size)} bytes passes unfragmented`
       : `one of ${String(size)} bytes does not`;
     const what = answer.ok ? "it passed" : answer.error;
-    const link = [...broken.values()].find(
-      (pair) =>
-        pair.group === "pod-to-pod" &&
-        pair.node === request.node &&
-        pair.targetNode === request.targetNode &&
-        pair.ask.protocol === "TCP",
-    );
+    const link = broken.get(key(request.node, request.targetNode, "TCP", "pod-to-pod"));
     if (fits && !answer.ok && link) {
       add("mtu", request, "blocked", expected, blockedBy(link));
     } else {
@@ -167,10 +163,8 @@ export function judge(input: CheckInput, seen: Observations): Finding[] {
       add("service", request, "passed", expected, what);
     } else if (cut !== undefined) {
       add("service", request, "blocked", expected, blockedBy(cut));
-    } else if (excuse !== undefined && unreachable.every((pair) => pair !== undefined)) {
-      add("service", request, "blocked", expected, blockedBy(excuse));
-    } else if (excuse !== undefined && values.length === 0) {
-      // Requests that a broken pair swallows use up the time of the others.
+    } else if (excuse && (values.length === 0 || unreachable.every((pair) => pair !== undefined))) {
+      // With no answer at all, the requests that a broken pair swallowed have used up the time of the others.
       add("service", request, "blocked", expected, blockedBy(excuse));
     } else {
       add("service", request, "failed", expected, what);
@@ -183,30 +177,28 @@ export function judge(input: CheckInput, seen: Observations): Finding[] {
   const serviceTrouble = (node: string, probe: string): Finding | undefined =>
     badService.get(`${node} ${probe} TCP`) ?? badService.get(`${node} ${probe} UDP`);
 
-  const badSelector = new Map<string, Finding>();
+  const badSelectors = new Set<string>();
   for (const declared of input.services) {
     const name = `${declared.namespace}/${declared.name}`;
     const service = seen.services.find((found) => found.name === name);
     const request = { source: name, target: text(declared.selector) };
     const pods = service?.pods ?? [];
     const endpoints = service?.endpoints ?? [];
-    const expected = `endpoints are the ready pods with ${text(declared.selector)}: ${[...pods].sort().join(", ") || "at least one"}`;
-    const same = pods.length > 0 && [...pods].sort().join() === [...endpoints].sort().join();
+    const expected = `endpoints are the ready pods with ${text(declared.selector)}: ${pods.length > 0 ? sorted(pods) : "at least one"}`;
+    const same = pods.length > 0 && sorted(pods) === sorted(endpoints);
     const selector = service?.selector;
-    const what = `${service ? "" : "no such Service; "}${selector && text(selector) !== text(declared.selector) ? `it selects ${text(selector)}; ` : ""}endpoints are ${[...endpoints].sort().join(", ") || "none"}`;
+    const what = `${service ? "" : "no such Service; "}${selector && text(selector) !== text(declared.selector) ? `it selects ${text(selector)}; ` : ""}endpoints are ${sorted(endpoints)}`;
     add("endpoints", request, same ? "passed" : "failed", expected, what);
-    const last = findings.at(-1);
-    if (!same && last) {
-      badSelector.set(name, last);
+    if (!same) {
+      badSelectors.add(name);
     }
   }
   for (const request of of("user")) {
     const answer = answerOf(request);
-    const selector = badSelector.get(request.target);
     const expected = "the ClusterIP takes connections";
     if (answer.ok) {
       add("service", request, "passed", expected, "connected");
-    } else if (selector) {
+    } else if (badSelectors.has(request.target)) {
       add("service", request, "blocked", expected, `endpoints of ${request.target} failed`);
     } else {
       const cause = serviceTrouble(request.node, request.probe);
@@ -265,7 +257,6 @@ export function judge(input: CheckInput, seen: Observations): Finding[] {
 }
 
 function judgeRelabelling(seen: Relabelling, trouble: (node: string) => Finding | undefined): Finding[] {
-  const sorted = (names: readonly string[]): string => [...names].sort().join(", ") || "none";
   const rest = seen.members.filter((name) => name !== seen.pod);
   const stages: [string, readonly string[], readonly string[]][] = [
     ["before", seen.members, seen.before],
@@ -298,6 +289,10 @@ function judgeRelabelling(seen: Relabelling, trouble: (node: string) => Finding 
     };
   });
   return [...slices, ...answers];
+}
+
+function sorted(names: readonly string[]): string {
+  return [...names].sort().join(", ") || "none";
 }
 
 function key(node: string, targetNode: string | undefined, protocol: string, group: string): string {
@@ -337,17 +332,9 @@ function isolatedNodes(input: CheckInput, broken: ReadonlyMap<string, Request>):
 /** Addresses that a node may be seen by: its internal IP, or its bridge's, which is its first address of its own pod CIDR. */
 function nodeAddresses(input: CheckInput, name: string): string[] {
   const node = input.nodes[name];
-  return node ? [node.internalIp, gatewayOf(node.podCidr)] : [];
-}
-
-function gatewayOf(podCidr: string): string {
-  const base = podCidr.split("/")[0] ?? "";
-  return base.replace(/[0-9]+$/, (last) => String(Number(last) + 1));
+  return node ? [node.internalIp, formatIpv4(addressAt(parseCidr(node.podCidr), 1))] : [];
 }
 
 function text(selector: Readonly<Record<string, string>>): string {
-  return Object.entries(selector)
-    .map(([label, value]) => `${label}=${value}`)
-    .sort()
-    .join(",");
+  return selectorText(selector).split(",").sort().join(",");
 }

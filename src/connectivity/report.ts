@@ -72,6 +72,9 @@ export function renderTable(report: Report, colours: Palette): string {
   const failures = report.problems.filter(({ status }) => status === "failed");
   const more = failures.length - SHOWN;
   const shown = failures.slice(0, SHOWN).map((finding) => `  ${colours.bad("✗")} ${describe(finding)}`);
+  const all = Object.values(report.claims);
+  const sum = (count: (counts: Counts) => number): string =>
+    String(all.reduce((total, counts) => total + count(counts), 0));
   const verdict = report.passed
     ? colours.good("the network is proven")
     : colours.bad(failures.length > 0 ? "the network is broken" : "the network is not proven");
@@ -81,7 +84,7 @@ export function renderTable(report: Report, colours: Palette): string {
     ...(more > 0 ? [`  … and ${String(more)} more failures`] : []),
     ...matrix(report, colours),
     "",
-    `  ${verdict} (${String(Object.values(report.claims).reduce((sum, counts) => sum + counts.passed, 0))} of ${String(Object.values(report.claims).reduce((sum, counts) => sum + counts.passed + counts.failed + counts.blocked, 0))} proofs, ${report.seconds.toFixed(1)} s)`,
+    `  ${verdict} (${sum(({ passed }) => passed)} of ${sum(({ passed, failed, blocked }) => passed + failed + blocked)} proofs, ${report.seconds.toFixed(1)} s)`,
     "",
   ].join("\n");
 }

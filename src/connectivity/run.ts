@@ -1,5 +1,5 @@
 import { text } from "node:stream/consumers";
-import { validate } from "../validate";
+import { messageOf, validate } from "../validate";
 import { checkInput } from "./input";
 import { describe, palette, renderTable, summarize } from "./report";
 import { runCheck } from "./runner";
@@ -31,9 +31,7 @@ async function main(): Promise<void> {
       process.exitCode = 1;
     }
   } catch (error) {
-    process.stderr.write(
-      `connectivity check could not run: ${error instanceof Error ? error.message : String(error)}\n`,
-    );
+    process.stderr.write(`connectivity check could not run: ${messageOf(error)}\n`);
     process.exitCode = 2;
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { endpointsOf, isReady, KubeClient, type Pod, podsOf } from "../kube/client";
+import { messageOf } from "../validate";
 import type { Finding } from "./claims";
 import { type Answer, DISCOVER, driveScript, parseAnswers, type SeenProbe } from "./driver";
 import type { CheckInput } from "./input";
@@ -27,7 +28,6 @@ const seenProbe = z.strictObject({
   pid: z.number(),
   downwardIp: z.string(),
   interfaceIps: z.array(z.string()),
-  mtu: z.number(),
   podName: z.string(),
 });
 
@@ -55,9 +55,10 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Finding[]> 
     say("waiting for the probes");
     const { pods, seen } = await settledProbes(client, shells, input, say);
     // A new cluster's DNS starts when its first node is Ready; that it is not up yet says nothing about the network.
+    let dnsPods: Pod[] = [];
     await waitFor(async () => {
-      const dns = await podsOf(client, "kube-system", { "k8s-app": "kube-dns" });
-      return dns.length > 0 && dns.every(isReady);
+      dnsPods = await podsOf(client, "kube-system", { "k8s-app": "kube-dns" });
+      return dnsPods.length > 0 && dnsPods.every(isReady);
     }, DNS_SECONDS);
     await restoreLabels(client, pods);
     await waitFor(async () => {
@@ -77,7 +78,6 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Finding[]> 
     say("taking a pod out of its service and putting it back");
     const relabelling = await relabel(client, shells, input, pods, seen, answers, requests);
     const services = await Promise.all(input.services.map((service) => look(client, service)));
-    const dnsPods = await podsOf(client, "kube-system", { "k8s-app": "kube-dns" });
     const dnsNodes = [...new Set(dnsPods.filter(isReady).map(({ spec }) => spec.nodeName ?? ""))];
     return judge(input, { pods, seen, requests, answers, services, relabelling, dnsNodes });
   } finally {
@@ -141,7 +141,7 @@ async function readyProbes(client: KubeClient, input: CheckInput, say: Say): Pro
       }
       return missing.length === 0;
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
+      reason = messageOf(error);
       return false;
     }
   }, input.readyTimeout);
@@ -315,8 +315,8 @@ async function relabel(
       return during.join() === rest.join();
     }, 10);
     const address = input.probeServices[PROBE_SERVICE] ?? "";
-    const asks = Object.keys(input.nodes).map((node): Request => ({
-      id: `r-${node}`.replace(/[^a-z0-9]/g, "") + "0",
+    const asks = Object.keys(input.nodes).map((node, index): Request => ({
+      id: `r${String(index)}`,
       group: "service",
       node,
       probe: "probe-b",
@@ -324,7 +324,6 @@ async function relabel(
       target: PROBE_SERVICE,
       ask: { kind: "hostnames", protocol: "TCP", address, port: PORTS.service.TCP, tries: triesFor(members.length) },
     }));
-    asks.forEach((request, index) => Object.assign(request, { id: `r${String(index)}` }));
     const working = asks.filter(({ node }) => {
       const earlier = requests.find((r) => r.group === "service" && r.node === node && r.probe === "probe-b");
       return earlier !== undefined && answers.get(earlier.id)?.ok === true;

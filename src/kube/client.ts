@@ -1,5 +1,6 @@
 import { Agent, request } from "node:https";
 import { z } from "zod";
+import { selectorText } from "../service/selector";
 
 /** How an API server is reached, out of a kubeconfig of kubeadm's. */
 export interface Access {
@@ -173,11 +174,7 @@ export async function podsOf(
   namespace: string,
   selector: Readonly<Record<string, string>>,
 ): Promise<Pod[]> {
-  const query = new URLSearchParams({
-    labelSelector: Object.entries(selector)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(","),
-  });
+  const query = new URLSearchParams({ labelSelector: selectorText(selector) });
   const { items } = await client.get(`/api/v1/namespaces/${namespace}/pods?${query.toString()}`, podList);
   return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }

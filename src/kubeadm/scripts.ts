@@ -1,7 +1,11 @@
 import { assignments, writeFile } from "../shell/quote";
+import { CRI_SOCKET, SET_PATH } from "../runtime/files";
 import { initConfig, type InitInput, joinConfig, type JoinInput, type Json, PROXY_MODE } from "./config";
 
 const PATCH_FILE = "/var/lib/podnet/kubeadm-patches/kubeletconfiguration0+merge.json";
+
+/** Takes off a machine what kubeadm put there; what is not there is no fault. */
+const RESET = `kubeadm reset --force --cri-socket ${CRI_SOCKET} >/dev/null 2>&1 || true`;
 
 /**
  * Writes this node's changes to the cluster's KubeletConfiguration. Only a host with cgroup v1 is told to put up with it
@@ -54,8 +58,8 @@ export interface InitScriptInput extends InitInput {
  * base64 and the CA's hash, to be kept secret.
  */
 export function initScript(input: InitScriptInput): string {
-  return `${assignments({ node: input.nodeName, pod_cidr: input.nodePodCidr, proxy_mode: input.kubeProxyMode, ip: input.internalIp })}
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  return `${assignments({ node: input.nodeName, pod_cidr: input.nodePodCidr, proxy_mode: input.kubeProxyMode })}
+${SET_PATH}
 admin=/etc/kubernetes/admin.conf
 ${SET_POD_CIDR}
 if [ "$proxy_mode" = auto ]; then
@@ -78,7 +82,7 @@ if ! { [ -e /var/lib/podnet/initialized ] && kubectl --kubeconfig "$admin" --req
   else
     # What an interrupted run left would stop kubeadm's preflight checks.
     if [ -d /etc/kubernetes/manifests ] || [ -d /var/lib/etcd/member ]; then
-      kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >/dev/null 2>&1 || true
+      ${RESET}
     fi
     log=$(mktemp); trap 'rm -f "$log"' EXIT
     kubeadm init --config /var/lib/podnet/kubeadm-init.yaml $ignore --skip-token-print --skip-certificate-key-print >"$log" 2>&1 || { tail -n 40 "$log" >&2; exit 1; }
@@ -93,9 +97,9 @@ printf '{"kubeconfig":"%s","caCertHash":"sha256:%s"}\\n' "$(base64 -w0 "$admin")
 
 /** Undoes a control plane: etcd's data, certificates and manifests go; the runtime stays. */
 export function resetScript(): string {
-  return `export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  return `${SET_PATH}
 if [ -x /usr/local/bin/kubeadm ]; then
-  kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >/dev/null 2>&1 || true
+  ${RESET}
 fi
 # kube-proxy leaves its rules to the next one, and there is none.
 nft delete table ip kube-proxy 2>/dev/null || true
@@ -110,21 +114,30 @@ export function tokenScript(): string {
   return `/usr/local/bin/kubeadm --kubeconfig /etc/kubernetes/admin.conf token create --ttl 24h 2>/dev/null`;
 }
 
-/** Takes a worker out of the cluster, from the control plane: its pods are evicted first, for two minutes at most. */
+/** Evicts a node's pods, for two minutes at most, and takes it out of the cluster. */
+const REMOVE_NODE = `
+remove_node() {
+  kubectl drain "$1" --ignore-daemonsets --delete-emptydir-data --force --timeout 120s >&2 || true
+  kubectl --request-timeout 20s delete node "$1" --ignore-not-found >&2
+}
+`;
+
+/** Takes a worker out of the cluster, if both are still there; runs on the control plane. */
 export function removeNodeScript(node: string): string {
   return `${assignments({ node })}
-kubectl() { /usr/local/bin/kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout 20s "$@"; }
-[ -e /etc/kubernetes/admin.conf ] || exit 0
-kubectl get node "$node" >/dev/null 2>&1 || exit 0
-/usr/local/bin/kubectl --kubeconfig /etc/kubernetes/admin.conf drain "$node" --ignore-daemonsets --delete-emptydir-data --force --timeout 120s >&2 || true
-kubectl delete node "$node" --ignore-not-found >&2
+${SET_PATH}
+export KUBECONFIG=/etc/kubernetes/admin.conf
+${REMOVE_NODE}
+[ -e "$KUBECONFIG" ] || exit 0
+kubectl --request-timeout 20s get node "$node" >/dev/null 2>&1 || exit 0
+remove_node "$node"
 `;
 }
 
 /** Waits until a node has registered and gives it its declared pod CIDR; runs on the control plane. */
 export function registerScript(node: string, nodePodCidr: string): string {
   return `${assignments({ node, pod_cidr: nodePodCidr })}
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+${SET_PATH}
 ${SET_POD_CIDR}
 set_pod_cidr /etc/kubernetes/admin.conf
 kubectl --kubeconfig /etc/kubernetes/admin.conf label node "$node" --overwrite ${MANAGED_LABEL}=yes >/dev/null
@@ -137,11 +150,12 @@ kubectl --kubeconfig /etc/kubernetes/admin.conf label node "$node" --overwrite $
  */
 export function membersScript(nodes: readonly string[]): string {
   return `${assignments({ declared: ` ${[...nodes].sort().join(" ")} ` })}
-export KUBECONFIG=/etc/kubernetes/admin.conf PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+${SET_PATH}
+export KUBECONFIG=/etc/kubernetes/admin.conf
+${REMOVE_NODE}
 for node in $(kubectl get nodes -l ${MANAGED_LABEL}=yes -o 'jsonpath={.items[*].metadata.name}'); do
   case $declared in *" $node "*) continue ;; esac
-  kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --force --timeout 120s >&2 || true
-  kubectl delete node "$node" --ignore-not-found >&2
+  remove_node "$node"
   # The garbage collector would take most of a minute, in which Services still send requests there.
   kubectl delete pods --all-namespaces --field-selector "spec.nodeName=$node" --force --grace-period 0 >&2 2>/dev/null || true
 done
@@ -161,7 +175,7 @@ export function readyScript(nodes: readonly string[]): string {
  */
 export function joinScript(input: JoinInput & { readonly kubeletConfig: Readonly<Record<string, Json>> }): string {
   return `${assignments({ ca: input.caCertHash })}
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+${SET_PATH}
 ${kubeletPatch(input.kubeletConfig)}
 config=/run/podnet-join.json
 log=$(mktemp)
@@ -169,7 +183,7 @@ trap 'rm -f "$config" "$log"' EXIT
 ${writeFile("/run/podnet-join.json", joinConfig(input), "0600")}
 if [ "$(cat /var/lib/podnet/joined 2>/dev/null)" != "$ca" ] || [ ! -e /etc/kubernetes/kubelet.conf ]; then
   if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ] || [ -e /etc/kubernetes/pki/ca.crt ]; then
-    kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >/dev/null 2>&1 || true
+    ${RESET}
   fi
   kubeadm join --config "$config" $ignore >"$log" 2>&1 || { tail -n 40 "$log" >&2; exit 1; }
   printf '%s\\n' "$ca" >/var/lib/podnet/joined

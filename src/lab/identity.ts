@@ -108,7 +108,10 @@ export function chooseSubnet(identity: LabIdentity, routes: readonly HostRoute[]
   return free;
 }
 
-/** Reads `ip -j route show table all type unicast`: its IPv4 routes, single hosts as /32, the default as 0.0.0.0/0. */
+/** Arguments of iproute2's `ip` for what {@link parseHostRoutes} reads. */
+export const HOST_ROUTES = ["-j", "-4", "route", "show", "table", "all", "type", "unicast"];
+
+/** Reads what `ip` prints for {@link HOST_ROUTES}: its IPv4 routes, single hosts as /32, the default as 0.0.0.0/0. */
 export function parseHostRoutes(json: string): HostRoute[] {
   const rows: unknown = JSON.parse(json);
   if (!Array.isArray(rows)) {

@@ -1,13 +1,12 @@
 import { z } from "zod";
 import { BRIDGE, conflist, CONFLIST_PATH } from "../cni/conflist";
-import { MARK } from "../runtime/files";
+import { MARK, SET_PATH } from "../runtime/files";
 import { assignments, writeFile } from "../shell/quote";
 import { EGRESS_TABLE, egressRules, type Peer, ROUTE_PROTOCOL, routesFile } from "./routes";
 import { NETWORK_SYSCTLS, sysctlFile } from "./sysctls";
 
 /** What decides the bridge network of one node. */
 export interface BridgeInput {
-  readonly nodeName: string;
   readonly internalIp: string;
   /** This node's pod CIDR. */
   readonly nodePodCidr: string;
@@ -102,7 +101,7 @@ const LINK_MTU = "@LINK_MTU@";
 export function bridgeScript(input: BridgeInput): string {
   const mtu = input.mtu;
   return `${assignments({ ip: input.internalIp, node_pod_cidr: input.nodePodCidr, declared: mtu === undefined ? "" : String(mtu) })}
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+${SET_PATH}
 dev=$(ip -o -4 address show to "$ip/32" | awk '{ print $2; exit }')
 [ -n "$dev" ] || { echo "no link of $(hostname) has the internal IP $ip; correct the node's internalIp" >&2; exit 1; }
 link_mtu=$(cat "/sys/class/net/$dev/mtu")
@@ -142,10 +141,13 @@ printf '{"mtu":%s,"link":"%s"}\\n' "$mtu" "$dev"
 `;
 }
 
+/** Deletes the bridge if no pod is attached to it: deleting it under living pods would cut them off. */
+export const REMOVE_EMPTY_BRIDGE = `if [ -d /sys/class/net/${BRIDGE} ] && [ -z "$(ls /sys/class/net/${BRIDGE}/brif)" ]; then ip link delete ${BRIDGE}; fi`;
+
 /** Takes the bridge network off a node: only files, routes and rules that carry podnet's mark, and the bridge if no pod uses it. */
 export function removeBridgeScript(input: Pick<BridgeInput, "podCidr">): string {
   return `${assignments({ pod_cidr: input.podCidr })}
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+${SET_PATH}
 rm -f ${CONFLIST_PATH}
 systemctl disable -q --now podnet-network 2>/dev/null || true
 rm -f ${UNIT} ${APPLY} ${SYSCTLS}
@@ -156,7 +158,7 @@ nft delete table ip ${EGRESS_TABLE} 2>/dev/null || true
 for side in -s -d; do
   while iptables -w -D FORWARD "$side" "$pod_cidr" -m comment --comment podnet -j ACCEPT 2>/dev/null; do :; done
 done
-if [ -d /sys/class/net/${BRIDGE} ] && [ -z "$(ls /sys/class/net/${BRIDGE}/brif)" ]; then ip link delete ${BRIDGE}; fi
+${REMOVE_EMPTY_BRIDGE}
 rm -rf ${FOLDER} /run/podnet
 rmdir /usr/local/lib/podnet 2>/dev/null || true
 `;

@@ -4,6 +4,9 @@ export const MARK = "# Written by podnet; changes are overwritten.";
 /** Folder on a node where podnet records what it installed. */
 export const STATE_DIR = "/var/lib/podnet";
 
+/** Line of a script that finds what podnet installs, whatever the login's own PATH is. */
+export const SET_PATH = "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /** Socket that the kubelet and crictl talk to. */
 export const CRI_SOCKET = "unix:///run/containerd/containerd.sock";
 

@@ -1,7 +1,8 @@
-import { BRIDGE, CONFLIST_NAME } from "../cni/conflist";
+import { CONFLIST_NAME } from "../cni/conflist";
+import { REMOVE_EMPTY_BRIDGE } from "../net/bridge";
 import { NETWORK_SYSCTLS, CONNTRACK_SYSCTLS, MODULES, sysctlFile } from "../net/sysctls";
 import { assignments, quote, writeFile } from "../shell/quote";
-import { CONTAINERD_UNIT, containerdConfig, CRICTL_CONFIG, KUBELET_UNIT, MARK, STATE_DIR } from "./files";
+import { CONTAINERD_UNIT, containerdConfig, CRI_SOCKET, CRICTL_CONFIG, KUBELET_UNIT, MARK, STATE_DIR } from "./files";
 import { type Arch, archiveOf, imagesOf, PAUSE_IMAGE, releaseFiles, type ReleaseName } from "./releases";
 
 /** How an installed release's files come out of what is downloaded, and where they go. */
@@ -187,7 +188,7 @@ export function uninstallScript(): string {
 [ -e "$state/claim" ] || exit 0
 systemctl disable -q --now kubelet 2>/dev/null || true
 if [ -x /usr/local/bin/kubeadm ]; then
-  timeout 120 kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >/dev/null 2>&1 || true
+  timeout 120 kubeadm reset --force --cri-socket ${CRI_SOCKET} >/dev/null 2>&1 || true
 fi
 systemctl disable -q --now containerd 2>/dev/null || true
 for pid in $(ps -eo pid=,args= | awk '$2 == "/usr/local/bin/containerd-shim-runc-v2" { print $1 }'); do kill -9 "$pid" 2>/dev/null || true; done
@@ -201,7 +202,7 @@ systemctl daemon-reload
 rm -f ${binaries.map(quote).join(" ")}
 rm -f /etc/modules-load.d/podnet.conf /etc/sysctl.d/90-podnet.conf
 rm -f /var/lib/cni/results/${CONFLIST_NAME}-* /var/lib/cni/results/cni-loopback-*
-if [ -d /sys/class/net/${BRIDGE} ] && [ -z "$(ls /sys/class/net/${BRIDGE}/brif)" ]; then ip link delete ${BRIDGE}; fi
+${REMOVE_EMPTY_BRIDGE}
 for folder in /opt/cni/bin /opt/cni /opt/containerd/bin /opt/containerd/lib /opt/containerd /etc/containerd \
   /etc/cni/net.d /etc/cni /var/lib/cni/results /var/lib/cni; do
   rmdir "$folder" 2>/dev/null || true

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { endpointsOf, isReady, KubeClient, podsOf } from "../kube/client";
 import { endpointsInput, type EndpointsInput } from "./input";
 import { judgeEndpoints } from "./selector";
+import { messageOf } from "../validate";
 
 /** Waits until a service's endpoints are its ready pods and returns their names. Throws with the reason when they are not. */
 export async function waitForEndpoints(input: EndpointsInput): Promise<string[]> {
@@ -34,7 +35,7 @@ export async function waitForEndpoints(input: EndpointsInput): Promise<string[]>
         if (error instanceof Wrong) {
           throw error;
         }
-        reason = error instanceof Error ? error.message : String(error);
+        reason = messageOf(error);
       }
       if (Date.now() > deadline) {
         throw new Error(`${reason} (waited ${String(input.timeout)} s)`);
@@ -54,7 +55,7 @@ async function main(): Promise<void> {
     const endpoints = await waitForEndpoints(input);
     console.log(JSON.stringify({ endpoints }));
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
+    console.error(messageOf(error));
     process.exitCode = 1;
   }
 }

@@ -4,6 +4,13 @@ export type Labels = Readonly<Record<string, string>>;
 /** Label that podnet gives the pods of a SelectedService's own workload; its value is the service's name. */
 export const SERVICE_LABEL = "podnet.dev/service";
 
+/** A selector as Kubernetes writes it: `key=value`, joined by commas, in the order given. */
+export function selectorText(selector: Labels): string {
+  return Object.entries(selector)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+}
+
 /** Whether a pod with these labels is selected. */
 export function matches(selector: Labels, labels: Labels): boolean {
   return Object.entries(selector).every(([key, value]) => labels[key] === value);
@@ -35,9 +42,7 @@ export function judgeEndpoints(
   endpoints: readonly string[],
 ): { readonly wrong?: string; readonly wait?: string } {
   const where = `service ${expected.namespace}/${expected.name}`;
-  const text = Object.entries(expected.selector)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
+  const text = selectorText(expected.selector);
   const foreign = pods.filter(({ labels }) => {
     const owner = labels[SERVICE_LABEL];
     return expected.replicas === undefined ? owner !== undefined && owner !== expected.name : owner !== expected.name;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LAB_LABEL, NETWORK_SCRIPT, NODE_SCRIPT } from "../../src/lab/docker";
-import { bridgeOf, chooseSubnet, labIdentity, nodeAddress, parseHostRoutes } from "../../src/lab/identity";
+import { bridgeOf, chooseSubnet, HOST_ROUTES, labIdentity, nodeAddress, parseHostRoutes } from "../../src/lab/identity";
 import { must, PROJECT, run } from "./lab";
 
 // A machine that podnet did not make and that stays when the stack goes: what is put on it has to come off again.
@@ -38,7 +38,7 @@ beforeAll(() => {
   const { settings } = JSON.parse(readFileSync(join(PROJECT, ".podnet", "written-config.json"), "utf8")) as {
     settings: Record<string, string>;
   };
-  const routes = parseHostRoutes(must("ip", ["-j", "-4", "route", "show", "table", "all", "type", "unicast"]));
+  const routes = parseHostRoutes(must("ip", HOST_ROUTES));
   const subnet = chooseSubnet(identity, routes);
   const address = nodeAddress(subnet, 0);
   must("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);

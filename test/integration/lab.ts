@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Finding } from "../../src/connectivity/claims";
 import type { Report } from "../../src/connectivity/report";
-import { chooseSubnet, labIdentity, parseHostRoutes } from "../../src/lab/identity";
+import { chooseSubnet, HOST_ROUTES, labIdentity, parseHostRoutes } from "../../src/lab/identity";
 
 /** The clone under test. */
 export const PROJECT = resolve(__dirname, "..", "..");
@@ -67,7 +67,7 @@ export function createStack(): void {
   const written = JSON.parse(readFileSync(join(PROJECT, ".podnet", "written-config.json"), "utf8")) as {
     settings: Record<string, string>;
   };
-  const routes = parseHostRoutes(must("ip", ["-j", "-4", "route", "show", "table", "all", "type", "unicast"]));
+  const routes = parseHostRoutes(must("ip", HOST_ROUTES));
   run("pulumi", ["stack", "init", STACK]);
   configure({ ...written.settings, labName: LAB, labSubnet: chooseSubnet(identity, routes) });
 }
