@@ -8,7 +8,8 @@ import { parseControlPlane } from "../src/kubeadm/output";
 import { initScript, joinScript, registerScript } from "../src/kubeadm/scripts";
 import { NODE_SCRIPT } from "../src/lab/docker";
 import { bridgeOf, chooseSubnet, HOST_ROUTES, labIdentity, nodeAddress, parseHostRoutes } from "../src/lab/identity";
-import { bridgeScript } from "../src/net/bridge";
+import { nodeScript } from "../src/net/node";
+import { bridgePlan, checkedBy } from "../src/net/plan";
 import { claimScript, installScript } from "../src/runtime/install";
 import { AGNHOST_IMAGE, KUBERNETES_VERSION } from "../src/runtime/releases";
 import { SERVICE_LABEL } from "../src/service/selector";
@@ -102,7 +103,7 @@ function bare(settings: Settings): number {
         podCidr: POD_CIDR,
         peers,
       };
-      put(`bridge-${node}`, bridgeScript(bridgeInput));
+      put(`bridge-${node}`, nodeScript(bridgePlan(), bridgeInput));
       put(`register-${node}`, registerScript(node, podCidr(slot)));
       const join = {
         nodeName: node,
@@ -220,6 +221,7 @@ kubectl get services -A -o json >services.json
           ports: [{ port: 80, targetPort: 8080, protocol: "TCP" }],
         },
       ],
+      network: checkedBy(bridgePlan()),
       readyTimeout: 120,
     };
     sh(process.execPath, [join(PROJECT, "dist", "src", "connectivity", "run.js")], JSON.stringify(input));

@@ -8,4 +8,8 @@ export { SshHost, type SshHostArgs } from "./hosts/SshHost";
 export { Lab, type LabArgs } from "./lab/Lab";
 export { LabNode, type LabNodeArgs } from "./lab/LabNode";
 export { BridgeNetwork, type BridgeNetworkArgs } from "./network/BridgeNetwork";
+export { CiliumNetwork, type CiliumNetworkArgs } from "./network/CiliumNetwork";
+export { FlannelNetwork, type FlannelNetworkArgs } from "./network/FlannelNetwork";
+export { KubeRouterNetwork, type KubeRouterNetworkArgs } from "./network/KubeRouterNetwork";
+export type { PodNetwork } from "./network/PodNetwork";
 export { SelectedService, type SelectedServiceArgs } from "./service/SelectedService";

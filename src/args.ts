@@ -2,16 +2,19 @@ import { z } from "zod";
 import {
   absolutePath,
   checksums,
+  ciliumRoutingMode,
   cidrText,
   dnsLabel,
   dockerHost,
   dnsDomain,
+  flannelBackend,
   hostName,
   image,
   ipv4Text,
   kubeProxyMode,
   mirrorUrl,
   mtu,
+  networkId,
   nodePrefix,
   port,
   protocol,
@@ -79,12 +82,26 @@ export const clusterArgs = z.strictObject({
   dnsDomain,
   kubeProxyMode,
   scheduleOnControlPlane: z.boolean(),
+  network: networkId.optional(),
   mirror: mirrorUrl.optional(),
   checksums: checksums.optional(),
 });
 
 /** Arguments of BridgeNetwork. */
 export const bridgeNetworkArgs = z.strictObject({ mtu: mtu.optional() });
+
+/** Arguments of FlannelNetwork. */
+export const flannelNetworkArgs = z.strictObject({ backend: flannelBackend, mtu: mtu.optional() });
+
+/** Arguments of KubeRouterNetwork. */
+export const kubeRouterNetworkArgs = z.strictObject({ serviceProxy: z.boolean(), mtu: mtu.optional() });
+
+/** Arguments of CiliumNetwork. */
+export const ciliumNetworkArgs = z.strictObject({
+  routingMode: ciliumRoutingMode,
+  kubeProxyReplacement: z.boolean(),
+  mtu: mtu.optional(),
+});
 
 /** Arguments of SelectedService. */
 export const selectedServiceArgs = z.strictObject({

@@ -2,15 +2,18 @@ import { z } from "zod";
 import {
   absolutePath,
   checksums,
+  ciliumRoutingMode,
   cidrText,
   dnsLabel,
   dockerHost,
+  flannelBackend,
   hostName,
   image,
   ipv4Text,
   kubeProxyMode,
   mirrorUrl,
   mtu,
+  network,
   nodePrefix,
   port,
   replicas,
@@ -43,6 +46,11 @@ export const configSchema = z.strictObject({
   serviceCidr: cidrText.default("10.96.0.0/16"),
   nodePrefix: nodePrefix.default(24),
   mtu: mtu.optional(),
+  network: network.default("bridge"),
+  flannelBackend: flannelBackend.default("host-gw"),
+  kubeRouterServiceProxy: z.boolean().default(false),
+  ciliumRoutingMode: ciliumRoutingMode.default("native"),
+  ciliumKubeProxyReplacement: z.boolean().default(false),
   kubeProxyMode: kubeProxyMode.default("auto"),
   scheduleOnControlPlane: z.boolean().default(true),
   nodes: z.record(dnsLabel, labNode).default({
@@ -72,7 +80,18 @@ export const configSchema = z.strictObject({
 export type Config = z.output<typeof configSchema>;
 
 const NUMBERS = ["nodePrefix", "mtu", "serviceReplicas", "servicePort", "serviceTargetPort"];
-const JSONS = ["scheduleOnControlPlane", "nodes", "hosts", "checksums", "serviceSelector", "serviceArgs"];
+const JSONS = [
+  ...["scheduleOnControlPlane", "kubeRouterServiceProxy", "ciliumKubeProxyReplacement"],
+  ...["nodes", "hosts", "checksums", "serviceSelector", "serviceArgs"],
+];
+
+/** Settings that only one of the networks reads. */
+const NETWORK_SETTINGS: Readonly<Record<string, string>> = {
+  flannelBackend: "flannel",
+  kubeRouterServiceProxy: "kube-router",
+  ciliumRoutingMode: "cilium",
+  ciliumKubeProxyReplacement: "cilium",
+};
 
 /**
  * Reads a stack's config from Pulumi's own texts, keyed `<namespace>:<name>`. Keys of other namespaces are not podnet's
@@ -99,7 +118,7 @@ export function parseConfig(all: Readonly<Record<string, string>>): Config {
     problems.push(...found.filter(({ path }) => !problems.some((known) => known.path === path)));
     throw new InvalidInputError("config", problems);
   }
-  problems.push(...crossProblems(result.data));
+  problems.push(...crossProblems(result.data), ...networkProblems(result.data.network, Object.keys(values)));
   if (problems.length > 0) {
     throw new InvalidInputError("config", problems);
   }
@@ -119,6 +138,15 @@ function read(key: string, text: string, problems: Problem[]): unknown {
     problems.push({ path: key, message: `must be JSON, got ${show(text)}` });
     return undefined;
   }
+}
+
+function networkProblems(chosen: string, given: readonly string[]): Problem[] {
+  return given.flatMap((key) => {
+    const reader = NETWORK_SETTINGS[key];
+    return reader === undefined || reader === chosen
+      ? []
+      : [{ path: key, message: `is read by the network ${reader} only, and the network is ${chosen}; take it away` }];
+  });
 }
 
 function crossProblems(config: Config): Problem[] {

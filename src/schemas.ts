@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseCidr, parseIpv4 } from "./net/ipv4";
+import { CILIUM_ROUTING_MODES, FLANNEL_BACKENDS, NETWORK_IDS, NETWORKS } from "./net/plan";
 import { messageOf, show } from "./validate";
 
 /** Text that a parser accepts; the parser's own error is the message. */
@@ -19,6 +20,13 @@ function whole(min: number, max: number) {
   return z.number().refine((value) => Number.isInteger(value) && value >= min && value <= max, {
     error: (issue) => `${message}, got ${show(issue.input)}`,
   });
+}
+
+/** A choice of words, all of which the message names. */
+function oneOf<const T extends readonly [string, ...string[]]>(words: T) {
+  const named = words.map((word) => `"${word}"`);
+  const text = `${named.slice(0, -1).join(", ")} or ${named.at(-1) ?? ""}`;
+  return z.enum(words, { error: (issue) => `must be ${text}, got ${show(issue.input)}` });
 }
 
 /** IPv4 network in CIDR notation, without host bits. */
@@ -91,19 +99,25 @@ export const slot = whole(0, 65535);
 export const nodePrefix = whole(16, 30);
 
 /** A node's role. */
-export const role = z.enum(["control-plane", "worker"], {
-  error: (issue) => `must be "control-plane" or "worker", got ${show(issue.input)}`,
-});
+export const role = oneOf(["control-plane", "worker"]);
 
 /** kube-proxy's mode; `auto` is nftables where the node has it, else iptables. */
-export const kubeProxyMode = z.enum(["auto", "nftables", "iptables"], {
-  error: (issue) => `must be "auto", "nftables" or "iptables", got ${show(issue.input)}`,
-});
+export const kubeProxyMode = oneOf(["auto", "nftables", "iptables"]);
+
+/** Kind of a pod network. */
+export const network = oneOf(NETWORKS);
+
+/** A pod network with its variant. */
+export const networkId = oneOf(NETWORK_IDS);
+
+/** Flannel's backend. */
+export const flannelBackend = oneOf(FLANNEL_BACKENDS);
+
+/** Cilium's routing mode. */
+export const ciliumRoutingMode = oneOf(CILIUM_ROUTING_MODES);
 
 /** Transport of a Service's port. */
-export const protocol = z.enum(["TCP", "UDP"], {
-  error: (issue) => `must be "TCP" or "UDP", got ${show(issue.input)}`,
-});
+export const protocol = oneOf(["TCP", "UDP"]);
 
 /** Number of pods a workload runs. */
 export const replicas = whole(1, 1000);

@@ -46,7 +46,12 @@ export async function build(cache: string, project: string, source: Source, arch
       GOARCH: arch,
       GOTOOLCHAIN: process.env["GOTOOLCHAIN"] ?? "local",
       // Not in every checksum database; go.sum guards it all the same.
-      GONOSUMDB: ["github.com/pulumi/pulumi-kubernetes/*", process.env["GONOSUMDB"]].filter(Boolean).join(","),
+      GONOSUMDB: [
+        ...["github.com/pulumi/pulumi-kubernetes/*", "github.com/flannel-io/*", "github.com/k3s-io/*"],
+        process.env["GONOSUMDB"],
+      ]
+        .filter(Boolean)
+        .join(","),
     };
     const flags = [
       "-trimpath",
@@ -72,14 +77,20 @@ export async function build(cache: string, project: string, source: Source, arch
   return target;
 }
 
+/** Folder of a module of a pinned source, downloaded if need be: what is built from it may need more of it than Go does. */
+export async function moduleDir(project: string, source: Source, module: string): Promise<string> {
+  const cwd = join(sourcesDir(project), source.name);
+  await must("go", ["mod", "download", module], { cwd });
+  return (await must("go", ["list", "-m", "-f", "{{.Dir}}", module], { cwd })).trim();
+}
+
 /** Builds the pause program, which is C, from the Kubernetes module's own source, unless the cache has it. */
 export async function buildPause(cache: string, project: string, kubernetes: Source, arch: string): Promise<string> {
   const target = `${buildDir(cache, project, kubernetes, arch)}-pause`;
   if (existsSync(target)) {
     return target;
   }
-  const cwd = join(sourcesDir(project), kubernetes.name);
-  const module = (await must("go", ["list", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes"], { cwd })).trim();
+  const module = await moduleDir(project, kubernetes, "k8s.io/kubernetes");
   await mkdir(dirname(target), { recursive: true });
   const work = await mkdtemp(`${target}.new-`);
   try {

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { LAB_LABEL } from "../src/lab/docker";
 import { chooseSubnet, HOST_ROUTES, labIdentity, type LabIdentity, parseHostRoutes } from "../src/lab/identity";
+import { AGENT_NETWORKS, type AgentNetwork } from "../src/runtime/releases";
 import { quote } from "../src/shell/quote";
 import { messageOf } from "../src/validate";
 import { ensureEngine, findEngine, openOutside, stopEngine } from "./engine";
@@ -13,7 +14,7 @@ import { duration, Progress } from "./progress";
 import { readWritten, Stack, STACK, stackEnv, stackExists } from "./stack";
 import { ensurePackages } from "./system";
 import { closingLine, integrationReport, readReport, unitReport } from "./tests";
-import { ensureToolchain, type Toolchain } from "./toolchain";
+import { ensureNetworkImages, ensureToolchain, type Toolchain } from "./toolchain";
 
 interface Context {
   readonly project: string;
@@ -29,8 +30,17 @@ interface Ready {
   readonly stack: Stack;
 }
 
-/** Everything up to the first `pulumi up`: packages, toolchain, engine, node image, stack and its config. */
-async function prepare(context: Context): Promise<Ready> {
+/** The network that a stack's config asks for, where that is one with images of its own. */
+function chosenNetworks(stack: Stack): AgentNetwork[] {
+  const chosen = stack.setting("network");
+  return AGENT_NETWORKS.filter((network) => network === chosen);
+}
+
+/**
+ * Everything up to the first `pulumi up`: packages, toolchain, engine, node image, stack and its config. `networks` are those
+ * whose images are needed; by default the one that the stack's config asks for.
+ */
+async function prepare(context: Context, networks?: readonly AgentNetwork[]): Promise<Ready> {
   const { project, paths, cache, identity, progress } = context;
   mkdirSync(paths.dotPodnet, { recursive: true });
   await ensurePackages(progress);
@@ -40,6 +50,8 @@ async function prepare(context: Context): Promise<Ready> {
   const stack = new Stack(paths, stackEnv(paths, toolchain, dockerHost));
   await stack.ensure();
   await stack.freeStaleLock();
+  const wanted = networks ?? chosenNetworks(stack);
+  const checksums = await ensureNetworkImages({ project, cache, progress }, toolchain, wanted);
   // A subnet that this clone's lab was given stays, whatever becomes of the host's routes.
   const recorded = readWritten(paths.writtenConfig).settings["labSubnet"];
   const labSubnet = recorded ?? chooseSubnet(identity, parseHostRoutes(await must("ip", HOST_ROUTES)));
@@ -49,8 +61,9 @@ async function prepare(context: Context): Promise<Ready> {
     dockerHost,
     nodeImage,
     mirror: toolchain.mirrorUrl,
-    mirrorDir: toolchain.mirrorDir,
-    checksums: JSON.stringify(toolchain.checksums),
+    // The folder of all mirrors: nodes that have it see a new one without being made anew.
+    mirrorDir: dirname(toolchain.mirrorDir),
+    checksums: JSON.stringify(checksums),
   });
   await openOutside(identity, paths, labSubnet);
   return { toolchain, dockerHost, stack };
@@ -197,7 +210,7 @@ async function test(context: Context, soak: boolean): Promise<number> {
   let setUp: string | undefined;
   let extra: Record<string, string> = {};
   try {
-    const { toolchain, dockerHost } = await prepare(context);
+    const { toolchain, dockerHost } = await prepare(context, AGENT_NETWORKS);
     extra = { ...stackEnv(paths, toolchain, dockerHost), PODNET_MIRROR: toolchain.mirrorDir };
   } catch (error) {
     setUp = messageOf(error);

@@ -8,6 +8,7 @@ import { must, run } from "./exec";
 import type { ClonePaths } from "./paths";
 import { isRunning, type ProcessRecord, recordOf, stopProcess } from "./process";
 import type { Progress } from "./progress";
+import { ENGINE_NEEDS, ensurePackages } from "./system";
 
 /** What podnet keeps about the engine it started for a clone. */
 interface EngineRecord {
@@ -79,6 +80,7 @@ export async function ensureEngine(identity: LabIdentity, paths: ClonePaths, pro
       "no container engine answers, and podnet can start one as root only; start Docker or set DOCKER_HOST",
     );
   }
+  await ensurePackages(progress, ENGINE_NEEDS);
   await progress.step("starting a container engine", 3, async () => {
     mkdirSync(runDir(identity), { recursive: true });
     mkdirSync(paths.engineData, { recursive: true });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, realpathSync } from "node:fs";
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { must } from "./exec";
 
@@ -8,8 +8,12 @@ import { must } from "./exec";
 export interface ImageRecipe {
   /** Full name with tag, such as `registry.k8s.io/pause:3.10.2`. */
   readonly image: string;
+  /** Archive of a root that the image's own files lie on, as a layer of its own; none by default. */
+  readonly base?: string;
   /** Files of the image: absolute path in the image to path on this machine. */
   readonly files: Readonly<Record<string, string>>;
+  /** Folders of the image: absolute path in the image to path on this machine. */
+  readonly folders?: Readonly<Record<string, string>>;
   /** Small text files of the image: absolute path to content. */
   readonly texts?: Readonly<Record<string, string>>;
   /** Symbolic links of the image: absolute path to target. */
@@ -37,8 +41,8 @@ export async function packFolder(folder: string, out: string): Promise<void> {
 }
 
 /**
- * Writes an image as an archive that `ctr images import` and `docker load` take: one layer with the recipe's files, and
- * equal bytes for equal content. `out` appears complete or not at all.
+ * Writes an image as an archive that `ctr images import` and `docker load` take: the base, where there is one, and a layer
+ * with the recipe's files; equal bytes for equal content. `out` appears complete or not at all.
  */
 export async function writeImageArchive(recipe: ImageRecipe, out: string): Promise<void> {
   await mkdir(dirname(out), { recursive: true });
@@ -54,6 +58,12 @@ export async function writeImageArchive(recipe: ImageRecipe, out: string): Promi
       await copyFile(from, join(root, to));
       await chmod(join(root, to), 0o755);
     }
+    for (const [to, from] of Object.entries(recipe.folders ?? {})) {
+      await mkdir(dirname(join(root, to)), { recursive: true });
+      await cp(from, join(root, to), { recursive: true });
+      // Go's module cache is read-only, which would outlive the copy.
+      await must("chmod", ["-R", "u+w", join(root, to)]);
+    }
     for (const [path, text] of Object.entries(recipe.texts ?? {})) {
       await mkdir(dirname(join(root, path)), { recursive: true });
       await writeFile(join(root, path), text, { mode: 0o644 });
@@ -65,6 +75,12 @@ export async function writeImageArchive(recipe: ImageRecipe, out: string): Promi
     const archive = join(work, "archive");
     await mkdir(archive);
     await packFolder(root, join(archive, "layer.tar"));
+    const layers = ["layer.tar"];
+    if (recipe.base !== undefined) {
+      await copyFile(recipe.base, join(archive, "base.tar"));
+      layers.unshift("base.tar");
+    }
+    const digests = await Promise.all(layers.map(async (layer) => `sha256:${await sha256File(join(archive, layer))}`));
     const config = JSON.stringify({
       architecture: recipe.arch,
       os: "linux",
@@ -75,14 +91,14 @@ export async function writeImageArchive(recipe: ImageRecipe, out: string): Promi
         ...(recipe.cmd && { Cmd: recipe.cmd }),
         WorkingDir: "/",
       },
-      rootfs: { type: "layers", diff_ids: [`sha256:${await sha256File(join(archive, "layer.tar"))}`] },
-      history: [{ created: "1970-01-01T00:00:00Z", created_by: "podnet" }],
+      rootfs: { type: "layers", diff_ids: digests },
+      history: layers.map(() => ({ created: "1970-01-01T00:00:00Z", created_by: "podnet" })),
     });
     const configName = `${createHash("sha256").update(config).digest("hex")}.json`;
     await writeFile(join(archive, configName), config);
     await writeFile(
       join(archive, "manifest.json"),
-      JSON.stringify([{ Config: configName, RepoTags: [recipe.image], Layers: ["layer.tar"] }]),
+      JSON.stringify([{ Config: configName, RepoTags: [recipe.image], Layers: layers }]),
     );
     await packFolder(archive, join(work, "image.tar"));
     await rename(join(work, "image.tar"), out);

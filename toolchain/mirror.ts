@@ -34,7 +34,8 @@ export const MIRROR_BINARIES = [
   ],
 ];
 
-function need(binaries: Binaries, name: string): string {
+/** Path of a binary that a mirror is made of. Throws when it was not built. */
+export function need(binaries: Binaries, name: string): string {
   const path = binaries[name];
   if (path === undefined) {
     throw new Error(`no binary "${name}" to make the mirror of`);
@@ -121,13 +122,18 @@ export async function makeImages(binaries: Binaries, out: string, arch: Arch): P
   return paths;
 }
 
-/** SHA-256 of a mirror's files by path; also written beside them, as SHA256SUMS in sha256sum's format. */
-export async function writeChecksums(out: string, paths: readonly string[]): Promise<Record<string, string>> {
-  const sums: Record<string, string> = {};
+/** SHA-256 of a mirror's files by path, `known` among them; also written beside them, as SHA256SUMS in sha256sum's format. */
+export async function writeChecksums(
+  out: string,
+  paths: readonly string[],
+  known: Readonly<Record<string, string>> = {},
+): Promise<Record<string, string>> {
+  const sums: Record<string, string> = { ...known };
   for (const path of [...paths].sort()) {
     sums[path] = await sha256File(join(out, path));
   }
   const text = Object.entries(sums)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, sum]) => `${sum}  ${path}\n`)
     .join("");
   await writeFile(join(out, "SHA256SUMS.new"), text);

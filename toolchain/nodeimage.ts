@@ -1,14 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDebianRoot, SUITE } from "./debian";
 import { hostArch } from "./toolchain";
 import { must, run } from "./exec";
 import { withLock } from "./lock";
 import type { Progress } from "./progress";
-
-/** Debian release of the lab's nodes. */
-const SUITE = "bookworm";
 
 /** Key of the node image: equal files in `toolchain/node-image` and equal architecture give equal keys. */
 export function nodeImageKey(project: string): string {
@@ -50,22 +47,8 @@ export async function ensureNodeImage(
   return reference;
 }
 
-async function make(project: string, archive: string): Promise<void> {
+function make(project: string, archive: string): Promise<void> {
   const folder = join(project, "toolchain", "node-image");
-  const packages = readFileSync(join(folder, "packages"), "utf8").trim().split("\n").join(",");
-  // On a Debian of the same release its own sources are used: they are the ones that can be reached.
-  const release = readFileSync("/etc/os-release", "utf8");
-  const same = release.includes(`VERSION_CODENAME=${SUITE}`);
-  const sources = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"].filter(existsSync).slice(0, 1);
-  await mkdir(join(archive, ".."), { recursive: true });
-  const partial = `${archive}.new.tar`;
-  try {
-    await must("mmdebstrap", [
-      ...["--variant=minbase", `--include=${packages}`, `--customize-hook=${join(folder, "customize")} "$1"`],
-      ...[SUITE, partial, ...(same ? sources : [])],
-    ]);
-    await rename(partial, archive);
-  } finally {
-    await rm(partial, { force: true });
-  }
+  const packages = readFileSync(join(folder, "packages"), "utf8").trim().split("\n");
+  return makeDebianRoot(packages, `${join(folder, "customize")} "$1"`, archive);
 }

@@ -1,4 +1,10 @@
-import { KUBERNETES_VERSION, type ReleaseName, VERSIONS } from "../src/runtime/releases";
+import {
+  type AgentNetwork,
+  KUBERNETES_VERSION,
+  NETWORK_VERSIONS,
+  type ReleaseName,
+  VERSIONS,
+} from "../src/runtime/releases";
 
 /** How a tool is built from source; its go.mod and go.sum are in `toolchain/go/<name>`. */
 export interface Source {
@@ -33,7 +39,7 @@ const kubernetes = [
 ];
 const plugins = "github.com/containernetworking/plugins";
 
-/** Every tool that can be built from source, in the order in which they are. */
+/** Every tool that can be built from source and that every cluster needs, in the order in which they are. */
 export const SOURCES: readonly Source[] = [
   {
     name: "pulumi",
@@ -124,3 +130,52 @@ export const SOURCE_OF: Readonly<Record<ReleaseName, string>> = {
 
 /** The sources of the images that nodes run. */
 export const IMAGE_SOURCES = ["kubernetes", "etcd", "coredns"];
+
+const cilium = "github.com/cilium/cilium";
+
+/** The sources of the networks that run an agent, built when a stack asks for that network. */
+export const NETWORK_SOURCES: Readonly<Record<AgentNetwork, readonly Source[]>> = {
+  flannel: [
+    {
+      name: "flannel",
+      programs: {
+        flanneld: "github.com/flannel-io/flannel",
+        "install-conf": "github.com/flannel-io/flannel/cmd/install_conf",
+      },
+      ldflags: `${small} -extldflags -static ${stamp("github.com/flannel-io/flannel/pkg/version.Version", NETWORK_VERSIONS.flannel)}`,
+      cgo: true,
+      seconds: 90,
+    },
+    {
+      name: "flannel-cni-plugin",
+      programs: { flannel: `${plugins}/plugins/meta/flannel` },
+      ldflags: `${small} ${stamp(`${plugins}/pkg/utils/buildversion.BuildVersion`, "v0.9.1")}`,
+      seconds: 5,
+    },
+  ],
+  "kube-router": [
+    {
+      name: "kube-router",
+      programs: { "kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router" },
+      ldflags: `${small} ${stamp("github.com/cloudnativelabs/kube-router/v2/pkg/version.Version", NETWORK_VERSIONS.kubeRouter)}`,
+      seconds: 75,
+    },
+  ],
+  cilium: [
+    {
+      name: "cilium",
+      programs: {
+        "cilium-agent": `${cilium}/daemon`,
+        "cilium-operator-generic": `${cilium}/operator`,
+        "cilium-cni": `${cilium}/plugins/cilium-cni`,
+        "cilium-health-responder": `${cilium}/cilium-health/responder`,
+        "cilium-dbg": `${cilium}/cilium-dbg`,
+        "cilium-mount": `${cilium}/tools/mount`,
+        "cilium-sysctlfix": `${cilium}/tools/sysctlfix`,
+      },
+      ldflags: `${small} ${stamp(`${cilium}/pkg/version.ciliumVersion`, NETWORK_VERSIONS.cilium.slice(1))}`,
+      tags: "osusergo,ipam_provider_operator",
+      seconds: 420,
+    },
+  ],
+};

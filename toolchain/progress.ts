@@ -1,7 +1,6 @@
 /** Shows what long work does: what, how far, how long still. */
 export class Progress {
   #step: { readonly text: string; readonly started: number; readonly estimate: number } | undefined;
-  #timer: NodeJS.Timeout | undefined;
   #lastLine = 0;
 
   /** `stream` is where it is shown; on a terminal one line is rewritten, elsewhere a line follows every 15 s. */
@@ -13,21 +12,22 @@ export class Progress {
     this.stream.write(`${text}\n`);
   }
 
-  /** Does one step of known length (in seconds, 0 for unknown) and shows it while it lasts. Returns what the step returns. */
+  /** Does one step of known length (in seconds, 0 for unknown) and shows it while it lasts. Returns what the step returns. A step may have steps of its own. */
   async step<T>(text: string, estimate: number, work: () => Promise<T>): Promise<T> {
     const started = Date.now();
+    const outer = this.#step;
     this.#step = { text, started, estimate };
     this.#lastLine = started;
     if (!this.stream.isTTY) {
       this.stream.write(`${text}${estimate >= 5 ? ` (about ${duration(estimate)})` : ""}\n`);
     }
-    this.#timer = setInterval(() => this.#show(), this.stream.isTTY ? 250 : 1000);
+    const timer = setInterval(() => this.#show(), this.stream.isTTY ? 250 : 1000);
     try {
       return await work();
     } finally {
-      clearInterval(this.#timer);
+      clearInterval(timer);
       this.#clear();
-      this.#step = undefined;
+      this.#step = outer;
       const seconds = (Date.now() - started) / 1000;
       if (seconds >= 1 || this.stream.isTTY) {
         this.stream.write(`${text}: ${duration(seconds)}\n`);

@@ -57,6 +57,14 @@ export class Stack {
     }
   }
 
+  /** One of podnet's settings in the stack's config, a plain word; undefined when it is not set. */
+  setting(key: string): string | undefined {
+    // The CLI would take most of a second to say what the file says.
+    const file = join(this.paths.project, `Pulumi.${STACK}.yaml`);
+    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+    return new RegExp(`^ +podnet:${key}: *"?([a-z0-9-]+)"? *$`, "m").exec(text)?.[1];
+  }
+
   /**
    * Writes settings into the stack's config, those that somebody changed since podnet wrote them left as they are. Does
    * nothing when nothing changed since the last time.

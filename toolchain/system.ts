@@ -3,7 +3,7 @@ import { run } from "./exec";
 import type { Progress } from "./progress";
 
 /** A program that the quickstart calls, and the Debian package it comes from. */
-interface Need {
+export interface Need {
   readonly probe: string;
   readonly package: string;
 }
@@ -21,19 +21,22 @@ const NEEDS: readonly Need[] = [
   { probe: "pkg-config", package: "pkg-config" },
 ];
 
+/** What starting an engine takes: a machine may have the client of an engine that runs elsewhere, and no engine. */
+export const ENGINE_NEEDS: readonly Need[] = [{ probe: "dockerd", package: "docker.io" }];
+
 async function present({ probe }: Need): Promise<boolean> {
   return probe.startsWith("/") ? existsSync(probe) : (await run("sh", ["-c", `command -v ${probe}`])).code === 0;
 }
 
 /** Packages that are missing on this machine, without doubles. */
-export async function missingPackages(): Promise<string[]> {
-  const checks = await Promise.all(NEEDS.map(async (need) => ((await present(need)) ? [] : [need.package])));
+export async function missingPackages(needs: readonly Need[] = NEEDS): Promise<string[]> {
+  const checks = await Promise.all(needs.map(async (need) => ((await present(need)) ? [] : [need.package])));
   return [...new Set(checks.flat())];
 }
 
 /** Installs what is missing where podnet may: as root on Debian and Ubuntu. Elsewhere throws, naming the packages. */
-export async function ensurePackages(progress: Progress): Promise<void> {
-  const missing = await missingPackages();
+export async function ensurePackages(progress: Progress, needs: readonly Need[] = NEEDS): Promise<void> {
+  const missing = await missingPackages(needs);
   if (missing.length === 0) {
     return;
   }

@@ -3,7 +3,16 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { extname, join } from "node:path";
-import { type Arch, imagesOf, type ReleaseFile, releaseFiles } from "../src/runtime/releases";
+import {
+  AGENT_NETWORKS,
+  type AgentNetwork,
+  type Arch,
+  archiveOf,
+  imagesOf,
+  networkImages,
+  type ReleaseFile,
+  releaseFiles,
+} from "../src/runtime/releases";
 import { messageOf } from "../src/validate";
 import { build, buildDir, buildKey, buildPause } from "./build";
 import { download, reachable } from "./download";
@@ -11,7 +20,8 @@ import { must, run } from "./exec";
 import { sha256File } from "./images";
 import { withLock } from "./lock";
 import { type Binaries, makeImages, makeRelease, writeChecksums } from "./mirror";
-import { IMAGE_SOURCES, PLUGINS, PULUMI_VERSION, type Source, SOURCE_OF, SOURCES } from "./pins";
+import { makeNetworkImages } from "./networks";
+import { IMAGE_SOURCES, NETWORK_SOURCES, PLUGINS, PULUMI_VERSION, type Source, SOURCE_OF, SOURCES } from "./pins";
 import type { Progress } from "./progress";
 
 /** Where things are and come from. */
@@ -62,8 +72,8 @@ export function hostArch(): Arch {
 }
 
 /** The source with this name. */
-export function sourceNamed(name: string): Source {
-  const source = SOURCES.find((candidate) => candidate.name === name);
+export function sourceNamed(name: string, sources: readonly Source[] = SOURCES): Source {
+  const source = sources.find((candidate) => candidate.name === name);
   if (!source) {
     throw new Error(`no source "${name}"`);
   }
@@ -101,13 +111,17 @@ export async function ensureToolchain(options: ToolchainOptions): Promise<Toolch
   });
 }
 
-async function built(options: ToolchainOptions, name: string): Promise<{ dir: string; seconds: number }> {
-  const source = sourceNamed(name);
+async function built(
+  options: ToolchainOptions,
+  name: string,
+  sources: readonly Source[] = SOURCES,
+): Promise<{ dir: string; seconds: number }> {
+  const source = sourceNamed(name, sources);
   const started = Date.now();
-  const index = SOURCES.indexOf(source) + 1;
+  const index = sources.indexOf(source) + 1;
   const work = (): Promise<string> => build(options.cache, options.project, source, hostArch());
   const known = buildDir(options.cache, options.project, source, hostArch());
-  const text = `[${String(index)}/${String(SOURCES.length)}] building ${name} from source`;
+  const text = `[${String(index)}/${String(sources.length)}] building ${name} from source`;
   const dir = existsSync(known) ? known : await options.progress.step(text, source.seconds, work);
   return { dir, seconds: (Date.now() - started) / 1000 };
 }
@@ -225,11 +239,11 @@ type Mirror = Pick<Toolchain, "mirrorDir" | "mirrorUrl" | "checksums">;
 /** Key of a mirror: equal pins and recipes give equal keys. */
 export function mirrorKey(project: string, arch: Arch, releases: readonly ReleaseFile[]): string {
   const hash = createHash("sha256").update(JSON.stringify([releases, imagesOf("control-plane")]));
-  for (const source of SOURCES) {
+  for (const source of [...SOURCES, ...AGENT_NETWORKS.flatMap((network) => NETWORK_SOURCES[network])]) {
     hash.update(buildKey(project, source, arch));
   }
   // How images are put together is part of what they are.
-  for (const file of ["images", "mirror"]) {
+  for (const file of ["images", "mirror", "networks"]) {
     hash.update(readFileSync(join(__dirname, `${file}${extname(__filename)}`)));
   }
   return hash.digest("hex").slice(0, 16);
@@ -310,6 +324,62 @@ export async function ensureMirror(
   await rename(work, dir);
   await writeFile(join(dir, "README"), "Made by podnet. Safe to delete: it is made again when it is needed.\n");
   return { mirrorDir: dir, mirrorUrl: `file://${dir}`, checksums };
+}
+
+/** Host that answers for an image's registry; Docker Hub's has another name than its images. */
+function registryOf(image: string): string {
+  const host = image.slice(0, image.indexOf("/"));
+  return host === "docker.io" ? "registry-1.docker.io" : host;
+}
+
+/**
+ * Adds the images of these networks to a mirror, where it lacks them and their registry is out of reach, and returns the
+ * mirror's checksums. The mirror keeps its folder, so that nodes that read it find them there. Throws a ToolchainError with
+ * all that failed.
+ */
+export async function ensureNetworkImages(
+  options: ToolchainOptions,
+  mirror: Pick<Toolchain, "mirrorDir" | "checksums">,
+  networks: readonly AgentNetwork[],
+): Promise<Readonly<Record<string, string>>> {
+  const lacks = (sums: Readonly<Record<string, string>>): AgentNetwork[] =>
+    networks.filter((network) => networkImages(network).some((image) => sums[archiveOf(image)] === undefined));
+  if (lacks(mirror.checksums).length === 0) {
+    return mirror.checksums;
+  }
+  const onWait = (pid: number): void =>
+    options.progress.say(`another podnet (process ${String(pid)}) is making the toolchain; waiting for it`);
+  return withLock(join(options.cache, "toolchain.lock"), onWait, async () => {
+    let sums: Readonly<Record<string, string>> = await readChecksums(mirror.mirrorDir);
+    const failures: string[] = [];
+    for (const network of lacks(sums)) {
+      const hosts = [...new Set(networkImages(network).map(registryOf))];
+      const online = await Promise.all(hosts.map((host) => reachable(urlOf(options, `${host}/v2/`))));
+      if (online.every((answers) => answers)) {
+        continue;
+      }
+      try {
+        const sources = NETWORK_SOURCES[network];
+        const binaries: Record<string, string> = {};
+        for (const source of sources) {
+          const { dir } = await built(options, source.name, sources);
+          Object.assign(binaries, binariesOf(source, dir));
+        }
+        const paths = await options.progress.step(`making the images of ${network}`, 10, () =>
+          makeNetworkImages(network, binaries, options, mirror.mirrorDir, hostArch()),
+        );
+        sums = await writeChecksums(mirror.mirrorDir, paths, sums);
+      } catch (error) {
+        failures.push(
+          `images of ${network}: their registry (${hosts.join(", ")}) is out of reach; making them failed: ${messageOf(error)}`,
+        );
+      }
+    }
+    if (failures.length > 0) {
+      throw new ToolchainError(failures);
+    }
+    return sums;
+  });
 }
 
 function binariesOf(source: Source, dir: string): Binaries {

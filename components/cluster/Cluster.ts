@@ -5,7 +5,9 @@ import { clusterArgs } from "../../src/args";
 import { addressProblems, planTopology, topologyProblems } from "../../src/net/topology";
 import { membersScript } from "../../src/kubeadm/scripts";
 import { remoteCommand, scriptText } from "../../src/shell/remote";
+import { planOf } from "../../src/net/plan";
 import { checked } from "../checked";
+import { preflightCommand } from "../network/preflight";
 import { connectionTo } from "./connection";
 import type { NodeArgs, SshConnection } from "../hosts/NodeArgs";
 import { ControlPlane } from "./ControlPlane";
@@ -30,6 +32,12 @@ export interface ClusterArgs {
   kubeProxyMode?: pulumi.Input<string>;
   /** Whether ordinary pods may run on the control plane; false by default. */
   scheduleOnControlPlane?: pulumi.Input<boolean>;
+  /**
+   * Network that will be installed, with its variant: `bridge`, `flannel-host-gw`, `flannel-vxlan`, `kube-router`,
+   * `kube-router-ipvs`, `cilium-native`, `cilium-tunnel`, and the last two with `-no-kube-proxy`. Then its kernel features are
+   * looked for before any machine is touched, and not only before the network is installed.
+   */
+  network?: pulumi.Input<string>;
   /** Base URL of a mirror of the releases in the upstream's layout (`https://`, `http://` or `file://`). */
   mirror?: pulumi.Input<string>;
   /** SHA-256 of the mirror's files by path, where they differ from the official ones. */
@@ -43,6 +51,8 @@ export interface ClusterNode {
   readonly internalIp: pulumi.Output<string>;
   readonly podCidr: pulumi.Output<string>;
   readonly connection: SshConnection;
+  /** The resource after which the machine is known to be there and podnet's own. */
+  readonly claimed: pulumi.Resource;
   /** The resource after which a pod network can be installed on the machine. */
   readonly installed: pulumi.Resource;
   readonly deletedWith?: pulumi.Resource;
@@ -59,6 +69,12 @@ export class Cluster extends pulumi.ComponentResource {
   readonly podCidr: pulumi.Output<string>;
   readonly serviceCidr: pulumi.Output<string>;
   readonly dnsDomain: pulumi.Output<string>;
+  readonly clusterName: pulumi.Output<string>;
+  /** API server as `host:port`, for the nodes. */
+  readonly endpoint: pulumi.Output<string>;
+  /** Where nodes read releases and images from, as given. */
+  readonly mirror: pulumi.Output<string | undefined>;
+  readonly checksums: pulumi.Output<Record<string, string> | undefined>;
   /** ClusterIP of the cluster's DNS. */
   readonly dnsIp: pulumi.Output<string>;
   /** Resources after which every node is registered. */
@@ -91,6 +107,7 @@ export class Cluster extends pulumi.ComponentResource {
         dnsDomain: args.dnsDomain ?? "cluster.local",
         kubeProxyMode: args.kubeProxyMode ?? "auto",
         scheduleOnControlPlane: args.scheduleOnControlPlane ?? false,
+        network: args.network,
         mirror: args.mirror,
         checksums: args.checksums,
       },
@@ -111,7 +128,23 @@ export class Cluster extends pulumi.ComponentResource {
     this.podCidr = valid.podCidr;
     this.serviceCidr = valid.serviceCidr;
     this.dnsDomain = valid.dnsDomain;
+    this.clusterName = valid.clusterName;
+    this.mirror = valid.apply(({ mirror }) => mirror);
+    this.checksums = valid.apply(({ checksums }) => checksums);
     this.dnsIp = topology.dnsIp;
+    const connections = Object.fromEntries(
+      Object.entries(args.nodes).map(([nodeName, { connection }]) => [nodeName, connection]),
+    );
+    const preflight =
+      args.network === undefined
+        ? []
+        : [
+            preflightCommand(name, connections, valid.apply(({ network }) => planOf(network ?? "bridge")), {
+              parent: this,
+              // A machine that does not exist yet is made first; what it depends on says so.
+              dependsOn: Object.values(args.nodes).flatMap(({ deletedWith }) => deletedWith ?? []),
+            }),
+          ];
     this.nodes = Object.fromEntries(
       Object.entries(args.nodes).map(([nodeName, node]) => {
         const runtime = new NodeRuntime(
@@ -124,6 +157,7 @@ export class Cluster extends pulumi.ComponentResource {
             mirror: valid.mirror,
             checksums: valid.checksums,
             deletedWith: node.deletedWith,
+            preflight,
           },
           { parent: this },
         );
@@ -133,6 +167,7 @@ export class Cluster extends pulumi.ComponentResource {
           internalIp: valid.nodes.apply((nodes) => nodes[nodeName]?.internalIp ?? ""),
           podCidr: topology.podCidrs.apply((podCidrs) => podCidrs[nodeName] ?? ""),
           connection: node.connection,
+          claimed: runtime.claimed,
           installed: runtime.installed,
           deletedWith: node.deletedWith,
         };
@@ -189,6 +224,7 @@ export class Cluster extends pulumi.ComponentResource {
           ),
       );
     this.kubeconfig = controlPlane.kubeconfig;
+    this.endpoint = controlPlane.endpoint;
     this.deletedWith = controlNode.deletedWith;
     this.registered = [controlPlane.initialized, ...workers.map((worker) => worker.registered)];
     const members = new command.remote.Command(

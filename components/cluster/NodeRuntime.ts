@@ -18,6 +18,8 @@ export interface NodeRuntimeArgs {
   checksums?: pulumi.Input<Record<string, string> | undefined>;
   /** A resource whose deletion ends the machine. */
   deletedWith?: pulumi.Resource;
+  /** Resources after which it is known that the machine is fit. */
+  preflight?: pulumi.Resource[];
 }
 
 /**
@@ -26,6 +28,8 @@ export interface NodeRuntimeArgs {
  * failed run left behind goes with a destroy.
  */
 export class NodeRuntime extends pulumi.ComponentResource {
+  /** The command after which the machine is podnet's own. */
+  readonly claimed: pulumi.Resource;
   /** The command after which the machine can become a node. */
   readonly installed: pulumi.Resource;
 
@@ -46,8 +50,9 @@ export class NodeRuntime extends pulumi.ComponentResource {
         addPreviousOutputInEnv: false,
         logging: command.remote.Logging.Stderr,
       },
-      { parent: this, deletedWith: args.deletedWith },
+      { parent: this, dependsOn: args.preflight ?? [], deletedWith: args.deletedWith },
     );
+    this.claimed = claim;
     this.installed = new command.remote.Command(
       `${name}-install`,
       {

@@ -5,17 +5,19 @@ import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import type { CheckInput } from "../../src/connectivity/input";
 import { PROBE_LABEL, PROBE_NAMESPACE, probeServices, PROBES, probeTemplate } from "../../src/connectivity/probes";
+import { checkedBy } from "../../src/net/plan";
 import type { Report } from "../../src/connectivity/report";
 import { AGNHOST_IMAGE } from "../../src/runtime/releases";
 import type { Cluster } from "../cluster/Cluster";
 import { connectionTo } from "../cluster/connection";
-import type { BridgeNetwork } from "../network/BridgeNetwork";
+import type { PodNetwork } from "../network/PodNetwork";
 import type { SelectedService } from "../service/SelectedService";
 
 /** What describes a connectivity check. */
 export interface ConnectivityCheckArgs {
   cluster: Cluster;
-  network: BridgeNetwork;
+  /** Any of podnet's networks. */
+  network: PodNetwork;
   /** Services that are proven with the rest. */
   services?: SelectedService[];
   /** Seconds until probes that do not become ready are given up on; 180 by default. */
@@ -113,6 +115,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
             selector: service.selector,
             ports: service.ports,
           })),
+          network: network.plan.apply(checkedBy),
           readyTimeout: args.timeout ?? 180,
         })
         .apply((value) => JSON.stringify(value satisfies unknown as CheckInput)),
@@ -122,7 +125,11 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
       {
         create: `exec node ${JSON.stringify(join(__dirname, "../../src/connectivity/run.js"))}`,
         stdin: input,
-        triggers: [services.map((service) => service.endpoints), daemonSets.map((set) => set.metadata.uid)],
+        triggers: [
+          services.map((service) => service.endpoints),
+          daemonSets.map((set) => set.metadata.uid),
+          network.generation,
+        ],
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.Stderr,
       },

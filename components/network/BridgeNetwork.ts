@@ -1,12 +1,10 @@
-import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { bridgeNetworkArgs } from "../../src/args";
-import { type BridgeInput, bridgeScript, parseBridge, removeBridgeScript } from "../../src/net/bridge";
-import { readyScript } from "../../src/kubeadm/scripts";
-import { remoteCommand, scriptText } from "../../src/shell/remote";
+import { bridgePlan, type NetworkPlan } from "../../src/net/plan";
 import { checked } from "../checked";
 import type { Cluster } from "../cluster/Cluster";
-import { connectionTo } from "../cluster/connection";
+import { enableNetwork, networkOptions, prepareNodes, warnOfPolicies } from "./install";
+import type { PodNetwork } from "./PodNetwork";
 
 /** What describes a bridge-plus-routes network. */
 export interface BridgeNetworkArgs {
@@ -18,70 +16,29 @@ export interface BridgeNetworkArgs {
 /**
  * A pod network without an agent: on each node a Linux bridge for its own pods and one route to the pods of each other
  * node. Needs all nodes on one link-layer segment. No address is translated between pods, or between nodes and pods; what
- * leaves the cluster is masqueraded.
+ * leaves the cluster is masqueraded. Nothing enforces NetworkPolicies.
  */
-export class BridgeNetwork extends pulumi.ComponentResource {
+export class BridgeNetwork extends pulumi.ComponentResource implements PodNetwork {
   /** MTU of the pods' links by node name, in bytes. */
   readonly mtus: pulumi.Output<Record<string, number>>;
   /** Resources after which pods can talk. */
   readonly applied: readonly pulumi.Resource[];
+  /** Changes when the cluster changed to this network from another one. */
+  readonly generation: pulumi.Output<string>;
+  /** What follows from the choice of this network. */
+  readonly plan: pulumi.Output<NetworkPlan>;
 
   constructor(name: string, args: BridgeNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("podnet:index:BridgeNetwork", name, {}, opts);
+    super("podnet:index:BridgeNetwork", name, {}, networkOptions(opts));
     const { cluster } = args;
-    const { mtu } = checked("BridgeNetwork args", bridgeNetworkArgs, { mtu: args.mtu });
-    const nodes = Object.values(cluster.nodes);
-    const addresses = pulumi.all(
-      nodes.map(({ nodeName, internalIp, podCidr }) =>
-        pulumi.all([internalIp, podCidr]).apply(([ip, cidr]) => ({ nodeName, internalIp: ip, podCidr: cidr })),
-      ),
-    );
-    const options = { lock: "network", timeout: 120 };
-    const commands = nodes.map((node) => {
-      const { nodeName, connection, installed, deletedWith } = node;
-      const input = pulumi
-        .all([addresses, node.internalIp, node.podCidr, cluster.podCidr, mtu])
-        .apply(([all, internalIp, nodePodCidr, podCidr, declared]): BridgeInput => ({
-          internalIp,
-          nodePodCidr,
-          podCidr,
-          peers: all.filter((other) => other.nodeName !== nodeName),
-          mtu: declared,
-        }));
-      const applied = new command.remote.Command(
-        `${name}-${nodeName}`,
-        {
-          connection: connectionTo(nodeName, connection),
-          create: remoteCommand("create", options),
-          delete: remoteCommand("delete", options),
-          stdin: input.apply((value) => scriptText({ create: bridgeScript(value), delete: removeBridgeScript(value) })),
-          addPreviousOutputInEnv: false,
-          logging: command.remote.Logging.Stderr,
-        },
-        { parent: this, dependsOn: [installed, cluster.members], deletedWith },
-      );
-      return { nodeName, applied };
-    });
-    this.mtus = pulumi
-      .all(commands.map(({ nodeName, applied }) => applied.stdout.apply((out) => [nodeName, parseBridge(out).mtu])))
-      .apply((entries) => Object.fromEntries(entries) as Record<string, number>);
-    const { controlPlane } = cluster;
-    const ready = new command.remote.Command(
-      `${name}-ready`,
-      {
-        connection: connectionTo(controlPlane.nodeName, controlPlane.connection),
-        create: remoteCommand("create", { lock: "ready", timeout: 120 }),
-        stdin: scriptText({ create: readyScript(nodes.map(({ nodeName }) => nodeName)) }),
-        addPreviousOutputInEnv: false,
-        logging: command.remote.Logging.Stderr,
-      },
-      {
-        parent: this,
-        dependsOn: [...commands.map(({ applied }) => applied), ...cluster.registered],
-        deletedWith: controlPlane.deletedWith,
-      },
-    );
-    this.applied = [...commands.map(({ applied }) => applied), ready];
+    const valid = checked("BridgeNetwork args", bridgeNetworkArgs, { mtu: args.mtu });
+    this.plan = pulumi.output(bridgePlan());
+    warnOfPolicies(this, this.plan);
+    const prepared = prepareNodes(this, name, cluster, this.plan, valid.apply(({ mtu }) => mtu));
+    const ready = enableNetwork(this, name, cluster, this.plan, prepared, []);
+    this.mtus = prepared.mtus;
+    this.generation = prepared.generation;
+    this.applied = [...prepared.commands, ready];
     this.registerOutputs({ mtus: this.mtus });
   }
 }

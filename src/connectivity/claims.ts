@@ -11,6 +11,7 @@ export const CLAIMS = {
   hairpin: "a service's only pod reaches itself through the ClusterIP",
   endpoints: "endpoints follow the selector",
   dns: "a service's name resolves to its ClusterIP",
+  "network-policy": "a NetworkPolicy lets pass what it allows and nothing else",
 } as const;
 
 /** Id of a claim. */
@@ -24,9 +25,10 @@ export type Protocol = "TCP" | "UDP" | "ICMP";
 
 /**
  * How one instance of a claim ended. `blocked` means that it could not be judged, because what it builds on is broken: the
- * finding names that, so that one fault shows as one fault.
+ * finding names that, so that one fault shows as one fault. `not-applicable` means that the network does not make the claim;
+ * the finding says why.
  */
-export type Status = "passed" | "failed" | "blocked";
+export type Status = "passed" | "failed" | "blocked" | "not-applicable";
 
 /** One instance of a claim and how it ended. */
 export interface Finding {

@@ -15,10 +15,11 @@ export interface SeenProbe {
 }
 
 /**
- * Finds the check's probes among a node's processes and prints one JSON line each. The node's own view, so that nothing
- * depends on the network under test.
+ * Prints a node's own addresses as one JSON line, and then finds the check's probes among its processes and prints one JSON
+ * line each. The node's own view, so that nothing depends on the network under test.
  */
 export const DISCOVER = `
+ip -o -4 address show | awk '{ sub("/.*", "", $4); printf "%s\\"%s\\"", sep == "" ? "{\\"addresses\\":[" : sep, $4; sep = "," } END { print "]}" }'
 for file in $(grep -lsz '^PODNET_PROBE=' /proc/[0-9]*/environ 2>/dev/null); do
   pid=\${file#/proc/}; pid=\${pid%/environ}
   probe= ip= name=

@@ -1,4 +1,14 @@
 import { z } from "zod";
+import { type Claim, CLAIM_IDS } from "./claims";
+
+/** How a node is reached, every field given. Holds a secret. */
+export const connection = z.strictObject({
+  host: z.string(),
+  port: z.number(),
+  user: z.string(),
+  privateKey: z.string(),
+  hostKey: z.string(),
+});
 
 /** What the check reads from standard input, as JSON. Holds secrets. */
 export const checkInput = z.strictObject({
@@ -12,13 +22,7 @@ export const checkInput = z.strictObject({
       podCidr: z.string(),
       /** MTU that pods of this node should have, in bytes. */
       mtu: z.number(),
-      connection: z.strictObject({
-        host: z.string(),
-        port: z.number(),
-        user: z.string(),
-        privateKey: z.string(),
-        hostKey: z.string(),
-      }),
+      connection,
     }),
   ),
   /** ClusterIP of each of the check's own Services, by name. */
@@ -33,6 +37,20 @@ export const checkInput = z.strictObject({
       ports: z.array(z.strictObject({ port: z.number(), targetPort: z.number(), protocol: z.string() })),
     }),
   ),
+  /** The network under test. */
+  network: z.strictObject({
+    id: z.string(),
+    /** Whether NetworkPolicies are put into force. */
+    enforcesPolicy: z.boolean(),
+    /** Claims that it does not make, and why. */
+    notApplicable: z.array(
+      z.strictObject({
+        claim: z.enum(CLAIM_IDS as [Claim, ...Claim[]]),
+        group: z.literal("pod-to-node").optional(),
+        reason: z.string(),
+      }),
+    ),
+  }),
   /** Seconds until probes that do not become ready are given up on. */
   readyTimeout: z.number(),
 });

@@ -1,4 +1,3 @@
-import { addressAt, formatIpv4, parseCidr } from "../net/ipv4";
 import { selectorText } from "../service/selector";
 import type { Claim, Finding, Status } from "./claims";
 import type { Answer, SeenProbe } from "./driver";
@@ -35,6 +34,8 @@ export interface Observations {
   readonly pods: readonly ProbePod[];
   /** Probes as their own nodes see them, by node. */
   readonly seen: Readonly<Record<string, readonly SeenProbe[]>>;
+  /** Each node's own addresses: whatever its network gave it, it may be seen by any of them. */
+  readonly addresses: Readonly<Record<string, readonly string[]>>;
   readonly requests: readonly Request[];
   readonly answers: ReadonlyMap<string, Answer>;
   readonly services: readonly SeenService[];
@@ -85,13 +86,20 @@ export function judge(input: CheckInput, seen: Observations): Finding[] {
     const claim = request.group as Claim;
     add(claim, request, answer.ok ? "passed" : "failed", "an answer", answer.ok ? "an answer" : answer.error);
     const pod = seen.pods.find(({ node, probe }) => node === request.node && probe === request.probe);
-    const own = request.probe === "probe-host" ? nodeAddresses(input, request.node) : [pod?.ip ?? "?"];
+    const own = request.probe === "probe-host" ? (seen.addresses[request.node] ?? []) : [pod?.ip ?? "?"];
+    const exempt = input.network.notApplicable.find(
+      (entry) => entry.claim === "no-nat" && (entry.group === undefined || entry.group === request.group),
+    );
     const expected = `${request.source} is seen as ${own.join(" or ")}`;
     if (!answer.ok) {
       broken.set(key(request.node, request.targetNode, request.ask.protocol, request.group), request);
       add("no-nat", request, "blocked", expected, `${claim} from ${request.source} to ${request.target} failed`);
     } else {
       const value = answer.values[0] ?? "?";
+      if (exempt && !own.includes(value)) {
+        add("no-nat", request, "not-applicable", expected, exempt.reason);
+        continue;
+      }
       add("no-nat", request, own.includes(value) ? "passed" : "failed", expected, `it is seen as ${value}`);
     }
   }
@@ -327,12 +335,6 @@ function isolatedNodes(input: CheckInput, broken: ReadonlyMap<string, Request>):
     }
   }
   return isolated;
-}
-
-/** Addresses that a node may be seen by: its internal IP, or its bridge's, which is its first address of its own pod CIDR. */
-function nodeAddresses(input: CheckInput, name: string): string[] {
-  const node = input.nodes[name];
-  return node ? [node.internalIp, formatIpv4(addressAt(parseCidr(node.podCidr), 1))] : [];
 }
 
 function text(selector: Readonly<Record<string, string>>): string {

@@ -1,5 +1,7 @@
 import { type Claim, CLAIM_IDS, CLAIMS, type Finding, type Status } from "./claims";
 
+const STATUSES = ["passed", "failed", "blocked", "not-applicable"] as const satisfies readonly Status[];
+
 /** Instances of a claim, counted by how they ended. */
 export type Counts = Readonly<Record<Status, number>>;
 
@@ -9,6 +11,12 @@ export interface Report {
   readonly claims: Readonly<Record<Claim, Counts>>;
   /** Every finding that did not pass, failures first. */
   readonly problems: readonly Finding[];
+  /** What the network does not claim, and why; its instances are counted with their claim. */
+  readonly notApplicable: readonly { readonly claim: Claim; readonly count: number; readonly reason: string }[];
+  /** What a user should know and no claim says. */
+  readonly warnings: readonly string[];
+  /** Id of the network under test. */
+  readonly network: string;
   /** Seconds that the run took. */
   readonly seconds: number;
   /** Names of the nodes. */
@@ -16,18 +24,34 @@ export interface Report {
 }
 
 /** Counts the findings. A claim without any finding has not been proven, so the run has not passed. */
-export function summarize(findings: readonly Finding[], nodes: readonly string[], seconds: number): Report {
+export function summarize(
+  findings: readonly Finding[],
+  context: Pick<Report, "nodes" | "seconds" | "network" | "warnings">,
+): Report {
+  const { nodes } = context;
   const claims = Object.fromEntries(
     CLAIM_IDS.map((claim) => {
       const own = findings.filter((finding) => finding.claim === claim);
       const count = (status: Status): number => own.filter((finding) => finding.status === status).length;
-      return [claim, { passed: count("passed"), failed: count("failed"), blocked: count("blocked") }];
+      return [claim, Object.fromEntries(STATUSES.map((status) => [status, count(status)]))];
     }),
   ) as Record<Claim, Counts>;
+  const exempt = findings.filter(({ status }) => status === "not-applicable");
+  const notApplicable = CLAIM_IDS.flatMap((claim) => {
+    const reasons = exempt.filter((finding) => finding.claim === claim).map(({ seen }) => seen);
+    return [...new Set(reasons)].map((reason) => ({
+      claim,
+      count: reasons.filter((other) => other === reason).length,
+      reason,
+    }));
+  });
   const order: readonly Status[] = ["failed", "blocked"];
   const problems = order.flatMap((status) => findings.filter((finding) => finding.status === status));
-  const proven = CLAIM_IDS.every((claim) => claims[claim].passed > 0 || (claim === "mtu" && nodes.length === 1));
-  return { passed: problems.length === 0 && proven, claims, problems, seconds, nodes };
+  const proven = CLAIM_IDS.every(
+    (claim) =>
+      claims[claim].passed > 0 || claims[claim]["not-applicable"] > 0 || (claim === "mtu" && nodes.length === 1),
+  );
+  return { passed: problems.length === 0 && proven, claims, problems, notApplicable, ...context };
 }
 
 /** One line for a finding: claim, source, target, what was expected and what was seen. */
@@ -40,6 +64,7 @@ export interface Palette {
   readonly good: (text: string) => string;
   readonly bad: (text: string) => string;
   readonly dim: (text: string) => string;
+  readonly warn: (text: string) => string;
 }
 
 /** A palette of ANSI colours where `enabled`, else of none. */
@@ -48,7 +73,7 @@ export function palette(enabled: boolean): Palette {
     (code: string) =>
     (text: string): string =>
       enabled ? `\u001b[${code}m${text}\u001b[0m` : text;
-  return { good: paint("32"), bad: paint("31"), dim: paint("2") };
+  return { good: paint("32"), bad: paint("31"), dim: paint("2"), warn: paint("33") };
 }
 
 /** Failures that a table shows one by one before it only counts them. */
@@ -58,8 +83,12 @@ const SHOWN = 20;
 export function renderTable(report: Report, colours: Palette): string {
   const width = Math.max(...CLAIM_IDS.map((claim) => claim.length));
   const rows = CLAIM_IDS.map((claim) => {
-    const { passed, failed, blocked } = report.claims[claim];
+    const { passed, failed, blocked, "not-applicable": exempt } = report.claims[claim];
     const total = passed + failed + blocked;
+    if (total === 0 && exempt > 0) {
+      const reason = report.notApplicable.find((entry) => entry.claim === claim)?.reason ?? "";
+      return `  ${colours.dim("○")} ${claim.padEnd(width)} ${"n/a".padStart(9)}  ${colours.dim(reason)}`;
+    }
     const mark = failed > 0 ? colours.bad("✗") : blocked > 0 || total === 0 ? colours.dim("–") : colours.good("✓");
     const counts = `${String(passed)}/${String(total)}`.padStart(9);
     const rest = [
@@ -78,13 +107,19 @@ export function renderTable(report: Report, colours: Palette): string {
   const verdict = report.passed
     ? colours.good("the network is proven")
     : colours.bad(failures.length > 0 ? "the network is broken" : "the network is not proven");
+  const partly = report.notApplicable.filter(({ claim, count }) => {
+    const { passed, failed, blocked } = report.claims[claim];
+    return count > 0 && passed + failed + blocked > 0;
+  });
   return [
     ...rows,
+    ...partly.map(({ claim, count, reason }) => colours.dim(`  ○ ${claim}: ${String(count)} more do not apply: ${reason}`)),
+    ...report.warnings.map((warning) => `  ${colours.warn("!")} ${warning}`),
     ...(shown.length > 0 ? ["", ...shown] : []),
     ...(more > 0 ? [`  … and ${String(more)} more failures`] : []),
     ...matrix(report, colours),
     "",
-    `  ${verdict} (${sum(({ passed }) => passed)} of ${sum(({ passed, failed, blocked }) => passed + failed + blocked)} proofs, ${report.seconds.toFixed(1)} s)`,
+    `  ${verdict}${report.passed ? `: ${report.network}` : ""} (${sum(({ passed }) => passed)} of ${sum(({ passed, failed, blocked }) => passed + failed + blocked)} proofs, ${report.seconds.toFixed(1)} s)`,
     "",
   ].join("\n");
 }

@@ -18,9 +18,14 @@ async function main(): Promise<void> {
   };
   try {
     const input = validate("connectivity input", checkInput, JSON.parse(await text(process.stdin)));
-    const findings = await runCheck(input, say);
-    const seconds = Number(process.hrtime.bigint() - started) / 1e9;
-    const report = summarize(findings, Object.keys(input.nodes), Math.round(seconds * 10) / 10);
+    const { findings, warnings } = await runCheck(input, say);
+    const seconds = Math.round(Number(process.hrtime.bigint() - started) / 1e8) / 10;
+    const report = summarize(findings, {
+      nodes: Object.keys(input.nodes),
+      network: input.network.id,
+      seconds,
+      warnings,
+    });
     if (!tableOnly) {
       console.log(JSON.stringify(report));
     }

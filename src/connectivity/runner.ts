@@ -18,7 +18,9 @@ import {
   PROBE_SERVICE,
   PROBES,
 } from "./probes";
+import { idlePolicies, provePolicies, removePolicies } from "./policy";
 import { NodeShell } from "./ssh";
+import { waitFor } from "./wait";
 
 /** Tells what the run is doing. */
 export type Say = (line: string) => void;
@@ -31,6 +33,15 @@ const seenProbe = z.strictObject({
   podName: z.string(),
 });
 
+const seenNode = z.strictObject({ addresses: z.array(z.string()) });
+
+/** What one run of the check found. */
+export interface Outcome {
+  readonly findings: readonly Finding[];
+  /** What a user should know and no claim says. */
+  readonly warnings: readonly string[];
+}
+
 /** Milliseconds that the API server's view of the probes may lag behind the nodes. */
 const SETTLE_MS = 60_000;
 
@@ -40,7 +51,7 @@ const DNS_SECONDS = 60;
 const podPath = (name: string): string => `/api/v1/namespaces/${PROBE_NAMESPACE}/pods/${name}`;
 
 /** Runs the whole check once and returns its findings. Throws when it cannot run, which says nothing about the network. */
-export async function runCheck(input: CheckInput, say: Say): Promise<Finding[]> {
+export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
   const client = new KubeClient(input.kubeconfig);
   const shells = new Map<string, NodeShell>();
   try {
@@ -53,13 +64,14 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Finding[]> 
       throw new Error(`cannot reach every node over SSH:\n  ${refused.join("\n  ")}`);
     }
     say("waiting for the probes");
-    const { pods, seen } = await settledProbes(client, shells, input, say);
+    const { pods, seen, addresses } = await settledProbes(client, shells, input, say);
     // A new cluster's DNS starts when its first node is Ready; that it is not up yet says nothing about the network.
     let dnsPods: Pod[] = [];
     await waitFor(async () => {
       dnsPods = await podsOf(client, "kube-system", { "k8s-app": "kube-dns" });
       return dnsPods.length > 0 && dnsPods.every(isReady);
     }, DNS_SECONDS);
+    await removePolicies(client);
     await restoreLabels(client, pods);
     await waitFor(async () => {
       const wanted: [string, string[]][] = [
@@ -79,7 +91,10 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Finding[]> 
     const relabelling = await relabel(client, shells, input, pods, seen, answers, requests);
     const services = await Promise.all(input.services.map((service) => look(client, service)));
     const dnsNodes = [...new Set(dnsPods.filter(isReady).map(({ spec }) => spec.nodeName ?? ""))];
-    return judge(input, { pods, seen, requests, answers, services, relabelling, dnsNodes });
+    const findings = judge(input, { pods, seen, addresses, requests, answers, services, relabelling, dnsNodes });
+    const askPairs = (pairs: readonly Request[]): Promise<Map<string, Answer>> => askOnce(shells, pairs, seen);
+    findings.push(...(await provePolicies(client, input, pods, { requests, answers }, askPairs, say)));
+    return { findings, warnings: await idlePolicies(client, input) };
   } finally {
     shells.forEach((shell) => shell.close());
     client.close();
@@ -96,20 +111,6 @@ function namesOf(pods: readonly ProbePod[], probe: Probe): string[] {
 async function endpointNames(client: KubeClient, service: string): Promise<string[]> {
   const found = await endpointsOf(client, PROBE_NAMESPACE, service);
   return found.map(({ pod, address }) => pod ?? address).sort();
-}
-
-/** Asks until the answer is yes or `seconds` are over; says which. */
-async function waitFor(condition: () => Promise<boolean>, seconds: number): Promise<boolean> {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    if (await condition()) {
-      return true;
-    }
-    if (Date.now() > deadline) {
-      return false;
-    }
-    await sleep(100);
-  }
 }
 
 async function readyProbes(client: KubeClient, input: CheckInput, say: Say): Promise<ProbePod[]> {
@@ -160,17 +161,17 @@ async function settledProbes(
   shells: ReadonlyMap<string, NodeShell>,
   input: CheckInput,
   say: Say,
-): Promise<{ pods: ProbePod[]; seen: Seen }> {
+): Promise<{ pods: ProbePod[] } & Discovered> {
   const deadline = Date.now() + SETTLE_MS;
   for (;;) {
     const pods = await readyProbes(client, input, say);
-    const seen = await discover(shells);
+    const { seen, addresses } = await discover(shells);
     const odd = pods.find(({ probe, node, name, ip }) => {
       const process = seen[node]?.find((candidate) => candidate.probe === probe && candidate.podName === name);
       return !process || (probe !== "probe-host" && !process.interfaceIps.includes(ip));
     });
     if (!odd || Date.now() > deadline) {
-      return { pods, seen };
+      return { pods, seen, addresses };
     }
     say(`waiting for ${odd.probe} on ${odd.node} to be as the API server has it`);
     await sleep(1000);
@@ -204,15 +205,23 @@ async function restoreLabels(client: KubeClient, pods: readonly ProbePod[]): Pro
 
 type Seen = Record<string, SeenProbe[]>;
 
-async function discover(shells: ReadonlyMap<string, NodeShell>): Promise<Seen> {
-  const entries = await Promise.all(
-    [...shells].map(async ([name, shell]): Promise<[string, SeenProbe[]]> => {
+interface Discovered {
+  readonly seen: Seen;
+  readonly addresses: Record<string, string[]>;
+}
+
+async function discover(shells: ReadonlyMap<string, NodeShell>): Promise<Discovered> {
+  const seen: Seen = {};
+  const addresses: Record<string, string[]> = {};
+  await Promise.all(
+    [...shells].map(async ([name, shell]) => {
       const { stdout } = await shell.run(DISCOVER);
-      const lines = stdout.split("\n").filter((line) => line !== "");
-      return [name, lines.map((line) => seenProbe.parse(JSON.parse(line)))];
+      const [first = "", ...rest] = stdout.split("\n").filter((line) => line !== "");
+      addresses[name] = seenNode.parse(JSON.parse(first)).addresses;
+      seen[name] = rest.map((line) => seenProbe.parse(JSON.parse(line)));
     }),
   );
-  return Object.fromEntries(entries);
+  return { seen, addresses };
 }
 
 /** Whether asking again can help: an answer that broke a rule is an answer, and stands. */

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, utils } from "ssh2";
-import type { CheckInput } from "./input";
+import type { z } from "zod";
+import type { connection } from "./input";
 
-type Connection = CheckInput["nodes"][string]["connection"];
+type Connection = z.output<typeof connection>;
 
 /** What a script on a node printed. */
 export interface ScriptResult {

@@ -67,6 +67,22 @@ export class KubeClient {
     await this.#send("PATCH", path, JSON.stringify(body), "application/merge-patch+json");
   }
 
+  /** Creates an object in the collection at a path. */
+  async create(path: string, body: unknown): Promise<void> {
+    await this.#send("POST", path, JSON.stringify(body), "application/json");
+  }
+
+  /** Deletes an object; one that is not there is no fault. */
+  async delete(path: string): Promise<void> {
+    try {
+      await this.#send("DELETE", path);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === 404)) {
+        throw error;
+      }
+    }
+  }
+
   /** Ends the open connections. */
   close(): void {
     this.#agent.destroy();

@@ -1,116 +1,16 @@
-import { z } from "zod";
 import { BRIDGE, conflist, CONFLIST_PATH } from "../cni/conflist";
-import { MARK, SET_PATH } from "../runtime/files";
-import { assignments, writeFile } from "../shell/quote";
-import { EGRESS_TABLE, egressRules, type Peer, ROUTE_PROTOCOL, routesFile } from "./routes";
-import { NETWORK_SYSCTLS, sysctlFile } from "./sysctls";
+import { writeFile } from "../shell/quote";
+import { FOLDER, type HostInput, hostScript, REMOVE_HOST } from "./host";
 
-/** What decides the bridge network of one node. */
-export interface BridgeInput {
-  readonly internalIp: string;
-  /** This node's pod CIDR. */
-  readonly nodePodCidr: string;
-  /** Pod CIDR of the whole cluster. */
-  readonly podCidr: string;
-  /** Every other node of the cluster. */
-  readonly peers: readonly Peer[];
-  /** MTU in bytes; without it the node's own link decides. */
-  readonly mtu?: number | undefined;
-}
-
-const FOLDER = "/etc/podnet";
-const APPLY = "/usr/local/lib/podnet/network";
-const UNIT = "/etc/systemd/system/podnet-network.service";
-const SYSCTLS = "/etc/sysctl.d/91-podnet-network.conf";
-
-/**
- * The program on a node that puts the network's files into force: `apply` once, `watch` whenever a link changes. A link
- * that goes down takes its routes with it, and the kernel does not bring them back. It follows links only: a route that
- * somebody deletes by hand stays deleted, for the connectivity check to find.
- */
-const PROGRAM = `#!/bin/bash
-${MARK}
-set -euo pipefail
-. ${FOLDER}/network
-device() {
-  ip -o -4 address show to "$internal_ip/32" | awk '{ print $2; exit }'
-}
-apply() {
-  local dev status=0 wanted seen
-  dev=$(device)
-  [ -n "$dev" ] || { echo "no link of $(hostname) has its internal IP $internal_ip" >&2; return 1; }
-  sysctl -q -p ${SYSCTLS}
-  nft -f ${FOLDER}/egress.nft
-  # An accept in another table cannot undo a drop: it has to stand in the chain that drops.
-  if iptables -S FORWARD 2>/dev/null | grep -qx -- '-P FORWARD DROP'; then
-    for side in -s -d; do
-      iptables -w -C FORWARD "$side" "$pod_cidr" -m comment --comment podnet -j ACCEPT 2>/dev/null ||
-        iptables -w -I FORWARD "$side" "$pod_cidr" -m comment --comment podnet -j ACCEPT
-    done
-  fi
-  wanted=$(sort ${FOLDER}/routes)
-  seen=$(ip -4 route show proto ${String(ROUTE_PROTOCOL)} type unicast | awk '{ for (i = 2; i < NF; i++) if ($i == "via") print $1 " " $(i + 1) }' | sort)
-  comm -13 <(echo "$wanted") <(echo "$seen") | while read -r cidr _; do
-    [ -z "$cidr" ] || ip route del "$cidr" proto ${String(ROUTE_PROTOCOL)} || true
-  done
-  ip route replace unreachable "$node_pod_cidr" proto ${String(ROUTE_PROTOCOL)} metric 4294967294
-  ip -force -batch - <<<"$(awk -v dev="$dev" 'NF { print "route replace " $1 " via " $2 " dev " dev " proto ${String(ROUTE_PROTOCOL)}" }' ${FOLDER}/routes)" || status=$?
-  if [ "$status" != 0 ]; then
-    echo "not every peer of $(hostname) can be a next hop on $dev: a bridge-plus-routes network needs all nodes on one link-layer segment" >&2
-    return 1
-  fi
-}
-watch() {
-  local dev line
-  apply
-  dev=$(device)
-  ip -o monitor link address | while read -r line; do
-    # Pods' own links come and go all the time; only the one to the peers carries routes.
-    [[ $line == *" $dev"[@:\\ ]* ]] || continue
-    # Events come in bursts; the routes go back once a burst is over.
-    while read -r -t 1 _; do :; done
-    apply || true
-  done
-}
-"$@"
-`;
-
-const SERVICE = `${MARK}
-[Unit]
-Description=podnet: routes to the other nodes' pods and masquerade of what leaves the cluster
-Wants=network-online.target
-After=network-online.target systemd-sysctl.service systemd-modules-load.service
-Before=kubelet.service
-
-[Service]
-ExecStart=${APPLY} watch
-Restart=always
-RestartSec=2
-
-[Install]
-WantedBy=multi-user.target
-`;
-
-/** Text in the conflist that the node replaces by its link's MTU. */
-const LINK_MTU = "@LINK_MTU@";
+/** Text in the conflist that the node replaces by the pods' MTU. */
+const POD_MTU = "@POD_MTU@";
 
 /**
  * Installs the bridge network on a node and puts it into force. The conflist is written last, because the kubelet calls the
- * node ready when it sees it. Prints one JSON line: the MTU and the link that the network uses.
+ * node ready when it sees it. Reads `$mtu` and `$node_pod_cidr`.
  */
-export function bridgeScript(input: BridgeInput): string {
-  const mtu = input.mtu;
-  return `${assignments({ ip: input.internalIp, node_pod_cidr: input.nodePodCidr, declared: mtu === undefined ? "" : String(mtu) })}
-${SET_PATH}
-dev=$(ip -o -4 address show to "$ip/32" | awk '{ print $2; exit }')
-[ -n "$dev" ] || { echo "no link of $(hostname) has the internal IP $ip; correct the node's internalIp" >&2; exit 1; }
-link_mtu=$(cat "/sys/class/net/$dev/mtu")
-mtu=\${declared:-$link_mtu}
-if [ "$mtu" -gt "$link_mtu" ]; then
-  echo "mtu $mtu is more than the $link_mtu of link $dev on $(hostname): packets between nodes would be lost; declare at most $link_mtu" >&2
-  exit 1
-fi
-gateway=
+export function installBridge(input: HostInput): string {
+  return `gateway=
 if [ -d /sys/class/net/${BRIDGE} ]; then gateway=$(ip -o -4 address show dev ${BRIDGE} | awk '{ print $4; exit }'); fi
 if [ -n "$gateway" ] && ! ip -4 route show table main proto kernel dev ${BRIDGE} | grep -q "^$node_pod_cidr "; then
   # A bridge that kept another CIDR's address breaks every new pod, and deleting it under living pods cuts them off.
@@ -120,24 +20,13 @@ if [ -n "$gateway" ] && ! ip -4 route show table main proto kernel dev ${BRIDGE}
   fi
   ip link delete ${BRIDGE}
 fi
-${writeFile(`${FOLDER}/network`, assignments({ internal_ip: input.internalIp, pod_cidr: input.podCidr, node_pod_cidr: input.nodePodCidr }))}
-${writeFile(`${FOLDER}/egress.nft`, egressRules({ nodePodCidr: input.nodePodCidr, podCidr: input.podCidr, internalIps: [input.internalIp, ...input.peers.map((peer) => peer.internalIp)] }))}
-${writeFile(`${FOLDER}/routes`, routesFile(input.peers))}
-${writeFile(SYSCTLS, sysctlFile(NETWORK_SYSCTLS))}
-modprobe br_netfilter 2>/dev/null || true
-${writeFile(APPLY, PROGRAM, "0755")}
-${writeFile(UNIT, SERVICE)}
-${APPLY} apply
-systemctl daemon-reload
-systemctl enable -q podnet-network
-systemctl restart podnet-network
+${hostScript(input, true)}
 # The runtime reads *.conflist only: the temporary name is none of its business.
-${writeFile(`${FOLDER}/conflist`, conflist({ podCidr: input.nodePodCidr, mtu: LINK_MTU }))}
-sed -i 's/"${LINK_MTU}"/'"$mtu"/ ${FOLDER}/conflist
+${writeFile(`${FOLDER}/conflist`, conflist({ podCidr: input.nodePodCidr, mtu: POD_MTU }))}
+sed -i 's/"${POD_MTU}"/'"$mtu"/ ${FOLDER}/conflist
 mkdir -p /etc/cni/net.d
 cp ${FOLDER}/conflist ${CONFLIST_PATH}.podnet-new
 mv -f ${CONFLIST_PATH}.podnet-new ${CONFLIST_PATH}
-printf '{"mtu":%s,"link":"%s"}\\n' "$mtu" "$dev"
 `;
 }
 
@@ -145,28 +34,6 @@ printf '{"mtu":%s,"link":"%s"}\\n' "$mtu" "$dev"
 export const REMOVE_EMPTY_BRIDGE = `if [ -d /sys/class/net/${BRIDGE} ] && [ -z "$(ls /sys/class/net/${BRIDGE}/brif)" ]; then ip link delete ${BRIDGE}; fi`;
 
 /** Takes the bridge network off a node: only files, routes and rules that carry podnet's mark, and the bridge if no pod uses it. */
-export function removeBridgeScript(input: Pick<BridgeInput, "podCidr">): string {
-  return `${assignments({ pod_cidr: input.podCidr })}
-${SET_PATH}
-rm -f ${CONFLIST_PATH}
-systemctl disable -q --now podnet-network 2>/dev/null || true
-rm -f ${UNIT} ${APPLY} ${SYSCTLS}
-systemctl daemon-reload
-ip -4 route flush proto ${String(ROUTE_PROTOCOL)} 2>/dev/null || true
-ip -4 route show type unreachable proto ${String(ROUTE_PROTOCOL)} | while read -r _ cidr _; do ip route del unreachable "$cidr" proto ${String(ROUTE_PROTOCOL)} || true; done
-nft delete table ip ${EGRESS_TABLE} 2>/dev/null || true
-for side in -s -d; do
-  while iptables -w -D FORWARD "$side" "$pod_cidr" -m comment --comment podnet -j ACCEPT 2>/dev/null; do :; done
-done
-${REMOVE_EMPTY_BRIDGE}
-rm -rf ${FOLDER} /run/podnet
-rmdir /usr/local/lib/podnet 2>/dev/null || true
+export const REMOVE_BRIDGE = `rm -f ${CONFLIST_PATH}
+${REMOVE_HOST}${REMOVE_EMPTY_BRIDGE}
 `;
-}
-
-const printed = z.strictObject({ mtu: z.number(), link: z.string() });
-
-/** What {@link bridgeScript} printed: the MTU of the pods' links in bytes, and the node's link to its peers. */
-export function parseBridge(stdout: string): { readonly mtu: number; readonly link: string } {
-  return printed.parse(JSON.parse(stdout));
-}

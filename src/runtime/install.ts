@@ -39,15 +39,6 @@ function items(arch: Arch, { checksums }: InstallInput): Item[] {
   });
 }
 
-/** The image archives of the mirror that a node of this role runs, with their checksums. None: the node pulls them. */
-function archives({ role, checksums }: InstallInput): Item[] {
-  return imagesOf(role).flatMap((image) => {
-    const path = archiveOf(image);
-    const sha256 = checksums?.[path];
-    return sha256 === undefined ? [] : [{ name: image, path, sha256 }];
-  });
-}
-
 /** Checks that nothing of another owner is in the way and that what the scripts call is there, then takes the machine. */
 export function claimScript(cluster: string): string {
   return `${assignments({ cluster, state: STATE_DIR, mark: MARK })}
@@ -79,22 +70,8 @@ printf '%s\\n' "$cluster" >"$state/claim"
 `;
 }
 
-/** Installs the binaries, containerd's and the kubelet's units, the kernel settings and the images that the mirror has. */
-export function installScript(input: InstallInput): string {
-  const install = (item: Item): string => {
-    const { folder, members, strip } = PLACES[item.name as ReleaseName];
-    return `install_release ${[item.name, item.path, item.sha256, folder, String(strip ?? 0), ...members].map(quote).join(" ")} &`;
-  };
-  const branch = (arch: Arch): string =>
-    items(arch, input)
-      .map((item) => `    ${install(item)}\n    jobs_started="$jobs_started $!"`)
-      .join("\n");
-  const images = archives(input);
-  return `${assignments({ mirror: input.mirror ?? "https:/", state: STATE_DIR })}
-tmp=$(mktemp -d "$state/fetch.XXXXXX")
-trap 'rm -rf "$tmp"' EXIT
-
-# Leaves the checked file's path in $fetched. A file:// mirror is read in place.
+/** Function of a script that leaves a checked file's path in `$fetched`; reads `$mirror` and `$tmp`. */
+const FETCH = `# Leaves the checked file's path in $fetched. A file:// mirror is read in place.
 fetch() {
   local path=$1 sum=$2 seen
   case $mirror in
@@ -108,7 +85,72 @@ fetch() {
   seen=$(sha256sum "$fetched" | cut -d' ' -f1)
   [ "$seen" = "$sum" ] || { echo "$path: SHA-256 is $seen, expected $sum; refused" >&2; return 1; }
 }
+`;
 
+/** Function of a script that gives an archive's image to containerd, unless it has it; reads `$state` and `$tmp`. */
+const IMPORT_IMAGE = `import_image() {
+  local image=$1 path=$2 sum=$3 fetched
+  local record=$state/installed/image-\${path//\\//_}
+  if [ "$(cat "$record" 2>/dev/null)" = "$sum" ] && [ -n "$(ctr -n k8s.io images ls -q "name==$image" 2>/dev/null)" ]; then return; fi
+  fetch "$path" "$sum"
+  ctr -n k8s.io images import "$fetched" >"$tmp/log-$sum" 2>&1 || { cat "$tmp/log-$sum" >&2; return 1; }
+  printf '%s\\n' "$sum" >"$record"
+}
+`;
+
+/** The image archives of the mirror among these images. */
+function archivesOf(images: readonly string[], checksums: Readonly<Record<string, string>> = {}): Item[] {
+  return images.flatMap((image) => {
+    const path = archiveOf(image);
+    const sha256 = checksums[path];
+    return sha256 === undefined ? [] : [{ name: image, path, sha256 }];
+  });
+}
+
+/**
+ * Gives a node these images: out of the mirror where it has them, else out of their registry. Ends with an error that names
+ * the image when neither can.
+ */
+export function imageScript(
+  images: readonly string[],
+  { mirror, checksums }: Pick<InstallInput, "mirror" | "checksums">,
+): string {
+  const archives = archivesOf(images, checksums);
+  const pulled = images.filter((image) => !archives.some(({ name }) => name === image));
+  return `${assignments({ mirror: mirror ?? "https:/", state: STATE_DIR })}
+tmp=$(mktemp -d "$state/fetch.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+${FETCH}
+${IMPORT_IMAGE}
+pull_image() {
+  [ -z "$(ctr -n k8s.io images ls -q "name==$1" 2>/dev/null)" ] || return 0
+  timeout 300 crictl -t 300s pull "$1" >"$tmp/pull" 2>&1 || {
+    echo "$(hostname) cannot pull the image $1: $(tail -n 1 "$tmp/pull" | cut -c 1-300)" >&2
+    echo "where no registry can be reached, a mirror has to hold it; \\"make up\\" makes one" >&2
+    return 1
+  }
+}
+${archives.map(({ name, path, sha256 }) => `import_image ${[name, path, sha256].map(quote).join(" ")}\n`).join("")}${pulled.map((image) => `pull_image ${quote(image)}\n`).join("")}rm -rf "$tmp"
+trap - EXIT
+`;
+}
+
+/** Installs the binaries, containerd's and the kubelet's units, the kernel settings and the images that the mirror has. */
+export function installScript(input: InstallInput): string {
+  const install = (item: Item): string => {
+    const { folder, members, strip } = PLACES[item.name as ReleaseName];
+    return `install_release ${[item.name, item.path, item.sha256, folder, String(strip ?? 0), ...members].map(quote).join(" ")} &`;
+  };
+  const branch = (arch: Arch): string =>
+    items(arch, input)
+      .map((item) => `    ${install(item)}\n    jobs_started="$jobs_started $!"`)
+      .join("\n");
+  const images = archivesOf(imagesOf(input.role), input.checksums);
+  return `${assignments({ mirror: input.mirror ?? "https:/", state: STATE_DIR })}
+tmp=$(mktemp -d "$state/fetch.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+
+${FETCH}
 install_release() {
   local name=$1 path=$2 sum=$3 folder=$4 strip=$5 fetched member
   shift 5
@@ -164,15 +206,7 @@ systemctl daemon-reload
 systemctl enable -q --now containerd
 systemctl enable -q kubelet
 
-import_image() {
-  local image=$1 path=$2 sum=$3 fetched
-  local record=$state/installed/image-\${path//\\//_}
-  if [ "$(cat "$record" 2>/dev/null)" = "$sum" ] && [ -n "$(ctr -n k8s.io images ls -q "name==$image" 2>/dev/null)" ]; then return; fi
-  fetch "$path" "$sum"
-  ctr -n k8s.io images import "$fetched" >"$tmp/log-$sum" 2>&1 || { cat "$tmp/log-$sum" >&2; return 1; }
-  printf '%s\\n' "$sum" >"$record"
-}
-jobs_started=
+${IMPORT_IMAGE}jobs_started=
 ${images.map(({ name, path, sha256 }) => `import_image ${[name, path, sha256].map(quote).join(" ")} &\njobs_started="$jobs_started $!"`).join("\n")}
 for job in $jobs_started; do wait "$job" || failed=1; done
 [ -z "$failed" ] || { echo "some images could not be imported" >&2; exit 1; }

@@ -25,6 +25,41 @@ export const VERSIONS = {
   coredns: "1.14.2",
 } as const;
 
+/**
+ * Versions of the networks that run an agent, and of flannel's CNI plugin, as their projects tag them. The plugin is built
+ * from the last release of it that a module proxy serves where its official image is out of reach.
+ */
+export const NETWORK_VERSIONS = {
+  flannel: "v0.28.10",
+  flannelCniPlugin: "v1.9.1-flannel3",
+  kubeRouter: "v2.6.3",
+  cilium: "v1.18.4",
+} as const;
+
+/** The official images of the networks that run an agent, by network. */
+export const NETWORK_IMAGES = {
+  flannel: {
+    agent: `ghcr.io/flannel-io/flannel:${NETWORK_VERSIONS.flannel}`,
+    cniPlugin: `ghcr.io/flannel-io/flannel-cni-plugin:${NETWORK_VERSIONS.flannelCniPlugin}`,
+  },
+  "kube-router": { agent: `docker.io/cloudnativelabs/kube-router:${NETWORK_VERSIONS.kubeRouter}` },
+  cilium: {
+    agent: `quay.io/cilium/cilium:${NETWORK_VERSIONS.cilium}`,
+    operator: `quay.io/cilium/operator-generic:${NETWORK_VERSIONS.cilium}`,
+  },
+} as const;
+
+/** A network that runs an agent on every node, out of images. */
+export type AgentNetwork = keyof typeof NETWORK_IMAGES;
+
+/** The networks that run an agent. */
+export const AGENT_NETWORKS = Object.keys(NETWORK_IMAGES) as AgentNetwork[];
+
+/** The images that a network's agent runs from. */
+export function networkImages(network: AgentNetwork): string[] {
+  return Object.values(NETWORK_IMAGES[network]);
+}
+
 /** The image every pod's network namespace is held by. */
 export const PAUSE_IMAGE = "registry.k8s.io/pause:3.10.2";
 /** The Kubernetes project's own test server and client, which the connectivity check runs. */

@@ -22,11 +22,13 @@ beforeAll(async () => {
         ? controlPlane
         : name.endsWith("-token")
           ? "abcdef.0123456789abcdef\n"
-          : name.startsWith("network-")
-            ? '{"mtu":1500,"link":"eth0"}'
-            : name.endsWith("-endpoints")
-              ? '{"endpoints":["web-1"]}'
-              : '{"passed":true,"claims":{}}';
+          : name.endsWith("-switch")
+            ? '{"network":"bridge","generation":"1"}'
+            : name.startsWith("network-")
+              ? '{"mtu":1500,"link":"eth0"}'
+              : name.endsWith("-endpoints")
+                ? '{"endpoints":["web-1"]}'
+                : '{"passed":true,"claims":{}}';
       return { id: `${name}-id`, state: { ...(inputs as object), stdout } };
     },
     call: () => ({}),
@@ -86,6 +88,7 @@ describe("a whole program", () => {
       "demo-w2-token",
       "network-cp",
       "network-ready",
+      "network-switch",
       "network-w1",
       "network-w2",
     ]);

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CLAIM_IDS, CLAIMS } from "../../src/connectivity/claims";
+import { bridgePlan } from "../../src/net/plan";
 import { settingsTable } from "../../toolchain/settings";
 
 const project = join(__dirname, "..", "..");
@@ -18,7 +19,13 @@ test("the README lists every setting with its default", () => {
   expect(flat(readme)).toContain(`\n${flat(settingsTable())}\n`);
 });
 
-test("the README shows every claim", () => {
-  const shown = [...readme.matchAll(/^ {2}✓ (\S+) +\d+\/\d+ {2}(.*)$/gm)].map(([, claim, text]) => [claim, text]);
-  expect(shown).toEqual(CLAIM_IDS.map((claim) => [claim, CLAIMS[claim]]));
+test("the README shows every claim, and why one does not apply", () => {
+  const shown = [...readme.matchAll(/^ {2}(?:✓ (\S+) +\d+\/\d+|○ (\S+) +n\/a) {2}(.*)$/gm)];
+  const reasons = Object.fromEntries(bridgePlan().notApplicable.map(({ claim, reason }) => [claim, reason]));
+  expect(shown.map(([, proven, exempt, text]) => [proven, exempt, text])).toEqual(
+    CLAIM_IDS.map((claim) => {
+      const reason = reasons[claim];
+      return reason === undefined ? [claim, undefined, CLAIMS[claim]] : [undefined, claim, reason];
+    }),
+  );
 });

@@ -1,0 +1,14 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { NetworkPlan } from "../../src/net/plan";
+
+/** A pod network as a ConnectivityCheck needs it; each of podnet's networks is one. */
+export interface PodNetwork extends pulumi.Resource {
+  /** MTU of the pods' links by node name, in bytes. */
+  readonly mtus: pulumi.Output<Record<string, number>>;
+  /** Resources after which pods can talk. */
+  readonly applied: readonly pulumi.Resource[];
+  /** Changes when the cluster changed to this network from another one. */
+  readonly generation: pulumi.Output<string>;
+  /** What follows from the choice of this network. */
+  readonly plan: pulumi.Output<NetworkPlan>;
+}
