@@ -37,7 +37,8 @@ export class AgentObjects {
   ): pulumi.Resource[] {
     const account = new core.ServiceAccount(
       `${this.name}${suffix}-account`,
-      { metadata: { name, namespace, labels } },
+      // Kubernetes makes no token Secret for it any more, which older providers would wait for.
+      { metadata: { name, namespace, labels, annotations: { "pulumi.com/skipAwait": "true" } } },
       this.options,
     );
     const role = new rbac.ClusterRole(`${this.name}${suffix}-role`, { metadata: { name, labels }, rules }, this.options);
