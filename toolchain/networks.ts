@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type AgentNetwork, type Arch, archiveOf, NETWORK_IMAGES, networkImages } from "../src/runtime/releases";
 import { moduleDir } from "./build";
 import { makeDebianRoot, SUITE } from "./debian";
-import { type ImageRecipe, writeImageArchive } from "./images";
+import { type ImageRecipe, withLibraries, writeImageArchive } from "./images";
 import { type Binaries, need } from "./mirror";
 import { NETWORK_SOURCES } from "./pins";
 import type { Progress } from "./progress";
@@ -14,11 +14,17 @@ import type { Progress } from "./progress";
 const PACKAGES: Readonly<Record<AgentNetwork, readonly string[]>> = {
   flannel: ["iproute2", "iptables", "nftables", "ca-certificates"],
   "kube-router": ["iproute2", "iptables", "ipset", "kmod", "conntrack", "ca-certificates"],
-  cilium: ["iproute2", "iptables", "ipset", "kmod", "bpftool", "clang-19", "llvm-19", "ca-certificates"],
+  cilium: ["iproute2", "iptables", "ipset", "kmod", "clang-19", "ca-certificates"],
 };
 
-/** What no program of an image reads: documentation, package lists and logs. */
-const SLIM = `rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/* "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/var/log/*`;
+/** What no program of an image reads: documentation, package lists, logs, and what a compiler of BPF needs nothing of. */
+const SLIM = [
+  ...["/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/var/lib/apt/lists", "/var/cache/apt", "/var/log"],
+  ...["/usr/include", "/usr/lib/gcc", "/usr/lib/*/*.a", "/usr/lib/*/lib?san.so*", "/usr/lib/*/libclang-19.so*"],
+  ...["/usr/lib/*/libubsan.so*", "/usr/lib/llvm-19/lib/LLVMPolly.so", "/usr/lib/*/perl", "/usr/lib/*/libgprofng*"],
+]
+  .map((path) => `rm -rf "$1"${path}`)
+  .join("; ");
 
 /** The root that a network's images lie on, out of the cache or made of Debian packages. */
 async function baseOf(network: AgentNetwork, cache: string, arch: Arch, progress: Progress): Promise<string> {
@@ -45,7 +51,10 @@ async function recipesOf(network: AgentNetwork, project: string, binaries: Binar
           files: { [flanneld]: need(binaries, "flanneld"), "/opt/bin/install-conf": need(binaries, "install-conf") },
           entrypoint: [flanneld],
         },
-        [NETWORK_IMAGES.flannel.cniPlugin]: { files: { "/flannel": need(binaries, "flannel") } },
+        // Its container copies the plugin to the node.
+        [NETWORK_IMAGES.flannel.cniPlugin]: {
+          files: { ...(await withLibraries(["/bin/cp"])), "/flannel": need(binaries, "flannel") },
+        },
       };
     }
     case "kube-router": {
@@ -76,7 +85,6 @@ async function recipesOf(network: AgentNetwork, project: string, binaries: Binar
           folders: { "/var/lib/cilium/bpf": join(module, "bpf") },
           links: {
             "/usr/bin/clang": "/usr/lib/llvm-19/bin/clang",
-            "/usr/bin/llc": "/usr/lib/llvm-19/bin/llc",
             "/usr/bin/cilium": "/usr/bin/cilium-dbg",
           },
           cmd: ["/usr/bin/cilium-dbg"],
@@ -90,8 +98,8 @@ async function recipesOf(network: AgentNetwork, project: string, binaries: Binar
   }
 }
 
-/** Images that are one static binary and need no root below it. */
-const WITHOUT_BASE: readonly string[] = [NETWORK_IMAGES.cilium.operator];
+/** Images that hold all they need and lie on no root. */
+const WITHOUT_BASE: readonly string[] = [NETWORK_IMAGES.cilium.operator, NETWORK_IMAGES.flannel.cniPlugin];
 
 /** Writes the archives of a network's images, in the mirror's layout under `out`, and returns their paths. */
 export async function makeNetworkImages(

@@ -73,7 +73,8 @@ export function ciliumConfig(input: CiliumInput): Record<string, string> {
     procfs: "/host/proc",
     "bpf-root": "/sys/fs/bpf",
     "cgroup-root": CGROUP,
-    "unmanaged-pod-watcher-interval": "15",
+    // A change of network makes pods anew itself, and none loses its name.
+    "unmanaged-pod-watcher-interval": "0",
     "set-cilium-is-up-condition": "true",
     "remove-cilium-node-taints": "true",
     "tofqdns-proxy-port": "0",
@@ -292,7 +293,7 @@ export function ciliumAgentTemplate(plan: NetworkPlan, input: CiliumInput) {
           securityContext: privileged,
           terminationMessagePolicy: "FallbackToLogsOnError",
           volumeMounts: [
-            { name: "hostproc", mountPath: "/host/proc", readOnly: true },
+            { name: "hostproc", mountPath: "/host/proc" },
             { name: "bpf-maps", mountPath: "/sys/fs/bpf", mountPropagation: "HostToContainer" },
             { name: "cilium-cgroup", mountPath: CGROUP },
             { name: "cilium-run", mountPath: "/var/run/cilium" },

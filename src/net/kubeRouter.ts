@@ -143,7 +143,7 @@ export function installKubeRouter(): string {
  * `remove_pod_routes` and `remove_sets`.
  */
 export const REMOVE_KUBE_ROUTER = `rm -f ${CONFLIST} /etc/cni/net.d/.kuberouter.new /etc/sysctl.d/91-podnet-network.conf
-remove_chains 'KUBE-ROUTER-|KUBE-NWPLCY-|KUBE-POD-FW-'
+remove_chains 'KUBE-ROUTER[- ]|KUBE-NWPLCY-|KUBE-POD-FW-|kube-router|allow outbound node port traffic on node interface|allow (in|out)bound traffic (to|from) pods'
 remove_sets '^(inet6:)?(kube-router-|KUBE-SRC-|KUBE-DST-|TMP-)'
 ip -4 route flush proto ${String(ROUTE_PROTOCOL)} 2>/dev/null || true
 remove_pod_routes

@@ -38,13 +38,13 @@ remove_chains 'KUBE-(SERVICES|SVC-|SEP-|SVL-|EXT-|FW-|NODEPORTS|PROXY|MARK-MASQ|
 
 /** Functions that take a network off a node, whichever it is: they remove what is its own and nothing else. */
 const LEAVE = `
-# Chains whose name begins so, and the rules that jump there, in every table of both families.
+# Chains and rules whose text has this, in every table of both families.
 remove_chains() {
-  local save restore
+  local save rules
   for save in iptables-save ip6tables-save; do
-    restore=\${save/save/restore}
     command -v "$save" >/dev/null || continue
-    if "$save" 2>/dev/null | grep -qE -- "$1"; then "$save" 2>/dev/null | grep -vE -- "$1" | "$restore"; fi
+    rules=$("$save" 2>/dev/null)
+    if grep -qE -- "$1" <<<"$rules"; then grep -vE -- "$1" <<<"$rules" | "\${save/save/restore}"; fi
   done
 }
 # Sets go when no rule names them any more, and sets of sets before what they hold.
@@ -57,7 +57,7 @@ remove_sets() {
 }
 # Routes to other nodes' pods that somebody else than podnet made.
 remove_pod_routes() {
-  ip -4 route show root "$pod_cidr" | grep ' via ' | while read -r cidr _ via rest; do ip route delete "$cidr" via "$via" || true; done
+  ip -4 route show root "$pod_cidr" | awk '$2 == "via" { print $1, $3 }' | while read -r cidr via; do ip route delete "$cidr" via "$via" || true; done
 }
 ${Object.entries(REMOVE)
   .map(([kind, script]) => `remove_${kind.replace("-", "_")}() {\n${script}}`)

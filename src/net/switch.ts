@@ -103,10 +103,11 @@ export KUBECONFIG=/etc/kubernetes/admin.conf
 ${LIST_PODS}
 kubectl label --overwrite $nodes "${NETWORK_LABEL}=$network" >/dev/null
 await_rollout() {
-  kubectl -n "$1" rollout status "$2" --timeout 240s >/dev/null 2>&1 && return
-  echo "$2 of $network is not ready after 240 s:" >&2
+  kubectl -n "$1" rollout status "$2" --timeout 180s >/dev/null 2>&1 && return
+  echo "$2 of $network is not ready after 180 s:" >&2
   kubectl -n "$1" get pods -l ${AGENT_LABEL} -o wide >&2 || true
-  kubectl -n "$1" get events --field-selector type=Warning --sort-by .lastTimestamp 2>/dev/null | tail -n 8 >&2
+  kubectl -n "$1" get events --field-selector type=Warning --sort-by .lastTimestamp 2>/dev/null | tail -n 5 >&2
+  kubectl -n "$1" logs "$2" --tail 5 2>&1 | cut -c 1-500 >&2
   return 1
 }
 ${rollouts.join("")}kubectl wait --for condition=Ready --timeout 120s $nodes >/dev/null
