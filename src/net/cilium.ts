@@ -394,6 +394,10 @@ for table in 2004 2005; do
 done
 remove_pod_routes
 remove_chains 'CILIUM_'
+# The raw table is there for Cilium alone, unless somebody else has rules in it.
+for family in ip ip6; do
+  if ! nft list table "$family" raw 2>/dev/null | grep -qE 'counter|(accept|drop|notrack)$|jump' ; then nft delete table "$family" raw 2>/dev/null || true; fi
+done
 remove_sets '^cilium_'
 if grep -q ' ${CGROUP} ' /proc/mounts; then umount -l ${CGROUP}; fi
 for mount in $(awk '$2 ~ "^/(var/)?run/cilium/" { print $2 }' /proc/mounts | sort -r); do umount -l "$mount" 2>/dev/null || true; done
