@@ -42,8 +42,8 @@ test: dist/.podnet ## run all the tests, unit to lab
 soak: dist/.podnet ## run the long repetitions on the lab
 	@$(CLI) soak
 
-bench: dist/.podnet ## measure, each figure beside its peer (after `make up`)
-	@eval "$$($(CLI) env)" && node dist/bench/main.js
+bench: dist/.podnet ## measure, each figure beside its peer; `make bench ONLY=networks` compares the networks alone
+	@$(CLI) bench $(ONLY)
 
 check: node_modules/.podnet ## types, lint and format
 	@npm run --silent check

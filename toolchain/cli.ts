@@ -12,7 +12,7 @@ import { ensureNodeImage } from "./nodeimage";
 import { cacheDir, clonePaths, type ClonePaths } from "./paths";
 import { duration, Progress } from "./progress";
 import { readWritten, Stack, STACK, stackEnv, stackExists } from "./stack";
-import { ensurePackages } from "./system";
+import { BENCH_NEEDS, ensurePackages } from "./system";
 import { closingLine, integrationReport, readReport, unitReport } from "./tests";
 import { ensureNetworkImages, ensureToolchain, type Toolchain } from "./toolchain";
 
@@ -234,12 +234,22 @@ async function test(context: Context, soak: boolean): Promise<number> {
   return total.failed === 0 ? 0 : 1;
 }
 
+async function bench(context: Context): Promise<number> {
+  await ensurePackages(context.progress, BENCH_NEEDS);
+  const { toolchain, dockerHost } = await prepare(context, AGENT_NETWORKS);
+  const env = { ...process.env, ...stackEnv(context.paths, toolchain, dockerHost) };
+  const script = join(context.project, "dist", "bench", "main.js");
+  const result = await run(process.execPath, [script, ...process.argv.slice(3)], { env, echo: true });
+  return result.code;
+}
+
 const COMMANDS: Readonly<Record<string, (context: Context) => Promise<number>>> = {
   up,
   down,
   clean,
   env,
   verify,
+  bench,
   test: (context) => test(context, false),
   soak: (context) => test(context, true),
 };

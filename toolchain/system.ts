@@ -24,6 +24,13 @@ const NEEDS: readonly Need[] = [
 /** What starting an engine takes: a machine may have the client of an engine that runs elsewhere, and no engine. */
 export const ENGINE_NEEDS: readonly Need[] = [{ probe: "dockerd", package: "docker.io" }];
 
+/** What the comparison of networks measures with. */
+export const BENCH_NEEDS: readonly Need[] = [
+  { probe: "iperf3", package: "iperf3" },
+  { probe: "sockperf", package: "sockperf" },
+  { probe: "ab", package: "apache2-utils" },
+];
+
 async function present({ probe }: Need): Promise<boolean> {
   return probe.startsWith("/") ? existsSync(probe) : (await run("sh", ["-c", `command -v ${probe}`])).code === 0;
 }
