@@ -83,7 +83,9 @@ export function panels(
   const height = Math.max(...all.map(({ bars }) => bars.length)) * ROW + 52;
   const rows = Math.ceil(all.length / 2);
   const total = 74 + rows * height;
-  const drawn = all.map((one, index) => panel(one, 20 + (index % 2) * (WIDTH + 20), 70 + Math.floor(index / 2) * height));
+  const drawn = all.map((one, index) =>
+    panel(one, 20 + (index % 2) * (WIDTH + 20), 70 + Math.floor(index / 2) * height),
+  );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${String(2 * WIDTH + 60)} ${String(total)}" font-family="Helvetica, Arial, sans-serif" font-size="11">
   <rect width="${String(2 * WIDTH + 60)}" height="${String(total)}" fill="#ffffff"/>
   <text x="20" y="26" font-size="15" font-weight="bold">${title}</text>

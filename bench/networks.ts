@@ -79,7 +79,10 @@ class Bench {
       }
       for (const node of ["w1", "w2"]) {
         sh("docker", ["exec", `${this.name}-${node}`, "mkdir", "-p", "/opt/bench"]);
-        sh("bash", ["-c", `tar -C ${quote(folder)} -cf - . | docker exec -i ${this.name}-${node} tar -C /opt/bench -xf -`]);
+        sh("bash", [
+          "-c",
+          `tar -C ${quote(folder)} -cf - . | docker exec -i ${this.name}-${node} tar -C /opt/bench -xf -`,
+        ]);
       }
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -111,7 +114,12 @@ echo "$pid $ip"`,
   }
 
   /** Who asks on w1 and who is asked where, on a path. */
-  ends(path: Path): { readonly from: string | undefined; readonly node: string; readonly to: string | undefined; readonly ip: string } {
+  ends(path: Path): {
+    readonly from: string | undefined;
+    readonly node: string;
+    readonly to: string | undefined;
+    readonly ip: string;
+  } {
     if (path === "node to node") {
       return { from: undefined, node: "w2", to: undefined, ip: `${this.#address}12` };
     }
@@ -165,8 +173,12 @@ sleep 0.3`;
 
   /** Resident memory of what the network runs on a worker for itself, in MiB. */
   memory(): number {
-    const programs = "flanneld|kube-router|cilium-agent|cilium-health-responder|/usr/local/lib/podnet/network watch|ip -o monitor";
-    const rows = this.on("w1", `ps -eo rss=,args= | grep -E '${programs}' | grep -v grep | awk '{ sum += $1 } END { print sum + 0 }'`);
+    const programs =
+      "flanneld|kube-router|cilium-agent|cilium-health-responder|/usr/local/lib/podnet/network watch|ip -o monitor";
+    const rows = this.on(
+      "w1",
+      `ps -eo rss=,args= | grep -E '${programs}' | grep -v grep | awk '{ sum += $1 } END { print sum + 0 }'`,
+    );
     return Number(rows.trim()) / 1024;
   }
 }
@@ -206,7 +218,8 @@ function spread(values: readonly number[]): Spread {
   return { median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, min: at(0), max: at(sorted.length - 1) };
 }
 
-const digits = (value: number): string => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
+const digits = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 
 /** Compares the networks on one lab: datapath, installation and memory, each beside node to node in the same minutes. */
 export function benchNetworks(own: Settings): void {
@@ -289,7 +302,10 @@ function report(results: Readonly<Record<string, Measured>>): void {
     ]);
   }
   rows.push(["install (s)", ...names.map((network) => digits(results[network]?.install ?? Number.NaN))]);
-  rows.push(["agents' memory on a worker (MiB)", ...names.map((network) => digits(results[network]?.memory ?? Number.NaN))]);
+  rows.push([
+    "agents' memory on a worker (MiB)",
+    ...names.map((network) => digits(results[network]?.memory ?? Number.NaN)),
+  ]);
   const table = [
     `| median of ${String(ROUNDS)} (least to most); ${machine} | ${names.join(" | ")} |`,
     `| --- |${names.map(() => " --- |").join("")}`,

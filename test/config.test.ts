@@ -64,6 +64,21 @@ test.each<[string, Record<string, string>, string]>([
     { mtu: "90000" },
     "invalid config: mtu: must be a whole number between 576 and 9216, got 90000",
   ],
+  [
+    "an unknown network",
+    { network: "calico" },
+    'invalid config: network: must be "bridge", "flannel", "kube-router" or "cilium", got "calico"',
+  ],
+  [
+    "a setting of another network",
+    { network: "flannel", ciliumRoutingMode: "tunnel" },
+    "invalid config: ciliumRoutingMode: is read by the network cilium only, and the network is flannel; take it away",
+  ],
+  [
+    "an unknown backend and a truth that is none",
+    { network: "flannel", flannelBackend: "udp", ciliumKubeProxyReplacement: "yes" },
+    'invalid config:\n  ciliumKubeProxyReplacement: must be JSON, got "yes"\n  flannelBackend: must be "host-gw" or "vxlan", got "udp"',
+  ],
   ["an MTU that is no number", { mtu: "jumbo" }, 'invalid config: mtu: must be a number, got "jumbo"'],
   [
     "a selector with an illegal label",

@@ -29,7 +29,10 @@ const SLIM = [
 /** The root that a network's images lie on, out of the cache or made of Debian packages. */
 async function baseOf(network: AgentNetwork, cache: string, arch: Arch, progress: Progress): Promise<string> {
   const packages = PACKAGES[network];
-  const key = createHash("sha256").update(JSON.stringify([SUITE, arch, packages, SLIM])).digest("hex").slice(0, 12);
+  const key = createHash("sha256")
+    .update(JSON.stringify([SUITE, arch, packages, SLIM]))
+    .digest("hex")
+    .slice(0, 12);
   const archive = join(cache, "network-base", `${key}.tar`);
   if (!existsSync(archive)) {
     await progress.step(`making the base of ${network}'s image from Debian packages`, 25, () =>

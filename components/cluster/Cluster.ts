@@ -139,11 +139,12 @@ export class Cluster extends pulumi.ComponentResource {
       args.network === undefined
         ? []
         : [
-            preflightCommand(name, connections, valid.apply(({ network }) => planOf(network ?? "bridge")), {
-              parent: this,
-              // A machine that does not exist yet is made first; what it depends on says so.
-              dependsOn: Object.values(args.nodes).flatMap(({ deletedWith }) => deletedWith ?? []),
-            }),
+            preflightCommand(
+              name,
+              connections,
+              valid.apply(({ network }) => planOf(network ?? "bridge")),
+              { parent: this },
+            ),
           ];
     this.nodes = Object.fromEntries(
       Object.entries(args.nodes).map(([nodeName, node]) => {

@@ -34,7 +34,13 @@ export class BridgeNetwork extends pulumi.ComponentResource implements PodNetwor
     const valid = checked("BridgeNetwork args", bridgeNetworkArgs, { mtu: args.mtu });
     this.plan = pulumi.output(bridgePlan());
     warnOfPolicies(this, this.plan);
-    const prepared = prepareNodes(this, name, cluster, this.plan, valid.apply(({ mtu }) => mtu));
+    const prepared = prepareNodes(
+      this,
+      name,
+      cluster,
+      this.plan,
+      valid.apply(({ mtu }) => mtu),
+    );
     const ready = enableNetwork(this, name, cluster, this.plan, prepared, []);
     this.mtus = prepared.mtus;
     this.generation = prepared.generation;

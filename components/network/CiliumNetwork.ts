@@ -54,7 +54,14 @@ export class CiliumNetwork extends pulumi.ComponentResource implements PodNetwor
     });
     this.plan = valid.apply(({ routingMode, kubeProxyReplacement }) => ciliumPlan(routingMode, kubeProxyReplacement));
     warnOfPolicies(this, this.plan);
-    const prepared = prepareNodes(this, name, cluster, this.plan, valid.apply(({ mtu }) => mtu));
+    const prepared = prepareNodes(
+      this,
+      name,
+      cluster,
+      this.plan,
+      valid.apply(({ mtu }) => mtu),
+      "cilium",
+    );
     const objects = new AgentObjects(`${name}-cilium`, this, cluster, prepared);
     const labels = { "app.kubernetes.io/part-of": "cilium" };
     const namespace = "kube-system";

@@ -42,7 +42,14 @@ export class FlannelNetwork extends pulumi.ComponentResource implements PodNetwo
     });
     this.plan = valid.apply(({ backend }) => flannelPlan(backend));
     warnOfPolicies(this, this.plan);
-    const prepared = prepareNodes(this, name, cluster, this.plan, valid.apply(({ mtu }) => mtu));
+    const prepared = prepareNodes(
+      this,
+      name,
+      cluster,
+      this.plan,
+      valid.apply(({ mtu }) => mtu),
+      "flannel",
+    );
     const files = pulumi
       .all([valid, cluster.podCidr])
       .apply(([{ backend, mtu }, podCidr]) => flannelFiles({ podCidr, backend, mtu }));
@@ -62,7 +69,10 @@ export class FlannelNetwork extends pulumi.ComponentResource implements PodNetwo
     const account = objects.account("flannel", namespace, FLANNEL_RULES, labels);
     const config = new core.ConfigMap(
       `${name}-flannel-config`,
-      { metadata: { name: "kube-flannel-cfg", namespace, labels: { ...labels, tier: "node", app: "flannel" } }, data: files },
+      {
+        metadata: { name: "kube-flannel-cfg", namespace, labels: { ...labels, tier: "node", app: "flannel" } },
+        data: files,
+      },
       options,
     );
     const agent = new apps.DaemonSet(

@@ -42,7 +42,14 @@ export class KubeRouterNetwork extends pulumi.ComponentResource implements PodNe
     });
     this.plan = valid.apply(({ serviceProxy }) => kubeRouterPlan(serviceProxy));
     warnOfPolicies(this, this.plan);
-    const prepared = prepareNodes(this, name, cluster, this.plan, valid.apply(({ mtu }) => mtu));
+    const prepared = prepareNodes(
+      this,
+      name,
+      cluster,
+      this.plan,
+      valid.apply(({ mtu }) => mtu),
+      "kube-router",
+    );
     const objects = new AgentObjects(`${name}-kube-router`, this, cluster, prepared);
     const labels = { "k8s-app": "kube-router", tier: "node" };
     const namespace = "kube-system";

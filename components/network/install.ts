@@ -2,7 +2,9 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { nodeScript, parseNode, removeNetworkScript } from "../../src/net/node";
 import { NETWORKS, type NetworkPlan, POLICY_ADVICE } from "../../src/net/plan";
-import { enableScript, parseSwitch, switchScript } from "../../src/net/switch";
+import { enableScript, forgetScript, parseSwitch, switchScript } from "../../src/net/switch";
+import { imageScript } from "../../src/runtime/install";
+import { type AgentNetwork, networkImages } from "../../src/runtime/releases";
 import { remoteCommand, scriptText } from "../../src/shell/remote";
 import type { Cluster } from "../cluster/Cluster";
 import { connectionTo } from "../cluster/connection";
@@ -41,6 +43,34 @@ export function warnOfPolicies(network: pulumi.Resource, plan: pulumi.Output<Net
   }
 }
 
+/** Gives every node a network's images, before anything of another network ends. */
+function imageCommands(
+  parent: pulumi.Resource,
+  name: string,
+  cluster: Cluster,
+  network: AgentNetwork,
+  dependsOn: pulumi.Resource,
+): pulumi.Resource[] {
+  return Object.values(cluster.nodes).map(
+    ({ nodeName, connection, installed, deletedWith }) =>
+      new command.remote.Command(
+        `${name}-${nodeName}-images`,
+        {
+          connection: connectionTo(nodeName, connection),
+          create: remoteCommand("create", { lock: "images", timeout: 900 }),
+          stdin: pulumi
+            .all([cluster.mirror, cluster.checksums])
+            .apply(([mirror, checksums]) =>
+              scriptText({ create: imageScript(networkImages(network), { mirror, checksums }) }),
+            ),
+          addPreviousOutputInEnv: false,
+          logging: command.remote.Logging.Stderr,
+        },
+        { parent, dependsOn: [installed, dependsOn], deletedWith },
+      ),
+  );
+}
+
 /** The first steps of every network: everything that happens before its own objects are made. */
 export interface Prepared {
   /** One command per node, after which the node is ready for the network. */
@@ -51,7 +81,7 @@ export interface Prepared {
 
 /**
  * Prepares a cluster's nodes for a network: looks whether every machine can run it before any is touched, takes leave of
- * another network that is there, and prepares each node in one command.
+ * another network that is there, and prepares each node in one command. `agent` is the network whose images its agents need.
  */
 export function prepareNodes(
   network: pulumi.Resource,
@@ -59,6 +89,7 @@ export function prepareNodes(
   cluster: Cluster,
   plan: pulumi.Output<NetworkPlan>,
   mtu: pulumi.Output<number | undefined>,
+  agent?: AgentNetwork,
 ): Prepared {
   const parent = network;
   const { controlPlane } = cluster;
@@ -68,16 +99,18 @@ export function prepareNodes(
     parent,
     dependsOn: nodes.map(({ claimed }) => claimed),
   });
+  const images = agent === undefined ? [] : imageCommands(parent, name, cluster, agent, preflight);
   const change = new command.remote.Command(
     `${name}-switch`,
     {
       connection: connectionTo(controlPlane.nodeName, controlPlane.connection),
       create: remoteCommand("create", { lock: "switch", timeout: 600 }),
-      stdin: plan.apply((value) => scriptText({ create: switchScript(value) })),
+      delete: remoteCommand("delete", { lock: "switch", timeout: 600 }),
+      stdin: plan.apply((value) => scriptText({ create: switchScript(value), delete: forgetScript(value) })),
       addPreviousOutputInEnv: false,
       logging: command.remote.Logging.Stderr,
     },
-    { parent, dependsOn: [preflight, cluster.members], deletedWith: controlPlane.deletedWith },
+    { parent, dependsOn: [preflight, cluster.members, ...images], deletedWith: controlPlane.deletedWith },
   );
   const generation = change.stdout.apply(parseSwitch);
   const addresses = pulumi.all(
@@ -86,15 +119,13 @@ export function prepareNodes(
     ),
   );
   const options = { lock: "network", timeout: 600 };
-  const commands = nodes.map((node) => {
+  const commands = nodes.map((node, index) => {
     const { nodeName, connection, installed, deletedWith } = node;
     const shared = pulumi.output({
       all: addresses,
       internalIp: node.internalIp,
       nodePodCidr: node.podCidr,
       podCidr: cluster.podCidr,
-      mirror: cluster.mirror,
-      checksums: cluster.checksums,
       plan,
       mtu,
       generation,
@@ -118,7 +149,7 @@ export function prepareNodes(
         addPreviousOutputInEnv: false,
         logging: command.remote.Logging.Stderr,
       },
-      { parent, dependsOn: [installed, change], deletedWith },
+      { parent, dependsOn: [installed, change, ...images.slice(index, index + 1)], deletedWith },
     );
     return { nodeName, applied };
   });

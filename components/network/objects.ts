@@ -41,7 +41,11 @@ export class AgentObjects {
       { metadata: { name, namespace, labels, annotations: { "pulumi.com/skipAwait": "true" } } },
       this.options,
     );
-    const role = new rbac.ClusterRole(`${this.name}${suffix}-role`, { metadata: { name, labels }, rules }, this.options);
+    const role = new rbac.ClusterRole(
+      `${this.name}${suffix}-role`,
+      { metadata: { name, labels }, rules },
+      this.options,
+    );
     const binding = new rbac.ClusterRoleBinding(
       `${this.name}${suffix}-binding`,
       {

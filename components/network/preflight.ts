@@ -30,7 +30,8 @@ export function preflightCommand(
             JSON.stringify({ network: id, features, programs, nodes: reached } satisfies unknown as PreflightInput),
           ),
       ),
-      addPreviousOutputInEnv: false,
+      // A machine that was found fit is not asked again when another one joins it.
+      addPreviousOutputInEnv: true,
       logging: command.local.Logging.Stderr,
     },
     options,

@@ -60,9 +60,7 @@ const SECONDS = 30;
 
 /** Takes away the check's own policies; a run that was killed may have left them. */
 export async function removePolicies(client: KubeClient): Promise<void> {
-  await Promise.all(
-    STAGES.flatMap(({ policy }) => (policy ? [client.delete(`${COLLECTION}/${policy.name}`)] : [])),
-  );
+  await Promise.all(STAGES.flatMap(({ policy }) => (policy ? [client.delete(`${COLLECTION}/${policy.name}`)] : [])));
 }
 
 const policyList = z.looseObject({

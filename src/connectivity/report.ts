@@ -113,7 +113,9 @@ export function renderTable(report: Report, colours: Palette): string {
   });
   return [
     ...rows,
-    ...partly.map(({ claim, count, reason }) => colours.dim(`  ○ ${claim}: ${String(count)} more do not apply: ${reason}`)),
+    ...partly.map(({ claim, count, reason }) =>
+      colours.dim(`  ○ ${claim}: ${String(count)} more do not apply: ${reason}`),
+    ),
     ...report.warnings.map((warning) => `  ${colours.warn("!")} ${warning}`),
     ...(shown.length > 0 ? ["", ...shown] : []),
     ...(more > 0 ? [`  … and ${String(more)} more failures`] : []),

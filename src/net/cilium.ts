@@ -149,12 +149,23 @@ export const CILIUM_OPERATOR_RULES = [
   rule("cilium.io", ["ciliumnodes/status"], ["update"]),
   rule(
     "cilium.io",
-    ["ciliumendpointslices", "ciliumenvoyconfigs", "ciliumbgppeerconfigs", "ciliumbgpadvertisements", "ciliumbgpnodeconfigs"],
+    [
+      "ciliumendpointslices",
+      "ciliumenvoyconfigs",
+      "ciliumbgppeerconfigs",
+      "ciliumbgpadvertisements",
+      "ciliumbgpnodeconfigs",
+    ],
     [...READ, "create", "update", "delete", "patch"],
   ),
   rule("cilium.io", ["ciliumbgpclusterconfigs/status", "ciliumbgppeerconfigs/status"], ["update"]),
   rule("apiextensions.k8s.io", ["customresourcedefinitions"], [...READ, "create"]),
-  rule("apiextensions.k8s.io", ["customresourcedefinitions"], ["update"], KINDS.map((kind) => `${kind}.cilium.io`)),
+  rule(
+    "apiextensions.k8s.io",
+    ["customresourcedefinitions"],
+    ["update"],
+    KINDS.map((kind) => `${kind}.cilium.io`),
+  ),
   rule(
     "cilium.io",
     [
@@ -294,7 +305,7 @@ export function ciliumAgentTemplate(plan: NetworkPlan, input: CiliumInput) {
           terminationMessagePolicy: "FallbackToLogsOnError",
           volumeMounts: [
             { name: "hostproc", mountPath: "/host/proc" },
-            { name: "bpf-maps", mountPath: "/sys/fs/bpf", mountPropagation: "HostToContainer" },
+            { name: "bpf-maps", mountPath: "/sys/fs/bpf", mountPropagation: "Bidirectional" },
             { name: "cilium-cgroup", mountPath: CGROUP },
             { name: "cilium-run", mountPath: "/var/run/cilium" },
             { name: "cilium-netns", mountPath: "/var/run/cilium/netns", mountPropagation: "HostToContainer" },

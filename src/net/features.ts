@@ -76,7 +76,7 @@ missing() {
   local detail=
   [ -z "$2" ] || detail="module $2"
   [ -z "$3" ] || detail="$detail\${detail:+, }$3"
-  echo "kernel $release has no $1\${detail:+ ($detail)}"
+  echo "kernel $release lacks $1\${detail:+ ($detail)}"
 }
 ${checks.join("")}for program in ${programs.join(" ")}; do
   command -v "$program" >/dev/null || echo "the program $program is not installed; on Debian and Ubuntu: apt-get install $program"
@@ -85,7 +85,10 @@ done
 }
 
 /** One error for all that is missing on all nodes, by node, or undefined. */
-export function featureProblem(network: string, missing: Readonly<Record<string, readonly string[]>>): string | undefined {
+export function featureProblem(
+  network: string,
+  missing: Readonly<Record<string, readonly string[]>>,
+): string | undefined {
   const byText = new Map<string, string[]>();
   for (const [node, lines] of Object.entries(missing)) {
     for (const line of lines) {

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { CONFLIST_PATH } from "../cni/conflist";
-import { imageScript } from "../runtime/install";
 import { SET_PATH, STATE_DIR } from "../runtime/files";
 import { assignments } from "../shell/quote";
 import { installBridge, REMOVE_BRIDGE } from "./bridge";
@@ -16,9 +15,6 @@ export interface NodeInput extends HostInput {
   readonly mtu?: number | undefined;
   /** What the control plane's switch printed; another one makes every node apply its network again. */
   readonly generation?: string | undefined;
-  /** Base URL of a mirror in the upstream's layout, and SHA-256 of its files by path. */
-  readonly mirror?: string | undefined;
-  readonly checksums?: Readonly<Record<string, string>> | undefined;
 }
 
 /** File on a node that holds the id of the network that is on it. */
@@ -89,8 +85,8 @@ stop_pods() {
 `;
 
 /**
- * Puts a network on a node: its images, then off with another network that is there (its pods end first, their objects stay),
- * then what the network needs of the node. Run again it changes nothing. Prints one JSON line: the pods' MTU and the link
+ * Puts a network on a node: first off with another network that is there (its pods end, their objects stay), then what the
+ * network needs of the node. Run again it changes nothing. Prints one JSON line: the pods' MTU and the link
  * that the network uses.
  */
 export function nodeScript(plan: NetworkPlan, input: NodeInput): string {
@@ -119,7 +115,6 @@ if [ "$mtu" -gt "$link_mtu" ]; then
   echo "mtu $mtu is more than the $link_mtu of link $dev on $(hostname): packets between nodes would be lost; declare at most $link_mtu" >&2
   exit 1
 fi
-${plan.images.length > 0 ? imageScript(plan.images, input) : ""}
 before=$(cat ${MARKER} 2>/dev/null || true)
 if [ -z "$before" ] && [ -e ${CONFLIST_PATH} ]; then before=bridge; fi
 if [ -n "$before" ] && [ "$before" != "$network" ]; then
@@ -141,6 +136,11 @@ export function removeNetworkScript(plan: NetworkPlan, input: Pick<NodeInput, "p
   return `${assignments({ network: plan.id, pod_cidr: input.podCidr })}
 ${SET_PATH}
 ${LEAVE}
+# Agents whose objects were just deleted may still be at work.
+for _ in $(seq 60); do
+  [ -n "$(crictl ps -q --name '^(kube-flannel|kube-router|cilium-agent|cilium-operator)$' 2>/dev/null)" ] || break
+  sleep 0.5
+done
 before=$(cat ${MARKER} 2>/dev/null || true)
 if [ -z "$before" ] || [ "$before" = "$network" ]; then remove_network "$network"; fi
 `;

@@ -1,5 +1,4 @@
 import type { Claim } from "../connectivity/claims";
-import { type AgentNetwork, networkImages } from "../runtime/releases";
 import type { FeatureId } from "./features";
 
 /** The pod networks that podnet installs. */
@@ -46,8 +45,6 @@ export interface NetworkPlan {
   readonly features: readonly FeatureId[];
   /** Programs that podnet calls on a node to take it off again, beside those of the runtime. */
   readonly programs: readonly string[];
-  /** Images of its agents. */
-  readonly images: readonly string[];
   /** Workloads of its agents. */
   readonly rollouts: readonly Rollout[];
   /** Whether podnet itself masquerades what leaves the cluster; the agent does otherwise. */
@@ -85,7 +82,6 @@ export function bridgePlan(): NetworkPlan {
     overhead: 0,
     features: ["veth", "bridge", "br-netfilter", "nft-masquerade"],
     programs: [],
-    images: [],
     rollouts: [],
     ownEgress: true,
     replacesKubeProxy: false,
@@ -94,8 +90,6 @@ export function bridgePlan(): NetworkPlan {
   };
 }
 
-const agents = (network: AgentNetwork): readonly string[] => networkImages(network);
-
 /** Flannel with one of its backends. */
 export function flannelPlan(backend: string): NetworkPlan {
   const vxlan = backend === "vxlan";
@@ -103,9 +97,13 @@ export function flannelPlan(backend: string): NetworkPlan {
     kind: "flannel",
     id: `flannel-${backend}`,
     overhead: vxlan ? VXLAN_OVERHEAD : 0,
-    features: ["veth", "bridge", "br-netfilter", ...(vxlan ? (["vxlan", "xt-masquerade"] as const) : (["nft-masquerade"] as const))],
+    features: [
+      "veth",
+      "bridge",
+      "br-netfilter",
+      ...(vxlan ? (["vxlan", "xt-masquerade"] as const) : (["nft-masquerade"] as const)),
+    ],
     programs: ["iptables"],
-    images: agents("flannel"),
     rollouts: [{ kind: "daemonset", namespace: "kube-flannel", name: "kube-flannel-ds" }],
     ownEgress: !vxlan,
     replacesKubeProxy: false,
@@ -123,9 +121,16 @@ export function kubeRouterPlan(serviceProxy: boolean): NetworkPlan {
     kind: "kube-router",
     id: serviceProxy ? "kube-router-ipvs" : "kube-router",
     overhead: 0,
-    features: ["veth", "bridge", "br-netfilter", "ip-set", "xt-set", "xt-masquerade", ...(serviceProxy ? (["ipvs", "dummy"] as const) : [])],
+    features: [
+      "veth",
+      "bridge",
+      "br-netfilter",
+      "ip-set",
+      "xt-set",
+      "xt-masquerade",
+      ...(serviceProxy ? (["ipvs", "dummy"] as const) : []),
+    ],
     programs: ["iptables", "ipset"],
-    images: agents("kube-router"),
     rollouts: [{ kind: "daemonset", namespace: "kube-system", name: "kube-router" }],
     ownEgress: false,
     replacesKubeProxy: serviceProxy,
@@ -142,12 +147,21 @@ export function ciliumPlan(routingMode: string, kubeProxyReplacement: boolean): 
     id: `cilium-${routingMode}${kubeProxyReplacement ? "-no-kube-proxy" : ""}`,
     overhead: tunnel ? VXLAN_OVERHEAD : 0,
     features: [
-      ...(["kernel-5.10", "veth", "bpf", "bpf-jit", "cls-bpf", "sch-ingress", "cgroup-bpf", "bpffs", "cgroup2"] as const),
+      ...([
+        "kernel-5.10",
+        "veth",
+        "bpf",
+        "bpf-jit",
+        "cls-bpf",
+        "sch-ingress",
+        "cgroup-bpf",
+        "bpffs",
+        "cgroup2",
+      ] as const),
       ...(["ip-set", "xt-set", "xt-masquerade"] as const),
       ...(tunnel ? (["vxlan"] as const) : []),
     ],
     programs: ["iptables", "ipset"],
-    images: agents("cilium"),
     rollouts: [
       { kind: "daemonset", namespace: "kube-system", name: "cilium" },
       { kind: "deployment", namespace: "kube-system", name: "cilium-operator" },

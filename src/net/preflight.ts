@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { connection } from "../connectivity/input";
@@ -17,11 +18,36 @@ export const preflightInput = z.strictObject({
 /** Input of the preflight. */
 export type PreflightInput = z.output<typeof preflightInput>;
 
-/** Asks every node for what it lacks of a network's needs, changing nothing. Throws one error with all that is missing. */
-export async function preflight({ network, features, programs, nodes }: PreflightInput): Promise<void> {
+/** What the preflight prints: the machines that are fit for the network. */
+const preflightOutput = z.strictObject({ network: z.string(), fit: z.array(z.string()) });
+
+/** Name by which a machine is known again: another host or host key is another machine. */
+function machineId(name: string, { host, hostKey }: PreflightInput["nodes"][string]): string {
+  return `${name} ${createHash("sha256").update(`${host} ${hostKey}`).digest("hex").slice(0, 16)}`;
+}
+
+/** The machines that an earlier run, by what it printed, found fit for this network. */
+export function knownFit(network: string, earlier: string | undefined): readonly string[] {
+  try {
+    const output = preflightOutput.parse(JSON.parse(earlier ?? ""));
+    return output.network === network ? output.fit : [];
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Asks every node that is not known to be fit for what it lacks of a network's needs, changing nothing, and returns all that
+ * are fit. Throws one error with all that is missing.
+ */
+export async function preflight(
+  { network, features, programs, nodes }: PreflightInput,
+  known: readonly string[] = [],
+): Promise<string[]> {
   const script = featuresScript(features, programs);
+  const asked = Object.entries(nodes).filter(([name, ssh]) => !known.includes(machineId(name, ssh)));
   const results = await Promise.allSettled(
-    Object.entries(nodes).map(async ([name, ssh]): Promise<[string, string[]]> => {
+    asked.map(async ([name, ssh]): Promise<[string, string[]]> => {
       const shell = await NodeShell.open(name, ssh);
       try {
         const { code, stdout, stderr } = await shell.run(script);
@@ -43,12 +69,14 @@ export async function preflight({ network, features, programs, nodes }: Prefligh
   if (problem !== undefined) {
     throw new Error(problem);
   }
+  return Object.entries(nodes).map(([name, ssh]) => machineId(name, ssh));
 }
 
 async function main(): Promise<void> {
   try {
-    await preflight(preflightInput.parse(JSON.parse(await text(process.stdin))));
-    console.log("fit");
+    const input = preflightInput.parse(JSON.parse(await text(process.stdin)));
+    const fit = await preflight(input, knownFit(input.network, process.env["PULUMI_COMMAND_STDOUT"]));
+    console.log(JSON.stringify({ network: input.network, fit } satisfies z.output<typeof preflightOutput>));
   } catch (error) {
     console.error(messageOf(error));
     process.exitCode = 1;

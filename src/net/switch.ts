@@ -18,6 +18,17 @@ list_pods() {
 }
 `;
 
+/** Takes off the nodes' objects what agents said there, which is no longer so. */
+const FORGET_AGENTS = `for node in $(kubectl get nodes -o 'jsonpath={.items[*].metadata.name}'); do
+  kubectl annotate node "$node" flannel.alpha.coreos.com/{backend-data,backend-v6-data,backend-type,public-ip,public-ipv6,kube-subnet-manager,node-public-ip}- >/dev/null 2>&1 || true
+  kubectl patch node "$node" --subresource=status --type=strategic -p '{"status":{"conditions":[{"type":"NetworkUnavailable","$patch":"delete"}]}}' >/dev/null
+done
+`;
+
+function indent(script: string, by: number): string {
+  return script.replaceAll(/^(?=.)/gm, " ".repeat(by));
+}
+
 /**
  * Prepares a cluster for a network; runs on the control plane, before any node changes. Where another network is on the
  * nodes: refuses when something that a user deployed would be lost, cordons the nodes, notes their pods, and ends the old
@@ -67,14 +78,12 @@ $(sed 's/^/  /' <<<"$lost")" ;;
   gone=$(kubectl get pods --all-namespaces -l ${AGENT_LABEL} -o 'go-template={{range .items}}{{if .spec.nodeName}}{{.metadata.namespace}}/{{.metadata.name}} {{end}}{{end}}')
   [ -z "$gone" ] || { echo "agents of the old network do not end: $gone" >&2; exit 1; }
   case $others in *cilium*)
-${REMOVE_CILIUM_OBJECTS.replaceAll(/^(?=.)/gm, "    ")}    ;;
+    # From one variant of Cilium to another its definitions stay, and what users made of them.
+    case $network in cilium*) ;; *)
+${indent(REMOVE_CILIUM_OBJECTS, 6)}    ;;
+    esac ;;
   esac
-  for node in $(kubectl get nodes -o 'jsonpath={.items[*].metadata.name}'); do
-    kubectl annotate node "$node" flannel.alpha.coreos.com/{backend-data,backend-v6-data,backend-type,public-ip,public-ipv6,kube-subnet-manager,node-public-ip}- >/dev/null 2>&1 || true
-    # What an agent said of the network of a node is no longer so.
-    kubectl patch node "$node" --subresource=status --type=strategic -p '{"status":{"conditions":[{"type":"NetworkUnavailable","$patch":"delete"}]}}' >/dev/null
-  done
-fi
+${indent(FORGET_AGENTS, 2)}fi
 proxied=$(kubectl -n kube-system get daemonset kube-proxy -o 'jsonpath={.spec.template.spec.nodeSelector.podnet\\.dev/kube-proxy}')
 if [ -n "$replaces_kube_proxy" ] && [ -z "$proxied" ]; then
   kubectl -n kube-system patch daemonset kube-proxy -p '{"spec":{"template":{"spec":{"nodeSelector":{"podnet.dev/kube-proxy":"replaced"}}}}}' >/dev/null
@@ -89,14 +98,22 @@ printf '{"network":"%s","generation":"%s"}\\n' "$network" "$(date +%s%N)"
 `;
 }
 
+/** Takes a network's traces out of the API server, its objects and agents gone; runs on the control plane, if it is there. */
+export function forgetScript(plan: NetworkPlan): string {
+  return `${SET_PATH}
+export KUBECONFIG=/etc/kubernetes/admin.conf
+[ -e "$KUBECONFIG" ] || exit 0
+kubectl --request-timeout 20s get --raw /readyz >/dev/null 2>&1 || exit 0
+kubectl label nodes --all ${NETWORK_LABEL}- >/dev/null
+${plan.kind === "cilium" ? REMOVE_CILIUM_OBJECTS : ""}${FORGET_AGENTS}`;
+}
+
 /**
  * Ends the installation of a network; runs on the control plane, after every node is prepared: lets its agents run, waits
  * for them and for Ready nodes, and after a change of network for the pods that were noted before it.
  */
 export function enableScript(plan: NetworkPlan, nodes: readonly string[]): string {
-  const rollouts = plan.rollouts.map(
-    ({ kind, namespace, name }) => `await_rollout ${namespace} ${kind}/${name}\n`,
-  );
+  const rollouts = plan.rollouts.map(({ kind, namespace, name }) => `await_rollout ${namespace} ${kind}/${name}\n`);
   return `${assignments({ network: plan.id, nodes: nodes.map((node) => `node/${node}`).join(" "), names: nodes.join(" ") })}
 ${SET_PATH}
 export KUBECONFIG=/etc/kubernetes/admin.conf

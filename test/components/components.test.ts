@@ -1,6 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { BridgeNetwork, Cluster, ConnectivityCheck, SelectedService, SshHost } from "../../components";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1";
+import {
+  BridgeNetwork,
+  CiliumNetwork,
+  Cluster,
+  ConnectivityCheck,
+  FlannelNetwork,
+  KubeRouterNetwork,
+  type PodNetwork,
+  SelectedService,
+  SshHost,
+} from "../../components";
 
 interface Made {
   readonly type: string;
@@ -124,6 +135,138 @@ describe("a whole program", () => {
         expect(String(line)).not.toMatch(/abcdef\.0123456789abcdef|PRIVATE KEY/);
       }
     }
+  });
+});
+
+describe("a network", () => {
+  const objects = (): string[] =>
+    made
+      .filter(({ type, name }) => type.startsWith("kubernetes:") && name.startsWith("network-"))
+      .map(({ type, inputs }) => {
+        const { name, namespace } = inputs["metadata"] as { name: string; namespace?: string };
+        return `${type.replace(/^.*:/, "")} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+      })
+      .sort();
+  const commands = (): string[] =>
+    made.filter(({ type, name }) => type.startsWith("command:") && name.startsWith("network-")).map(({ name }) => name);
+
+  test.each<[string, (on: Cluster) => PodNetwork, string[]]>([
+    ["bridge", (on) => new BridgeNetwork("network", { cluster: on }), []],
+    [
+      "flannel",
+      (on) => new FlannelNetwork("network", { cluster: on, backend: "vxlan" }),
+      [
+        "ClusterRole flannel",
+        "ClusterRoleBinding flannel",
+        "ConfigMap kube-flannel/kube-flannel-cfg",
+        "DaemonSet kube-flannel/kube-flannel-ds",
+        "Namespace kube-flannel",
+        "ServiceAccount kube-flannel/flannel",
+      ],
+    ],
+    [
+      "kube-router",
+      (on) => new KubeRouterNetwork("network", { cluster: on }),
+      [
+        "ClusterRole kube-router",
+        "ClusterRoleBinding kube-router",
+        "ConfigMap kube-system/kube-router-cfg",
+        "DaemonSet kube-system/kube-router",
+        "ServiceAccount kube-system/kube-router",
+      ],
+    ],
+    [
+      "cilium",
+      (on) => new CiliumNetwork("network", { cluster: on, kubeProxyReplacement: true }),
+      [
+        "ClusterRole cilium",
+        "ClusterRole cilium-operator",
+        "ClusterRoleBinding cilium",
+        "ClusterRoleBinding cilium-operator",
+        "ConfigMap kube-system/cilium-config",
+        "DaemonSet kube-system/cilium",
+        "Deployment kube-system/cilium-operator",
+        "Role kube-system/cilium-config-agent",
+        "RoleBinding kube-system/cilium-config-agent",
+        "ServiceAccount kube-system/cilium",
+        "ServiceAccount kube-system/cilium-operator",
+      ],
+    ],
+  ])("%s makes the same commands and its own objects, and is proven by the same check", async (_, make, expected) => {
+    const demo = cluster(1);
+    const network = make(demo);
+    new ConnectivityCheck("check", { cluster: demo, network });
+    await settle();
+    expect(objects()).toEqual(expected);
+    const images = expected.length > 0;
+    expect(commands().sort()).toEqual(
+      [
+        ...["network-cp", "network-preflight", "network-ready", "network-switch", "network-w1"],
+        ...(images ? ["network-cp-images", "network-w1-images"] : []),
+      ].sort(),
+    );
+    const mtus = await new Promise((done) => network.mtus.apply(done));
+    expect(mtus).toEqual({ cp: 1500, w1: 1500 });
+  });
+
+  test("that the cluster is told of is looked for on every machine before one is claimed", async () => {
+    cluster(1, { network: "cilium-native" });
+    await settle();
+    const names = made.map(({ name }) => name);
+    expect(names.indexOf("demo-preflight")).toBeGreaterThanOrEqual(0);
+    expect(names.indexOf("demo-preflight")).toBeLessThan(names.indexOf("demo-cp-runtime-claim"));
+    const secret = made.find(({ name }) => name === "demo-preflight")?.inputs["stdin"] as { value: string };
+    const stdin = JSON.parse(secret.value) as {
+      network: string;
+      features: string[];
+      nodes: Record<string, { host: string }>;
+    };
+    expect(stdin.network).toBe("cilium-native");
+    expect(stdin.features).toContain("cgroup-bpf");
+    expect(Object.entries(stdin.nodes).map(([name, { host: at }]) => [name, at])).toEqual([
+      ["cp", "192.0.2.10"],
+      ["w1", "192.0.2.11"],
+    ]);
+  });
+
+  test.each([
+    ["bridge", (on: Cluster) => new BridgeNetwork("network", { cluster: on }), 1],
+    ["kube-router", (on: Cluster) => new KubeRouterNetwork("network", { cluster: on }), 0],
+  ] as const)("warns of a NetworkPolicy that it does not enforce: %s", async (_, make, times) => {
+    const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue(undefined);
+    try {
+      await pulumi.runtime.runInPulumiStack(async () => {
+        const demo = cluster(0);
+        make(demo);
+        new NetworkPolicy("deny", { spec: { podSelector: {} } }, { provider: demo.provider });
+        await settle();
+      });
+      const texts = warn.mock.calls.map(([text]) => text).filter((text) => text.startsWith("NetworkPolicy"));
+      expect(texts).toEqual(
+        Array.from(
+          { length: times },
+          () =>
+            'NetworkPolicy "deny" has no effect: nothing enforces NetworkPolicy on this network: choose kube-router or cilium (podnet:network), or take the policy away',
+        ),
+      );
+    } finally {
+      warn.mockRestore();
+    }
+  });
+
+  test.each([
+    [
+      "flannel",
+      (on: Cluster) => new FlannelNetwork("network", { cluster: on, backend: "ipsec" }),
+      'invalid FlannelNetwork args: backend: must be "host-gw" or "vxlan", got "ipsec"',
+    ],
+    [
+      "cilium",
+      (on: Cluster) => new CiliumNetwork("network", { cluster: on, routingMode: "bgp", mtu: 1 }),
+      'invalid CiliumNetwork args:\n  routingMode: must be "native" or "tunnel", got "bgp"\n  mtu: must be a whole number between 576 and 9216, got 1',
+    ],
+  ] as const)("refuses wrong arguments: %s", (_, make, message) => {
+    expect(() => make(cluster(0))).toThrow(message);
   });
 });
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LAB_LABEL, NETWORK_SCRIPT, NODE_SCRIPT } from "../../src/lab/docker";
 import { bridgeOf, chooseSubnet, HOST_ROUTES, labIdentity, nodeAddress, parseHostRoutes } from "../../src/lab/identity";
 import { must, PROJECT, run } from "./lab";
@@ -28,7 +28,8 @@ function machineState(): string {
 ip -o link show | awk '{ print $2 }' | sed 's/@.*//' | sort
 ip -4 route show table all | sort
 nft list tables | grep -v 'ip6\\? \\(filter\\|nat\\|mangle\\)$' || true
-ps -eo comm= | grep -E '^(kube|etcd|containerd)' || true
+ps -eo comm= | grep -E '^(kube|etcd|containerd|cilium|flannel)' || true
+{ ipset list -n; ip -4 rule show; ls /sys/fs/bpf; awk '$2 ~ "bpf|cilium" { print $2 }' /proc/mounts; iptables-save; } 2>/dev/null | grep -vE '^(#|:|\\*|COMMIT)' | grep -vE 'DOCKER_|KUBE-FIREWALL' || true
 `);
 }
 
@@ -84,16 +85,19 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("a machine over SSH becomes a proven cluster of one", () => {
-  must("pulumi", ["up", "--yes", "--skip-preview", "--non-interactive", ...stack]);
-  const outputs = JSON.parse(must("pulumi", ["stack", "output", "--json", ...stack])) as { passed: boolean };
-  expect(outputs.passed).toBe(true);
-  expect(
-    onMachine("kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes -o 'jsonpath={.items[*].spec.podCIDR}'"),
-  ).toBe("10.244.3.0/24");
-});
+describe.each(["bridge", "cilium"])("a machine over SSH, with the network %s", (network) => {
+  test("becomes a proven cluster of one", () => {
+    must("pulumi", ["config", "set", "podnet:network", network, ...stack]);
+    must("pulumi", ["up", "--yes", "--skip-preview", "--non-interactive", ...stack]);
+    const outputs = JSON.parse(must("pulumi", ["stack", "output", "--json", ...stack])) as { passed: boolean };
+    expect(outputs.passed).toBe(true);
+    expect(
+      onMachine("kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes -o 'jsonpath={.items[*].spec.podCIDR}'"),
+    ).toBe("10.244.3.0/24");
+  });
 
-test("and is left as it was", () => {
-  must("pulumi", ["destroy", "--yes", "--skip-preview", "--non-interactive", ...stack]);
-  expect(machineState().split("\n")).toEqual(before.split("\n"));
+  test("is left as it was", () => {
+    must("pulumi", ["destroy", "--yes", "--skip-preview", "--non-interactive", ...stack]);
+    expect(machineState().split("\n")).toEqual(before.split("\n"));
+  });
 });

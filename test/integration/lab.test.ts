@@ -109,6 +109,7 @@ describe("up", () => {
       hairpin: 6,
       endpoints: 7,
       dns: 3,
+      "network-policy": 0,
     });
   });
 

@@ -62,6 +62,11 @@ export function configure(settings: Readonly<Record<string, string>>): void {
   must("pulumi", ["config", "set-all", "--stack", STACK, ...pairs]);
 }
 
+/** Takes a setting of the test's stack away, if it is there. */
+export function unset(key: string): void {
+  run("pulumi", ["config", "rm", `podnet:${key}`, "--stack", STACK]);
+}
+
 /** Makes the test's stack, with the same image, mirror and engine as the clone's own lab but its own names and subnet. */
 export function createStack(): void {
   const written = JSON.parse(readFileSync(join(PROJECT, ".podnet", "written-config.json"), "utf8")) as {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { PassThrough } from "node:stream";
 import { afterEach, expect, test } from "vitest";
 import { type ReleaseFile, releaseFiles } from "../../src/runtime/releases";
 import { Progress } from "../../toolchain/progress";
-import { ensureMirror, hostArch, type Origin } from "../../toolchain/toolchain";
+import { ensureMirror, ensureNetworkImages, hostArch, type Origin } from "../../toolchain/toolchain";
 
 const project = join(__dirname, "..", "..");
 const ends: (() => void)[] = [];
@@ -93,4 +93,27 @@ test("a corrupt and a missing file are built instead, and all failures are repor
     process.env["PATH"] = path;
   }
   expect(again).toEqual(failures);
+});
+
+test("images of a network are left to their registry where it answers, and asked for only once where the mirror has them", async () => {
+  const answered: string[] = [];
+  const { options, cache } = await upstream((path) => {
+    answered.push(path);
+    return path === "ghcr.io/v2/" ? "" : undefined;
+  });
+  const mirrorDir = join(cache, "mirror");
+  mkdirSync(mirrorDir);
+  writeFileSync(join(mirrorDir, "SHA256SUMS"), `${"a".repeat(64)}  some/file\n`);
+  const known = { "some/file": "a".repeat(64) };
+  expect(await ensureNetworkImages(options, { mirrorDir, checksums: known }, ["flannel"])).toEqual(known);
+  expect(answered).toContain("ghcr.io/v2/");
+  const held = {
+    ...known,
+    "ghcr.io/flannel-io/flannel/v0.28.10.tar": "b".repeat(64),
+    "ghcr.io/flannel-io/flannel-cni-plugin/v1.9.1-flannel3.tar": "c".repeat(64),
+  };
+  answered.length = 0;
+  expect(await ensureNetworkImages(options, { mirrorDir, checksums: held }, ["flannel"])).toBe(held);
+  expect(answered).toEqual([]);
+  expect(await ensureNetworkImages(options, { mirrorDir, checksums: known }, [])).toBe(known);
 });

@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { PassThrough } from "node:stream";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { labIdentity } from "../../src/lab/identity";
 import { engineOptions, outsideRules } from "../../toolchain/engine";
 import { writeImageArchive } from "../../toolchain/images";
 import { lockHolder, withLock } from "../../toolchain/lock";
 import { clonePaths } from "../../toolchain/paths";
-import { duration, progressLine } from "../../toolchain/progress";
+import { duration, Progress, progressLine } from "../../toolchain/progress";
 import { configChanges } from "../../toolchain/stack";
+import { ENGINE_NEEDS, missingPackages } from "../../toolchain/system";
 import { closingLine, readReport } from "../../toolchain/tests";
 
 const folder = mkdtempSync(join(tmpdir(), "podnet-quickstart-"));
@@ -118,7 +120,63 @@ describe("progress", () => {
   });
 });
 
+describe("a step inside a step", () => {
+  test("leaves no timer behind that would keep the program from ending", async () => {
+    vi.useFakeTimers();
+    try {
+      const said = new PassThrough();
+      const progress = new Progress(said as unknown as NodeJS.WriteStream);
+      const result = await progress.step("outer", 0, () => progress.step("inner", 0, () => Promise.resolve("done")));
+      expect(result).toBe("done");
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe("packages", () => {
+  test("that are missing are found by what they provide, a client of an engine being no engine", async () => {
+    expect(
+      await missingPackages([
+        { probe: "podnet-no-such-program", package: "one" },
+        { probe: "/podnet/no/such/file", package: "one" },
+        { probe: "sh", package: "two" },
+      ]),
+    ).toEqual(["one"]);
+    expect(ENGINE_NEEDS).toEqual([{ probe: "dockerd", package: "docker.io" }]);
+  });
+});
+
 describe("an image's archive", () => {
+  test("lies on its base, which is a layer of its own", async () => {
+    const base = join(folder, "base.tar");
+    execFileSync("tar", ["-C", folder, "-cf", base, "--files-from", "/dev/null"]);
+    const tree = join(folder, "tree", "deep");
+    mkdirSync(tree, { recursive: true });
+    writeFileSync(join(tree, "file"), "text\n");
+    const out = join(folder, "based.tar");
+    const recipe = { image: "example.org/based:1", base, files: {}, folders: { "/srv/tree": join(folder, "tree") } };
+    await writeImageArchive({ ...recipe, arch: "amd64" }, out);
+    const unpacked = mkdtempSync(join(folder, "based-"));
+    execFileSync("tar", ["-C", unpacked, "-xf", out]);
+    const [manifest] = JSON.parse(readFileSync(join(unpacked, "manifest.json"), "utf8")) as [
+      { Config: string; Layers: string[] },
+    ];
+    expect(manifest.Layers).toEqual(["base.tar", "layer.tar"]);
+    const config = JSON.parse(readFileSync(join(unpacked, manifest.Config), "utf8")) as {
+      rootfs: { diff_ids: string[] };
+    };
+    const sha = (name: string): string =>
+      createHash("sha256")
+        .update(readFileSync(join(unpacked, name)))
+        .digest("hex");
+    expect(config.rootfs.diff_ids).toEqual(manifest.Layers.map((layer) => `sha256:${sha(layer)}`));
+    expect(execFileSync("tar", ["-tf", join(unpacked, "layer.tar")], { encoding: "utf8" })).toContain(
+      "./srv/tree/deep/file\n",
+    );
+  });
+
   test("has one layer whose hash its config names, and the same bytes every time", async () => {
     const program = join(folder, "program");
     writeFileSync(program, "#!/bin/sh\n");
