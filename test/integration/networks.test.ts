@@ -242,7 +242,7 @@ describe("from network to network", () => {
       mustPulumi("up", "--yes", "--skip-preview");
       const seconds = Math.round((Date.now() - started) / 1000);
       now = to;
-      const report = JSON.parse(String(output("json"))) as Report;
+      const report = check(String(output("verify")));
       expect(report.network).toBe(NETWORKS[to].id);
       expect(failures(report)).toEqual([]);
       expect(report.passed).toBe(true);
@@ -364,7 +364,7 @@ describe("a cluster that begins with Cilium in kube-proxy's place", () => {
     mustPulumi("destroy", "--yes", "--skip-preview");
     configure({ network: "cilium", ciliumKubeProxyReplacement: "true" });
     mustPulumi("up", "--yes", "--skip-preview");
-    const report = JSON.parse(String(output("json"))) as Report;
+    const report = check(String(output("verify")));
     expect(report.network).toBe("cilium-native-no-kube-proxy");
     expect(failures(report)).toEqual([]);
     expect(kubectl("-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-proxy", "-o", "name").trim()).toBe("");
