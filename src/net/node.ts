@@ -82,6 +82,13 @@ stop_pods() {
   done
   wait
 }
+# The network $1 goes off the node, and its pods before it: without their plugin they could not end.
+leave_network() {
+  trap 'systemctl start kubelet || true' EXIT
+  systemctl stop kubelet
+  stop_pods
+  remove_network "$1"
+}
 `;
 
 /**
@@ -119,10 +126,7 @@ before=$(cat ${MARKER} 2>/dev/null || true)
 if [ -z "$before" ] && [ -e ${CONFLIST_PATH} ]; then before=bridge; fi
 if [ -n "$before" ] && [ "$before" != "$network" ]; then
   echo "taking the network $before off $(hostname)" >&2
-  trap 'systemctl start kubelet' EXIT
-  systemctl stop kubelet
-  stop_pods
-  remove_network "$before"
+  leave_network "$before"
 fi
 mkdir -p ${STATE_DIR}
 printf '%s\\n' "$network" >${MARKER}
@@ -142,7 +146,7 @@ for _ in $(seq 60); do
   sleep 0.5
 done
 before=$(cat ${MARKER} 2>/dev/null || true)
-if [ -z "$before" ] || [ "$before" = "$network" ]; then remove_network "$network"; fi
+if [ -z "$before" ] || [ "$before" = "$network" ]; then leave_network "$network"; fi
 `;
 }
 

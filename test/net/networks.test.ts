@@ -182,16 +182,25 @@ describe("scripts", () => {
   test("of a network remove only another network, and say which one they are", () => {
     expect(nodeScript(bridgePlan(), input)).toMatch(/^network='bridge'$/m);
     expect(removeNetworkScript(planOf("cilium-native"), input)).toContain(
-      'if [ -z "$before" ] || [ "$before" = "$network" ]; then remove_network "$network"; fi',
+      'if [ -z "$before" ] || [ "$before" = "$network" ]; then leave_network "$network"; fi',
     );
   });
 
-  test("take the old network off only when the kubelet rests, and let it run again whatever happens", () => {
-    const script = nodeScript(planOf("cilium-native"), input);
-    const at = (text: string): number => script.indexOf(text);
-    expect(at("trap 'systemctl start kubelet' EXIT")).toBeGreaterThan(0);
-    expect(at("trap 'systemctl start kubelet' EXIT")).toBeLessThan(at("systemctl stop kubelet"));
-    expect(at("systemctl stop kubelet")).toBeLessThan(at('remove_network "$before"'));
+  test.each([
+    ["is changed", nodeScript(planOf("cilium-native"), input)],
+    ["is removed", removeNetworkScript(planOf("bridge"), input)],
+  ])("end the pods before the network when it %s, and let the kubelet run again whatever happens", (_, script) => {
+    const leave = /^leave_network\(\) \{\n([\s\S]*?)\n\}$/m
+      .exec(script)?.[1]
+      ?.split("\n")
+      .map((line) => line.trim());
+    expect(leave).toEqual([
+      "trap 'systemctl start kubelet || true' EXIT",
+      "systemctl stop kubelet",
+      "stop_pods",
+      'remove_network "$1"',
+    ]);
+    expect(script).toMatch(/leave_network "\$(before|network)"/);
   });
 
   test("give a node images out of the mirror where it has them, else out of their registry", () => {
