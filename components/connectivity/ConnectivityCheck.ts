@@ -56,7 +56,8 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
           },
         },
       },
-      { ...options, dependsOn: [...cluster.registered] },
+      // Its pods end while the network can still take their links away.
+      { ...options, dependsOn: [...cluster.registered, ...network.prepared] },
     );
     const inNamespace = namespace.metadata.name;
     const daemonSets = PROBES.map(

@@ -26,6 +26,8 @@ export interface KubeRouterNetworkArgs {
 export class KubeRouterNetwork extends pulumi.ComponentResource implements PodNetwork {
   /** MTU of the pods' links by node name, in bytes. */
   readonly mtus: pulumi.Output<Record<string, number>>;
+  /** Resources that pods must be gone before: one command per node. */
+  readonly prepared: readonly pulumi.Resource[];
   /** Resources after which pods can talk. */
   readonly applied: readonly pulumi.Resource[];
   /** Changes when the cluster changed to this network from another one. */
@@ -83,6 +85,7 @@ export class KubeRouterNetwork extends pulumi.ComponentResource implements PodNe
     const ready = enableNetwork(this, name, cluster, this.plan, prepared, [agent]);
     this.mtus = prepared.mtus;
     this.generation = prepared.generation;
+    this.prepared = prepared.commands;
     this.applied = [...prepared.commands, ready];
     this.registerOutputs({ mtus: this.mtus });
   }

@@ -5,6 +5,8 @@ import type { NetworkPlan } from "../../src/net/plan";
 export interface PodNetwork extends pulumi.Resource {
   /** MTU of the pods' links by node name, in bytes. */
   readonly mtus: pulumi.Output<Record<string, number>>;
+  /** Resources that pods must be gone before: one command per node. */
+  readonly prepared: readonly pulumi.Resource[];
   /** Resources after which pods can talk. */
   readonly applied: readonly pulumi.Resource[];
   /** Changes when the cluster changed to this network from another one. */

@@ -143,7 +143,7 @@ export function prepareNodes(
               // Only the plain bridge and flannel beside it need to know the peers; to the others a new one is no news.
               peers: chosen.ownEgress ? all.filter((other) => other.nodeName !== nodeName) : [],
             }),
-            delete: removeNetworkScript(chosen, input),
+            delete: removeNetworkScript(chosen, { nodeName, podCidr: input.podCidr }),
           }),
         ),
         addPreviousOutputInEnv: false,

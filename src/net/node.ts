@@ -82,7 +82,7 @@ stop_pods() {
   done
   wait
 }
-# The network $1 goes off the node, and its pods before it: without their plugin they could not end.
+# Another network takes the place of $1, whose pods end before it: without their plugin they could not.
 leave_network() {
   trap 'systemctl start kubelet || true' EXIT
   systemctl stop kubelet
@@ -136,17 +136,26 @@ printf '{"mtu":%s,"link":"%s"}\\n' "$mtu" "$dev"
 }
 
 /** Takes a network off a node, unless another one has taken its place there. */
-export function removeNetworkScript(plan: NetworkPlan, input: Pick<NodeInput, "podCidr">): string {
-  return `${assignments({ network: plan.id, pod_cidr: input.podCidr })}
+export function removeNetworkScript(
+  plan: NetworkPlan,
+  { nodeName, podCidr }: { readonly nodeName: string; readonly podCidr: string },
+): string {
+  return `${assignments({ network: plan.id, node: nodeName, pod_cidr: podCidr })}
 ${SET_PATH}
 ${LEAVE}
+# Pods that are on their way out need their plugin until they are gone.
+for _ in $(seq 120); do
+  leaving=$(timeout 10 kubectl --kubeconfig /etc/kubernetes/kubelet.conf get pods --all-namespaces --field-selector "spec.nodeName=$node" -o 'go-template={{range .items}}{{if and .metadata.deletionTimestamp (not .spec.hostNetwork)}}{{.metadata.name}} {{end}}{{end}}' 2>/dev/null || true)
+  [ -n "$leaving" ] || break
+  sleep 0.5
+done
 # Agents whose objects were just deleted may still be at work.
 for _ in $(seq 60); do
   [ -n "$(crictl ps -q --name '^(kube-flannel|kube-router|cilium-agent|cilium-operator)$' 2>/dev/null)" ] || break
   sleep 0.5
 done
 before=$(cat ${MARKER} 2>/dev/null || true)
-if [ -z "$before" ] || [ "$before" = "$network" ]; then leave_network "$network"; fi
+if [ -z "$before" ] || [ "$before" = "$network" ]; then remove_network "$network"; fi
 `;
 }
 
