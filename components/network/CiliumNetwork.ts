@@ -68,10 +68,9 @@ export class CiliumNetwork extends pulumi.ComponentResource implements PodNetwor
     const labels = { "app.kubernetes.io/part-of": "cilium" };
     const namespace = "kube-system";
     const input = pulumi
-      .output({ valid, podCidr: cluster.podCidr, clusterName: cluster.clusterName, apiServer: cluster.endpoint })
-      .apply(({ valid: { routingMode, kubeProxyReplacement, mtu }, podCidr, clusterName, apiServer }) => ({
+      .output({ valid, podCidr: cluster.podCidr, apiServer: cluster.endpoint })
+      .apply(({ valid: { routingMode, kubeProxyReplacement, mtu }, podCidr, apiServer }) => ({
         podCidr,
-        clusterName,
         routingMode,
         kubeProxyReplacement,
         mtu,

@@ -11,7 +11,6 @@ const BPFFS_MOUNTED = "/var/lib/podnet/bpffs-mounted";
 export interface CiliumInput {
   /** Pod CIDR of the whole cluster. */
   readonly podCidr: string;
-  readonly clusterName: string;
   /** `native` or `tunnel`. */
   readonly routingMode: string;
   readonly kubeProxyReplacement: boolean;

@@ -121,7 +121,7 @@ describe("kube-router", () => {
 });
 
 describe("cilium", () => {
-  const base = { podCidr: "10.244.0.0/16", clusterName: "demo", kubeProxyReplacement: false };
+  const base = { podCidr: "10.244.0.0/16", kubeProxyReplacement: false };
 
   test("routes natively between the nodes, or tunnels", () => {
     const native = ciliumConfig({ ...base, routingMode: "native" });
