@@ -1,8 +1,8 @@
 # The targets add nothing to the program: they get what it needs and call `pulumi`. See README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-CLI := node dist/toolchain/cli.js
-SOURCES := $(shell find src components toolchain bench examples -name '*.ts' -not -path '*/go/*' 2>/dev/null) tsconfig.json tsconfig.build.json
+CLI := node dist/toolchain/make/cli.js
+SOURCES := $(shell find src components toolchain packages bench examples -name '*.ts' -not -path '*/go/*' 2>/dev/null) tsconfig.json tsconfig.build.json
 
 .PHONY: help up down clean env verify test soak check bench build
 

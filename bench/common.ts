@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { cpus, totalmem } from "node:os";
 import { join, resolve } from "node:path";
-import { bridgeOf, chooseSubnet, HOST_ROUTES, labIdentity, parseHostRoutes } from "../src/lab/identity";
+import { bridgeOf, chooseSubnet, HOST_ROUTES, labIdentity, parseHostRoutes } from "../components/lab/identity";
 
 /** The clone that is measured. */
 export const PROJECT = resolve(__dirname, "..", "..");

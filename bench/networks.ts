@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { quote } from "../src/shell/quote";
-import { imageScript } from "../src/runtime/install";
-import { AGENT_NETWORKS, networkImages } from "../src/runtime/releases";
+import { quote } from "../components/node/quote";
+import { imageScript } from "../components/node/install";
+import { AGENT_NETWORKS, networkImages } from "../components/node/releases";
 import { panels } from "./chart";
 import { lab, machineText, PROJECT, removeLab, RESULTS, type Settings, sh } from "./common";
 

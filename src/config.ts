@@ -20,10 +20,10 @@ import {
   role,
   selector,
   slot,
-} from "./schemas";
-import { topologyProblems } from "./net/topology";
-import { InvalidInputError, type Problem, problemsOf, show, unknownKey } from "./validate";
-import { connection } from "./args";
+} from "../components/args/schemas";
+import { topologyProblems } from "../components/cluster/topology";
+import { InvalidInputError, type Problem, problemsOf, show, unknownKey } from "../components/args/validate";
+import { connection } from "../components/args/components";
 
 /** Namespace of podnet's keys in a stack's config. */
 export const NAMESPACE = "podnet";

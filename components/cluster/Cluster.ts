@@ -1,17 +1,17 @@
 import * as command from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
-import { clusterArgs } from "../../src/args";
-import { addressProblems, planTopology, topologyProblems } from "../../src/net/topology";
-import { membersScript } from "../../src/kubeadm/scripts";
-import { remoteCommand, scriptText } from "../../src/shell/remote";
-import { planOf } from "../../src/net/plan";
-import { checked } from "../checked";
+import { clusterArgs } from "../args/components";
+import { addressProblems, planTopology, topologyProblems } from "./topology";
+import { membersScript } from "./kubeadm/scripts";
+import { remoteCommand, scriptText } from "../node/command";
+import { planOf } from "../network/definition";
+import { checked } from "../args/checked";
 import { preflightCommand } from "../network/preflight";
-import { connectionTo } from "./connection";
-import type { NodeArgs, SshConnection } from "../hosts/NodeArgs";
+import { connectionTo } from "../machine/connection";
+import type { NodeArgs, SshConnection } from "../machine/NodeArgs";
 import { ControlPlane } from "./ControlPlane";
-import { NodeRuntime } from "./NodeRuntime";
+import { NodeRuntime } from "../node/Node";
 import { Worker } from "./Worker";
 
 /** What describes a Kubernetes cluster. */

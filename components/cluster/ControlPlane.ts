@@ -1,12 +1,12 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Json } from "../../src/kubeadm/config";
-import { parseControlPlane } from "../../src/kubeadm/output";
-import { initScript, resetScript } from "../../src/kubeadm/scripts";
-import { KUBERNETES_VERSION } from "../../src/runtime/releases";
-import { remoteCommand, scriptText } from "../../src/shell/remote";
-import type { SshConnection } from "../hosts/NodeArgs";
-import { connectionTo } from "./connection";
+import type { Json } from "./kubeadm/config";
+import { parseControlPlane } from "./kubeadm/output";
+import { initScript, resetScript } from "./kubeadm/scripts";
+import { KUBERNETES_VERSION } from "../node/releases";
+import { remoteCommand, scriptText } from "../node/command";
+import type { SshConnection } from "../machine/NodeArgs";
+import { connectionTo } from "../machine/connection";
 
 /** What describes a control plane of one node. */
 export interface ControlPlaneArgs {

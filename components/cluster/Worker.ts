@@ -1,11 +1,11 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Json } from "../../src/kubeadm/config";
-import { joinScript, registerScript, removeNodeScript, resetScript, tokenScript } from "../../src/kubeadm/scripts";
-import { remoteCommand, scriptText } from "../../src/shell/remote";
-import type { SshConnection } from "../hosts/NodeArgs";
+import type { Json } from "./kubeadm/config";
+import { joinScript, registerScript, removeNodeScript, resetScript, tokenScript } from "./kubeadm/scripts";
+import { remoteCommand, scriptText } from "../node/command";
+import type { SshConnection } from "../machine/NodeArgs";
 import type { ControlPlane } from "./ControlPlane";
-import { connectionTo } from "./connection";
+import { connectionTo } from "../machine/connection";
 
 /** What describes a worker. */
 export interface WorkerArgs {

@@ -3,13 +3,13 @@ import * as command from "@pulumi/command";
 import * as apps from "@pulumi/kubernetes/apps/v1";
 import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import type { CheckInput } from "../../src/connectivity/input";
-import { PROBE_LABEL, PROBE_NAMESPACE, probeServices, PROBES, probeTemplate } from "../../src/connectivity/probes";
-import { checkedBy } from "../../src/net/plan";
-import type { Report } from "../../src/connectivity/report";
-import { AGNHOST_IMAGE } from "../../src/runtime/releases";
+import type { CheckInput } from "./input";
+import { PROBE_LABEL, PROBE_NAMESPACE, probeServices, PROBES, probeTemplate } from "./probes";
+import { checkedBy } from "../network/definition";
+import type { Report } from "./report/report";
+import { AGNHOST_IMAGE } from "../node/releases";
 import type { Cluster } from "../cluster/Cluster";
-import { connectionTo } from "../cluster/connection";
+import { connectionTo } from "../machine/connection";
 import type { PodNetwork } from "../network/PodNetwork";
 import type { SelectedService } from "../service/SelectedService";
 
@@ -124,7 +124,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
     const check = new command.local.Command(
       `${name}-run`,
       {
-        create: `exec node ${JSON.stringify(join(__dirname, "../../src/connectivity/run.js"))}`,
+        create: `exec node ${JSON.stringify(join(__dirname, "./run.js"))}`,
         stdin: input,
         triggers: [
           services.map((service) => service.endpoints),

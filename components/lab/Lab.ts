@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { labArgs } from "../../src/args";
-import { KEYS_SCRIPT, NETWORK_SCRIPT, parseKeys, REMOVE_NETWORK_SCRIPT } from "../../src/lab/docker";
+import { labArgs } from "../args/components";
+import { KEYS_SCRIPT, NETWORK_SCRIPT, parseKeys, REMOVE_NETWORK_SCRIPT } from "./docker";
 import {
   bridgeOf,
   chooseSubnet,
@@ -11,9 +11,9 @@ import {
   nodeAddress,
   parseHostRoutes,
   subnetProblems,
-} from "../../src/lab/identity";
-import { localCommand, scriptText } from "../../src/shell/remote";
-import { checked } from "../checked";
+} from "./identity";
+import { localCommand, scriptText } from "../node/command";
+import { checked } from "../args/checked";
 import { LabNode } from "./LabNode";
 
 /** What describes a lab: local nodes that behave like machines. */

@@ -1,8 +1,8 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { NODE_SCRIPT, REMOVE_NODE_SCRIPT } from "../../src/lab/docker";
-import { localCommand, scriptText } from "../../src/shell/remote";
-import type { NodeArgs, SshConnection } from "../hosts/NodeArgs";
+import { NODE_SCRIPT, REMOVE_NODE_SCRIPT } from "./docker";
+import { localCommand, scriptText } from "../node/command";
+import type { NodeArgs, SshConnection } from "../machine/NodeArgs";
 
 /** What describes one node of a lab; its Lab fills it in. */
 export interface LabNodeArgs {

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { NetworkPlan } from "../../src/net/plan";
+import type { NetworkPlan } from "./definition";
 
 /** A pod network as a ConnectivityCheck needs it; each of podnet's networks is one. */
 export interface PodNetwork extends pulumi.Resource {

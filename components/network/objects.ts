@@ -3,7 +3,7 @@ import * as rbac from "@pulumi/kubernetes/rbac/v1";
 import type * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../cluster/Cluster";
-import type { Prepared } from "./install";
+import type { Prepared } from "./prepare";
 
 type Rules = kubernetes.types.input.rbac.v1.PolicyRule[];
 

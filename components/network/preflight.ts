@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { NetworkPlan } from "../../src/net/plan";
-import type { PreflightInput } from "../../src/net/preflight";
-import { connectionTo } from "../cluster/connection";
-import type { SshConnection } from "../hosts/NodeArgs";
+import type { NetworkPlan } from "./definition";
+import type { PreflightInput } from "./preflightScript";
+import { connectionTo } from "../machine/connection";
+import type { SshConnection } from "../machine/NodeArgs";
 
 /**
  * Preflight of a network on these machines: a command of this one that changes nothing, and fails, naming all that is missing
@@ -22,7 +22,7 @@ export function preflightCommand(
   return new command.local.Command(
     `${name}-preflight`,
     {
-      create: `exec node ${JSON.stringify(join(__dirname, "../../src/net/preflight.js"))}`,
+      create: `exec node ${JSON.stringify(join(__dirname, "./preflightScript.js"))}`,
       stdin: pulumi.secret(
         pulumi
           .all([plan, nodes])

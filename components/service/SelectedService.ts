@@ -3,11 +3,11 @@ import * as command from "@pulumi/command";
 import * as apps from "@pulumi/kubernetes/apps/v1";
 import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import { selectedServiceArgs } from "../../src/args";
-import { endpointsOutput } from "../../src/service/input";
-import { type Labels, matches, SERVICE_LABEL } from "../../src/service/selector";
-import { InvalidInputError } from "../../src/validate";
-import { checked } from "../checked";
+import { selectedServiceArgs } from "../args/components";
+import { endpointsOutput } from "./input";
+import { type Labels, matches, SERVICE_LABEL } from "./selector";
+import { InvalidInputError } from "../args/validate";
+import { checked } from "../args/checked";
 import type { Cluster } from "../cluster/Cluster";
 
 /** What describes a Service and the workload behind it. */
@@ -138,7 +138,7 @@ export class SelectedService extends pulumi.ComponentResource {
     const check = new command.local.Command(
       `${name}-endpoints`,
       {
-        create: `exec node ${JSON.stringify(join(__dirname, "../../src/service/endpoints.js"))}`,
+        create: `exec node ${JSON.stringify(join(__dirname, "./endpoints.js"))}`,
         stdin: pulumi.secret(
           pulumi.all([cluster.kubeconfig, valid]).apply(([kubeconfig, { replicas }]) =>
             JSON.stringify({

@@ -11,7 +11,7 @@ import {
   type PodNetwork,
   SelectedService,
   SshHost,
-} from "../../components";
+} from "../../components/index";
 
 interface Made {
   readonly type: string;

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { CLAIM_IDS, CLAIMS } from "../../src/connectivity/claims";
-import { bridgePlan } from "../../src/net/plan";
-import { settingsTable } from "../../toolchain/settings";
+import { CLAIM_IDS, CLAIMS } from "../../components/connectivity/claims";
+import { bridgePlan } from "../../components/network/definition";
+import { settingsTable } from "../../toolchain/host/settings";
 
 const project = join(__dirname, "..", "..");
 const readme = readFileSync(join(project, "README.md"), "utf8");

@@ -4,8 +4,8 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { releaseFiles } from "../../src/runtime/releases";
-import { download, reachable } from "../../toolchain/download";
+import { releaseFiles } from "../../components/node/releases";
+import { download, reachable } from "../../toolchain/supply/download";
 
 const folder = mkdtempSync(join(tmpdir(), "podnet-download-"));
 const good = "the kubelet, as its project released it";

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterEach, expect, test } from "vitest";
-import { type ReleaseFile, releaseFiles } from "../../src/runtime/releases";
-import { Progress } from "../../toolchain/progress";
-import { ensureMirror, ensureNetworkImages, hostArch, type Origin } from "../../toolchain/toolchain";
+import { type ReleaseFile, releaseFiles } from "../../components/node/releases";
+import { Progress } from "../../toolchain/host/progress";
+import { ensureMirror, ensureNetworkImages, hostArch, type Origin } from "../../toolchain/supply/toolchain";
 
 const project = join(__dirname, "..", "..");
 const ends: (() => void)[] = [];

@@ -1,0 +1,155 @@
+import { z } from "zod";
+import { parseCidr, parseIpv4 } from "./ipv4";
+import { CILIUM_ROUTING_MODES, FLANNEL_BACKENDS, NETWORK_IDS, NETWORKS } from "../network/definition";
+import { messageOf, show } from "./validate";
+
+/** Text that a parser accepts; the parser's own error is the message. */
+function parsedText(parse: (text: string) => unknown) {
+  return z.string().superRefine((text, context) => {
+    try {
+      parse(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: messageOf(error) });
+    }
+  });
+}
+
+/** A whole number in a closed range. */
+function whole(min: number, max: number) {
+  const message = `must be a whole number between ${String(min)} and ${String(max)}`;
+  return z.number().refine((value) => Number.isInteger(value) && value >= min && value <= max, {
+    error: (issue) => `${message}, got ${show(issue.input)}`,
+  });
+}
+
+/** A choice of words, all of which the message names. */
+function oneOf<const T extends readonly [string, ...string[]]>(words: T) {
+  const named = words.map((word) => `"${word}"`);
+  const text = `${named.slice(0, -1).join(", ")} or ${named.at(-1) ?? ""}`;
+  return z.enum(words, { error: (issue) => `must be ${text}, got ${show(issue.input)}` });
+}
+
+/** IPv4 network in CIDR notation, without host bits. */
+export const cidrText = parsedText(parseCidr);
+
+/** IPv4 address as a dotted quad. */
+export const ipv4Text = parsedText(parseIpv4);
+
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** A DNS label by RFC 1123, which Kubernetes asks of the names of Services, Namespaces and (here) nodes. */
+export const dnsLabel = z.string().refine((value) => DNS_LABEL.test(value), {
+  error: (issue) =>
+    `must be a DNS label (a-z, 0-9 and -, at most 63 characters, starting and ending with a letter or digit), got ${show(issue.input)}`,
+});
+
+/** A DNS name: labels by RFC 1123 joined by dots, such as the cluster's domain. */
+export const dnsDomain = z
+  .string()
+  .refine((value) => value.length <= 253 && value.split(".").every((label) => DNS_LABEL.test(label)), {
+    error: (issue) => `must be a DNS name such as cluster.local, got ${show(issue.input)}`,
+  });
+
+/** A machine's DNS name or address, to connect to. */
+export const hostName = z.string().refine((value) => /^[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?$/.test(value), {
+  error: (issue) => `must be a host name or an address, got ${show(issue.input)}`,
+});
+
+const LABEL_NAME = /^[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$/;
+const LABEL_PREFIX = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/** Whether a text is a label key by https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/. */
+export function isLabelKey(key: string): boolean {
+  const slash = key.indexOf("/");
+  const prefix = slash < 0 ? undefined : key.slice(0, slash);
+  const name = key.slice(slash + 1);
+  return LABEL_NAME.test(name) && (prefix === undefined || (prefix.length <= 253 && LABEL_PREFIX.test(prefix)));
+}
+
+/** Whether a text is a label value: empty, or like a label key's name. */
+export function isLabelValue(value: string): boolean {
+  return value === "" || LABEL_NAME.test(value);
+}
+
+/** A selector: at least one label, all of which must match (https://kubernetes.io/docs/concepts/services-networking/service/). */
+export const selector = z.record(z.string(), z.string()).superRefine((labels, context) => {
+  if (Object.keys(labels).length === 0) {
+    context.addIssue({ code: "custom", message: "must have at least one label: an empty selector matches no pod" });
+  }
+  for (const [key, value] of Object.entries(labels)) {
+    if (!isLabelKey(key)) {
+      context.addIssue({ code: "custom", path: [key], message: `${show(key)} is not a legal label key` });
+    }
+    if (!isLabelValue(value)) {
+      context.addIssue({ code: "custom", path: [key], message: `${show(value)} is not a legal label value` });
+    }
+  }
+});
+
+/** A TCP or UDP port. */
+export const port = whole(1, 65535);
+
+/** MTU of a pod network in bytes: 576 is what every IPv4 host must take (RFC 791), 9216 what jumbo frames reach. */
+export const mtu = whole(576, 9216);
+
+/** A node's slot: the number of its subnet in the cluster's pod CIDR, kept for life. */
+export const slot = whole(0, 65535);
+
+/** Prefix length of one node's pod CIDR. */
+export const nodePrefix = whole(16, 30);
+
+/** A node's role. */
+export const role = oneOf(["control-plane", "worker"]);
+
+/** kube-proxy's mode; `auto` is nftables where the node has it, else iptables. */
+export const kubeProxyMode = oneOf(["auto", "nftables", "iptables"]);
+
+/** Kind of a pod network. */
+export const network = oneOf(NETWORKS);
+
+/** A pod network with its variant. */
+export const networkId = oneOf(NETWORK_IDS);
+
+/** Flannel's backend. */
+export const flannelBackend = oneOf(FLANNEL_BACKENDS);
+
+/** Cilium's routing mode. */
+export const ciliumRoutingMode = oneOf(CILIUM_ROUTING_MODES);
+
+/** Transport of a Service's port. */
+export const protocol = oneOf(["TCP", "UDP"]);
+
+/** Number of pods a workload runs. */
+export const replicas = whole(1, 1000);
+
+/** Where releases are read from: `https://`, `http://` or `file:///` and a path of safe characters. */
+export const mirrorUrl = z
+  .string()
+  .refine((value) => /^(https?:\/\/[A-Za-z0-9]|file:\/\/\/)[A-Za-z0-9._~:@%+/-]*$/.test(value), {
+    error: (issue) => `must be an http://, https:// or file:/// URL without query, got ${show(issue.input)}`,
+  });
+
+/** Checksums of the files of a mirror: path under the mirror to lower-case hexadecimal SHA-256. */
+export const checksums = z.record(
+  z.string().regex(/^[A-Za-z0-9._+-]+(\/[A-Za-z0-9._+-]+)*$/, "must be a relative path of safe characters"),
+  z.string().refine((value) => /^[0-9a-f]{64}$/.test(value), {
+    error: (issue) => `must be a SHA-256 in 64 lower-case hexadecimal digits, got ${show(issue.input)}`,
+  }),
+);
+
+/** Reference of a container image: characters that registries allow, nothing that a shell would read. */
+export const image = z.string().refine((value) => /^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$/.test(value), {
+  error: (issue) => `must be an image reference such as registry.k8s.io/pause:3.10.1, got ${show(issue.input)}`,
+});
+
+/** Path on a machine: absolute, without NUL or line breaks. */
+export const absolutePath = z.string().refine((value) => /^\/[^\0\n\r]*$/.test(value), {
+  error: (issue) => `must be an absolute path, got ${show(issue.input)}`,
+});
+
+/** Address of a container engine, as in DOCKER_HOST. */
+export const dockerHost = z
+  .string()
+  .refine((value) => /^(unix:\/\/\/|tcp:\/\/|ssh:\/\/|npipe:\/\/)[^\s]*$/.test(value), {
+    error: (issue) => `must be a DOCKER_HOST such as unix:///var/run/docker.sock, got ${show(issue.input)}`,
+  });

@@ -1,0 +1,44 @@
+import { text } from "node:stream/consumers";
+import { messageOf, validate } from "../args/validate";
+import { checkInput } from "./input";
+import { describe, palette, renderTable, summarize } from "./report/report";
+import { runCheck } from "./runner";
+
+/**
+ * The check as a program: reads its input from standard input, writes the report as JSON to standard output and the table
+ * to standard error. Exit code 0: every claim holds; 1: some does not; 2: the check could not run. `--table` leaves the
+ * JSON away.
+ */
+async function main(): Promise<void> {
+  const started = process.hrtime.bigint();
+  const tableOnly = process.argv.includes("--table");
+  const colours = palette(process.stderr.isTTY && !process.env["NO_COLOR"]);
+  const say = (line: string): void => {
+    process.stderr.write(`${colours.dim(`connectivity: ${line}`)}\n`);
+  };
+  try {
+    const input = validate("connectivity input", checkInput, JSON.parse(await text(process.stdin)));
+    const { findings, warnings } = await runCheck(input, say);
+    const seconds = Math.round(Number(process.hrtime.bigint() - started) / 1e8) / 10;
+    const report = summarize(findings, {
+      nodes: Object.keys(input.nodes),
+      network: input.network.id,
+      seconds,
+      warnings,
+    });
+    if (!tableOnly) {
+      console.log(JSON.stringify(report));
+    }
+    process.stderr.write(`${renderTable(report, colours)}\n`);
+    if (!report.passed) {
+      const first = report.problems[0];
+      process.stderr.write(`connectivity check failed: ${first ? describe(first) : "a claim has no proof"}\n`);
+      process.exitCode = 1;
+    }
+  } catch (error) {
+    process.stderr.write(`connectivity check could not run: ${messageOf(error)}\n`);
+    process.exitCode = 2;
+  }
+}
+
+void main();

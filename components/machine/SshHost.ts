@@ -1,0 +1,34 @@
+import * as pulumi from "@pulumi/pulumi";
+import { sshHostArgs } from "../args/components";
+import { checked } from "../args/checked";
+import type { NodeArgs, SshConnection } from "./NodeArgs";
+
+/** What describes a machine that exists already. */
+export interface SshHostArgs {
+  /** Number of the node's subnet in the pod CIDR, from 0, unique in the cluster and kept for life. */
+  slot: number;
+  /** `control-plane` or `worker`, the default. */
+  role?: string;
+  /** IPv4 address that the other nodes reach this one by; the connection's host by default. */
+  internalIp?: pulumi.Input<string>;
+  /** How podnet reaches the machine. */
+  connection: SshConnection;
+}
+
+/** A machine that exists already and is reached over SSH. It makes nothing: what a Cluster puts on it, the Cluster undoes. */
+export class SshHost extends pulumi.ComponentResource implements NodeArgs {
+  readonly slot: number;
+  readonly role: string;
+  readonly internalIp: pulumi.Output<string>;
+  readonly connection: SshConnection;
+
+  constructor(name: string, args: SshHostArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("podnet:index:SshHost", name, {}, opts);
+    const valid = checked("SshHost args", sshHostArgs, args);
+    this.slot = args.slot;
+    this.role = args.role ?? "worker";
+    this.internalIp = pulumi.unsecret(valid.apply((value) => value.internalIp ?? value.connection.host));
+    this.connection = { ...args.connection, privateKey: pulumi.secret(args.connection.privateKey) };
+    this.registerOutputs({ internalIp: this.internalIp });
+  }
+}

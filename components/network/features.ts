@@ -1,0 +1,103 @@
+import { assignments } from "../node/quote";
+
+/** One thing that a kernel may or may not have. */
+interface Feature {
+  /** Name for a reader. */
+  readonly title: string;
+  /** Names of the module that has it, as in modules.builtin, and of the build option. */
+  readonly module?: string;
+  readonly option?: string;
+  /** Filesystem in /proc/filesystems that shows it. */
+  readonly filesystem?: string;
+  /** Oldest kernel version that has it. */
+  readonly version?: string;
+}
+
+/** What networks need of a kernel (each project's system requirements), and how a node shows that it has it. */
+export const FEATURES = {
+  veth: { title: "virtual Ethernet pairs", module: "veth", option: "CONFIG_VETH" },
+  bridge: { title: "Ethernet bridges", module: "bridge", option: "CONFIG_BRIDGE" },
+  "br-netfilter": { title: "netfilter on bridges", module: "br_netfilter", option: "CONFIG_BRIDGE_NETFILTER" },
+  "nft-masquerade": { title: "masquerade in nftables", module: "nft_masq", option: "CONFIG_NFT_MASQ" },
+  "xt-masquerade": {
+    title: "masquerade in iptables",
+    module: "xt_MASQUERADE",
+    option: "CONFIG_NETFILTER_XT_TARGET_MASQUERADE",
+  },
+  vxlan: { title: "VXLAN", module: "vxlan", option: "CONFIG_VXLAN" },
+  "ip-set": { title: "IP sets", module: "ip_set_hash_ip", option: "CONFIG_IP_SET_HASH_IP" },
+  "xt-set": { title: "matching of IP sets in iptables", module: "xt_set", option: "CONFIG_NETFILTER_XT_SET" },
+  ipvs: { title: "IP Virtual Server (IPVS)", module: "ip_vs", option: "CONFIG_IP_VS" },
+  dummy: { title: "dummy links", module: "dummy", option: "CONFIG_DUMMY" },
+  "kernel-5.10": { title: "Linux 5.10", version: "5.10" },
+  bpf: { title: "the bpf system call", option: "CONFIG_BPF_SYSCALL" },
+  "bpf-jit": { title: "the BPF compiler", option: "CONFIG_BPF_JIT" },
+  "cls-bpf": { title: "BPF at traffic control", module: "cls_bpf", option: "CONFIG_NET_CLS_BPF" },
+  "sch-ingress": { title: "the ingress queue", module: "sch_ingress", option: "CONFIG_NET_SCH_INGRESS" },
+  "cgroup-bpf": { title: "BPF on cgroups", option: "CONFIG_CGROUP_BPF" },
+  bpffs: { title: "the bpf filesystem", filesystem: "bpf" },
+  cgroup2: { title: "the cgroup2 filesystem", filesystem: "cgroup2" },
+} as const satisfies Readonly<Record<string, Feature>>;
+
+/** Id of a kernel feature. */
+export type FeatureId = keyof typeof FEATURES;
+
+/**
+ * Looks whether a machine's kernel has these features and whether programs are there, and prints one line for each that is
+ * missing. Loads no module and changes nothing. A feature that nothing on the machine tells of counts as present: a kernel
+ * without its build options and modules at hand is no proof of a lack.
+ */
+export function featuresScript(features: readonly FeatureId[], programs: readonly string[]): string {
+  const checks = features.map((id) => {
+    const { title, module = "", option = "", filesystem = "", version = "" }: Feature = FEATURES[id];
+    return `${assignments({ title, module, option, filesystem, version })}has || missing "$title" "$module" "$option"\n`;
+  });
+  return `
+release=$(uname -r)
+options=$(zcat /proc/config.gz 2>/dev/null || cat "/boot/config-$release" "/lib/modules/$release/config" 2>/dev/null || true)
+has() {
+  if [ -n "$version" ]; then
+    printf '%s\\n%s\\n' "$version" "$release" | sort -CV
+    return
+  fi
+  if [ -n "$filesystem" ]; then
+    grep -qw "$filesystem" /proc/filesystems || modprobe -nq "$filesystem" 2>/dev/null
+    return
+  fi
+  if [ -n "$module" ]; then
+    [ ! -d "/sys/module/$module" ] || return 0
+    ! grep -qs "/$module\\.ko" "/lib/modules/$release/modules.builtin" || return 0
+    ! modprobe -nq "$module" 2>/dev/null || return 0
+  fi
+  [ -n "$options" ] || return 0
+  grep -qE "^$option=[ym]$" <<<"$options"
+}
+missing() {
+  local detail=
+  [ -z "$2" ] || detail="module $2"
+  [ -z "$3" ] || detail="$detail\${detail:+, }$3"
+  echo "kernel $release lacks $1\${detail:+ ($detail)}"
+}
+${checks.join("")}for program in ${programs.join(" ")}; do
+  command -v "$program" >/dev/null || echo "the program $program is not installed; on Debian and Ubuntu: apt-get install $program"
+done
+`;
+}
+
+/** One error for all that is missing on all nodes, by node, or undefined. */
+export function featureProblem(
+  network: string,
+  missing: Readonly<Record<string, readonly string[]>>,
+): string | undefined {
+  const byText = new Map<string, string[]>();
+  for (const [node, lines] of Object.entries(missing)) {
+    for (const line of lines) {
+      byText.set(line, [...(byText.get(line) ?? []), node]);
+    }
+  }
+  if (byText.size === 0) {
+    return undefined;
+  }
+  const rows = [...byText].map(([line, nodes]) => `  ${nodes.join(", ")}: ${line}`);
+  return `the network ${network} cannot run on these machines, which were left as they are:\n${rows.join("\n")}\nchoose another network or kernel`;
+}

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { judgeEndpoints, matches, SERVICE_LABEL } from "../../../components/service/selector";
+
+const pod = (name: string, owner: string | undefined, ready = true) => ({
+  name,
+  ready,
+  labels: { app: "web", ...(owner !== undefined && { [SERVICE_LABEL]: owner }) },
+});
+const web = { namespace: "default", name: "web", selector: { app: "web" } };
+
+test("a selector matches pods that have all its labels", () => {
+  expect(matches({ app: "web" }, { app: "web", tier: "front" })).toBe(true);
+  expect(matches({ app: "web", tier: "front" }, { app: "web" })).toBe(false);
+});
+
+test("a service is right when its endpoints are its own ready pods", () => {
+  expect(judgeEndpoints({ ...web, replicas: 2 }, [pod("a", "web"), pod("b", "web")], ["b", "a"])).toEqual({});
+});
+
+test("pods of another owner are wrong for good", () => {
+  expect(judgeEndpoints({ ...web, replicas: 1 }, [pod("a", "shop"), pod("b", undefined)], [])).toEqual({
+    wrong:
+      "service default/web: selector app=web matches pods of another owner: a of service shop, b; choose labels that only its own pods have",
+  });
+});
+
+test("in front of somebody else's pods, only another service's are wrong", () => {
+  expect(judgeEndpoints(web, [pod("b", undefined)], ["b"])).toEqual({});
+  expect(judgeEndpoints(web, [pod("a", "shop")], ["a"]).wrong).toContain("a of service shop");
+});
+
+test("what is not there yet is waited for, with the reason", () => {
+  expect(judgeEndpoints(web, [], [])).toEqual({ wait: "service default/web: selector app=web matches no pod" });
+  expect(judgeEndpoints({ ...web, replicas: 2 }, [pod("a", "web"), pod("b", "web", false)], ["a"])).toEqual({
+    wait: "service default/web: 1 of 2 pods are ready",
+  });
+  expect(judgeEndpoints(web, [pod("a", undefined)], [])).toEqual({
+    wait: "service default/web: endpoints are none, ready pods are a",
+  });
+});

@@ -1,0 +1,143 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Finding } from "../../components/connectivity/claims";
+import type { Report } from "../../components/connectivity/report/report";
+import { chooseSubnet, HOST_ROUTES, labIdentity, parseHostRoutes } from "../../components/lab/identity";
+
+/** The clone under test. */
+export const PROJECT = resolve(__dirname, "..", "..");
+/** The test's own stack and lab, so that a lab that somebody uses is left alone. */
+export const STACK = "test";
+const identity = labIdentity(join(PROJECT, "test"));
+export const LAB = identity.name;
+export const BRIDGE = identity.bridge;
+
+/** How a program ended and what it printed. */
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a program of the toolchain, in the environment that the command line gave the tests. */
+export function run(command: string, args: readonly string[], input?: string): Ended {
+  const done = spawnSync(command, args, {
+    cwd: PROJECT,
+    input,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    timeout: 580_000,
+  });
+  if (done.error) {
+    throw done.error;
+  }
+  return { code: done.status ?? -1, out: done.stdout, err: done.stderr };
+}
+
+/** Runs a program that has to succeed and returns what it printed. */
+export function must(command: string, args: readonly string[], input?: string): string {
+  const { code, out, err } = run(command, args, input);
+  if (code !== 0) {
+    throw new Error(
+      `${command} ${args.join(" ")}: exit code ${String(code)}\n${out.slice(-4000)}\n${err.slice(-4000)}`,
+    );
+  }
+  return out;
+}
+
+/** Runs the CLI on the test's stack. */
+export function pulumi(...args: string[]): Ended {
+  return run("pulumi", [...args, "--stack", STACK, "--non-interactive"]);
+}
+
+/** Runs the CLI on the test's stack, which has to succeed. */
+export function mustPulumi(...args: string[]): string {
+  return must("pulumi", [...args, "--stack", STACK, "--non-interactive"]);
+}
+
+/** Sets config of the test's stack. */
+export function configure(settings: Readonly<Record<string, string>>): void {
+  const pairs = Object.entries(settings).flatMap(([key, value]) => ["--plaintext", `podnet:${key}=${value}`]);
+  must("pulumi", ["config", "set-all", "--stack", STACK, ...pairs]);
+}
+
+/** Takes a setting of the test's stack away, if it is there. */
+export function unset(key: string): void {
+  run("pulumi", ["config", "rm", `podnet:${key}`, "--stack", STACK]);
+}
+
+/** Makes the test's stack, with the same image, mirror and engine as the clone's own lab but its own names and subnet. */
+export function createStack(): void {
+  const written = JSON.parse(readFileSync(join(PROJECT, ".podnet", "written-config.json"), "utf8")) as {
+    settings: Record<string, string>;
+  };
+  const routes = parseHostRoutes(must("ip", HOST_ROUTES));
+  run("pulumi", ["stack", "init", STACK]);
+  configure({ ...written.settings, labName: LAB, labSubnet: chooseSubnet(identity, routes) });
+}
+
+/** An output of the stack, secrets in the clear. */
+export function output(name: string): unknown {
+  const all = JSON.parse(mustPulumi("stack", "output", "--json", "--show-secrets")) as Record<string, unknown>;
+  return all[name];
+}
+
+/** Runs a Bash script on a lab node as its root, beside SSH, as somebody who breaks things would. */
+export function onNode(node: string, script: string): string {
+  return must("docker", ["exec", "-i", `${LAB}-${node}`, "bash", "--norc", "-euo", "pipefail", "-s"], script);
+}
+
+/** Runs kubectl against the lab. */
+export function kubectl(...args: string[]): string {
+  return onNode("cp", `kubectl --kubeconfig /etc/kubernetes/admin.conf ${args.map((arg) => `'${arg}'`).join(" ")}`);
+}
+
+/** Runs the connectivity check as \`make verify\` does and returns its report. */
+export function check(verify: string): Report {
+  const done = spawnSync(process.execPath, [join(PROJECT, "dist", "src", "connectivity", "run.js")], {
+    input: verify,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    timeout: 300_000,
+  });
+  if (done.status !== 0 && done.status !== 1) {
+    throw new Error(`the check could not run:\n${done.stderr}`);
+  }
+  return JSON.parse(done.stdout) as Report;
+}
+
+/** Failures as \`claim source -> target protocol\`, sorted and without doubles. */
+export function failures(report: Report): string[] {
+  const text = ({ claim, source, target, protocol }: Finding): string =>
+    `${claim} ${source} -> ${target}${protocol ? ` ${protocol}` : ""}`;
+  return [...new Set(report.problems.filter(({ status }) => status === "failed").map(text))].sort();
+}
+
+/** Times that somebody logged in to a node by SSH since it booted. */
+export function logins(node: string): number {
+  const log = onNode(node, "journalctl --no-pager -o cat -u ssh || true");
+  return log.split("\n").filter((line) => line.startsWith("Accepted publickey")).length;
+}
+
+/** What a lab could leave behind on its host, to compare before and after. */
+export function hostState(): Record<string, string> {
+  const docker = (...args: string[]): string => must("docker", args).split("\n").sort().join("\n");
+  const links = JSON.parse(must("ip", ["-j", "link"])) as { ifname: string }[];
+  return {
+    containers: docker("ps", "-aq"),
+    networks: docker("network", "ls", "-q"),
+    volumes: docker("volume", "ls", "-q"),
+    links: links
+      .map(({ ifname }) => ifname)
+      .sort()
+      .join("\n"),
+    routes: must("ip", ["-4", "route", "show", "table", "all"]),
+    nftables: must("nft", ["list", "ruleset"]),
+    iptables: must("iptables-save", [])
+      .replace(/^#.*$/gm, "")
+      .replace(/\[[0-9:]+\]/g, ""),
+    mounts: execFileSync("sh", ["-c", `grep -c '${LAB}' /proc/mounts || true`], { encoding: "utf8" }),
+    cgroups: execFileSync("sh", ["-c", "find /sys/fs/cgroup -path '*docker/*' -type d | wc -l"], { encoding: "utf8" }),
+  };
+}

@@ -1,0 +1,124 @@
+import { expect, test } from "vitest";
+import { configSchema, parseConfig } from "../../src/config";
+
+/** The message of config given as `key=text`. */
+function errorOf(config: Record<string, string>): string {
+  try {
+    parseConfig(Object.fromEntries(Object.entries(config).map(([key, text]) => [`podnet:${key}`, text])));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  return "";
+}
+
+const nodes = (value: object): Record<string, string> => ({ nodes: JSON.stringify(value) });
+const cp = { slot: 0, role: "control-plane" };
+
+test("an empty config is the default one", () => {
+  expect(parseConfig({ "other:key": "is not podnet's" })).toEqual(configSchema.parse({}));
+});
+
+test.each<[string, Record<string, string>, string]>([
+  [
+    "overlapping CIDRs",
+    { podCidr: "10.96.0.0/12" },
+    "invalid config: serviceCidr: 10.96.0.0/16 overlaps the pod CIDR 10.96.0.0/12; choose one outside it",
+  ],
+  [
+    "a service CIDR inside the pod CIDR",
+    { serviceCidr: "10.244.128.0/17" },
+    "invalid config: serviceCidr: 10.244.128.0/17 overlaps the pod CIDR 10.244.0.0/16; choose one outside it",
+  ],
+  [
+    "a pod CIDR too small for the slots",
+    { podCidr: "10.244.0.0/23" },
+    'invalid config: podCidr: 10.244.0.0/23 has 2 subnets of /24, so slots 0 to 1; node "w2" has slot 2',
+  ],
+  [
+    "a duplicate slot",
+    nodes({ cp, w1: { slot: 1 }, w2: { slot: 1 } }),
+    'invalid config: nodes.w2.slot: slot 1 is taken by node "w1"; every node needs its own',
+  ],
+  [
+    "no control plane",
+    nodes({ w1: { slot: 1 } }),
+    'invalid config: nodes: no node has the role "control-plane"; give it to exactly one',
+  ],
+  [
+    "two control planes",
+    nodes({ a: cp, b: { slot: 1, role: "control-plane" } }),
+    'invalid config: nodes: "a" and "b" have the role "control-plane"; more than one is not supported yet',
+  ],
+  [
+    "bad CIDR text",
+    { podCidr: "10.244.0.0" },
+    'invalid config: podCidr: "10.244.0.0" is not an IPv4 CIDR such as 10.244.0.0/16',
+  ],
+  [
+    "an illegal name",
+    nodes({ cp, W_1: { slot: 1 } }),
+    'invalid config: nodes.W_1: must be a DNS label (a-z, 0-9 and -, at most 63 characters, starting and ending with a letter or digit), got "W_1"',
+  ],
+  [
+    "an MTU out of range",
+    { mtu: "90000" },
+    "invalid config: mtu: must be a whole number between 576 and 9216, got 90000",
+  ],
+  [
+    "an unknown network",
+    { network: "calico" },
+    'invalid config: network: must be "bridge", "flannel", "kube-router" or "cilium", got "calico"',
+  ],
+  [
+    "a setting of another network",
+    { network: "flannel", ciliumRoutingMode: "tunnel" },
+    "invalid config: ciliumRoutingMode: is read by the network cilium only, and the network is flannel; take it away",
+  ],
+  [
+    "an unknown backend and a truth that is none",
+    { network: "flannel", flannelBackend: "udp", ciliumKubeProxyReplacement: "yes" },
+    'invalid config:\n  ciliumKubeProxyReplacement: must be JSON, got "yes"\n  flannelBackend: must be "host-gw" or "vxlan", got "udp"',
+  ],
+  ["an MTU that is no number", { mtu: "jumbo" }, 'invalid config: mtu: must be a number, got "jumbo"'],
+  [
+    "a selector with an illegal label",
+    { serviceSelector: '{"app":"web server"}' },
+    'invalid config: serviceSelector.app: "web server" is not a legal label value',
+  ],
+  [
+    "an empty selector",
+    { serviceSelector: "{}" },
+    "invalid config: serviceSelector: must have at least one label: an empty selector matches no pod",
+  ],
+  ["port 0", { servicePort: "0" }, "invalid config: servicePort: must be a whole number between 1 and 65535, got 0"],
+  [
+    "port 70000",
+    { serviceTargetPort: "70000" },
+    "invalid config: serviceTargetPort: must be a whole number between 1 and 65535, got 70000",
+  ],
+  ["an unknown key", { podCdir: "10.0.0.0/8" }, 'invalid config: podCdir: unknown key; did you mean "podCidr"?'],
+  [
+    "an unknown key of a node",
+    nodes({ cp, w1: { slots: 1 } }),
+    'invalid config:\n  nodes.w1.slot: is required\n  nodes.w1.slots: unknown key; did you mean "slot"?',
+  ],
+  ["text that is no JSON", { nodes: "cp,w1" }, 'invalid config: nodes: must be JSON, got "cp,w1"'],
+  [
+    "hosts without a key",
+    { hosts: '{"cp":{"slot":0,"role":"control-plane","host":"192.0.2.1","hostKey":"ssh-ed25519 AAAA"}}' },
+    "invalid config: sshPrivateKey: is required with hosts; set it with: pulumi config set --secret podnet:sshPrivateKey < key",
+  ],
+])("refuses %s", (_, config, message) => {
+  expect(errorOf(config)).toBe(message);
+});
+
+test("reports all that is wrong at once", () => {
+  expect(errorOf({ podCdir: "x", mtu: "1", servicePort: "0" })).toBe(
+    [
+      "invalid config:",
+      '  podCdir: unknown key; did you mean "podCidr"?',
+      "  mtu: must be a whole number between 576 and 9216, got 1",
+      "  servicePort: must be a whole number between 1 and 65535, got 0",
+    ].join("\n"),
+  );
+});

@@ -1,0 +1,45 @@
+import { configSchema } from "../../src/config";
+
+/** What each setting means, for the README; its test asserts that no key is missing. */
+const MEANINGS: Readonly<Record<keyof typeof configSchema.shape, string>> = {
+  clusterName: "name of the cluster",
+  podCidr: "addresses of all pods",
+  serviceCidr: "addresses of the Services, outside the pod CIDR",
+  nodePrefix: "prefix length of one node's pod CIDR",
+  mtu: "MTU of the pods' links, 576 to 9216; without it each node's link decides",
+  network: "`bridge`, `flannel`, `kube-router` or `cilium`: see [docs/networks.md](docs/networks.md)",
+  flannelBackend: "`host-gw`, or `vxlan` where nodes do not share a link-layer segment",
+  kubeRouterServiceProxy: "whether Kube-router serves ClusterIPs by IPVS in kube-proxy's place",
+  ciliumRoutingMode: "`native`, or `tunnel` where nodes do not share a link-layer segment",
+  ciliumKubeProxyReplacement: "whether Cilium serves ClusterIPs by eBPF in kube-proxy's place",
+  kubeProxyMode: "`auto` (nftables where the node has it), `nftables` or `iptables`",
+  scheduleOnControlPlane: "whether ordinary pods run on the control plane too",
+  nodes: "the lab's nodes by name, each `{slot, role?}`",
+  hosts: "machines instead of a lab, by name: `{slot, role?, host, port?, user?, hostKey, internalIp?}`",
+  sshPrivateKey: "private key for `hosts`; a secret",
+  labName: "name of the lab on its host; derived from the clone's folder",
+  labSubnet: "network of the lab's nodes; a free /24",
+  dockerHost: "container engine of the lab, as in DOCKER_HOST",
+  nodeImage: "image of the lab's nodes",
+  mirror: "base URL of a mirror of the releases, in the upstream's layout",
+  mirrorDir: "folder that lab nodes see at the same path, for a `file://` mirror",
+  checksums: "SHA-256 of the mirror's files by path",
+  serviceName: "the demo service's name",
+  serviceReplicas: "its number of pods",
+  servicePort: "its port",
+  serviceTargetPort: "its pods' port",
+  serviceSelector: "its selector",
+  serviceImage: "its image; agnhost's HTTP server by default",
+  serviceArgs: "arguments of its image",
+};
+
+/** The README's table of settings: key, default and meaning. */
+export function settingsTable(): string {
+  const defaults = configSchema.parse({}) as Readonly<Record<string, unknown>>;
+  const rows = Object.entries(MEANINGS).map(([key, meaning]) => {
+    const value = defaults[key];
+    const text = value === undefined ? "" : `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
+    return `| \`${key}\` | ${text} | ${meaning} |`;
+  });
+  return ["| key | default | meaning |", "|---|---|---|", ...rows].join("\n");
+}

@@ -1,0 +1,130 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type AgentNetwork, type Arch, archiveOf, NETWORK_IMAGES, networkImages } from "../../components/node/releases";
+import { moduleDir } from "./build";
+import { makeDebianRoot, SUITE } from "./debian";
+import { type ImageRecipe, withLibraries, writeImageArchive } from "./images";
+import { type Binaries, need } from "./mirror";
+import { NETWORK_SOURCES } from "./pins";
+import type { Progress } from "../host/progress";
+
+/** Debian packages that a network's images need besides its own programs. Cilium's agent compiles its BPF with clang. */
+const PACKAGES: Readonly<Record<AgentNetwork, readonly string[]>> = {
+  flannel: ["iproute2", "iptables", "nftables", "ca-certificates"],
+  "kube-router": ["iproute2", "iptables", "ipset", "kmod", "conntrack", "ca-certificates"],
+  cilium: ["iproute2", "iptables", "ipset", "kmod", "clang-19", "ca-certificates"],
+};
+
+/** What no program of an image reads: documentation, package lists, logs, and what a compiler of BPF needs nothing of. */
+const SLIM = [
+  ...["/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/var/lib/apt/lists", "/var/cache/apt", "/var/log"],
+  ...["/usr/include", "/usr/lib/gcc", "/usr/lib/*/*.a", "/usr/lib/*/lib?san.so*", "/usr/lib/*/libclang-19.so*"],
+  ...["/usr/lib/*/libubsan.so*", "/usr/lib/llvm-19/lib/LLVMPolly.so", "/usr/lib/*/perl", "/usr/lib/*/libgprofng*"],
+]
+  .map((path) => `rm -rf "$1"${path}`)
+  .join("; ");
+
+/** The root that a network's images lie on, out of the cache or made of Debian packages. */
+async function baseOf(network: AgentNetwork, cache: string, arch: Arch, progress: Progress): Promise<string> {
+  const packages = PACKAGES[network];
+  const key = createHash("sha256")
+    .update(JSON.stringify([SUITE, arch, packages, SLIM]))
+    .digest("hex")
+    .slice(0, 12);
+  const archive = join(cache, "network-base", `${key}.tar`);
+  if (!existsSync(archive)) {
+    await progress.step(`making the base of ${network}'s image from Debian packages`, 25, () =>
+      makeDebianRoot(packages, SLIM, archive),
+    );
+  }
+  return archive;
+}
+
+type Recipe = Omit<ImageRecipe, "image" | "arch" | "base">;
+
+/** How each image of a network is made of binaries built here, by the image's name. */
+async function recipesOf(network: AgentNetwork, project: string, binaries: Binaries): Promise<Record<string, Recipe>> {
+  switch (network) {
+    case "flannel": {
+      const flanneld = "/opt/bin/flanneld";
+      return {
+        [NETWORK_IMAGES.flannel.agent]: {
+          files: { [flanneld]: need(binaries, "flanneld"), "/opt/bin/install-conf": need(binaries, "install-conf") },
+          entrypoint: [flanneld],
+        },
+        // Its container copies the plugin to the node.
+        [NETWORK_IMAGES.flannel.cniPlugin]: {
+          files: { ...(await withLibraries(["/bin/cp"])), "/flannel": need(binaries, "flannel") },
+        },
+      };
+    }
+    case "kube-router": {
+      const program = "/usr/local/bin/kube-router";
+      return {
+        [NETWORK_IMAGES["kube-router"].agent]: {
+          files: { [program]: need(binaries, "kube-router") },
+          entrypoint: [program],
+        },
+      };
+    }
+    case "cilium": {
+      const [source] = NETWORK_SOURCES.cilium;
+      if (!source) {
+        throw new Error("no source of cilium");
+      }
+      const module = await moduleDir(project, source, "github.com/cilium/cilium");
+      const programs = ["cilium-agent", "cilium-health-responder", "cilium-dbg", "cilium-mount", "cilium-sysctlfix"];
+      return {
+        [NETWORK_IMAGES.cilium.agent]: {
+          files: {
+            ...Object.fromEntries(programs.map((name) => [`/usr/bin/${name}`, need(binaries, name)])),
+            "/opt/cni/bin/cilium-cni": need(binaries, "cilium-cni"),
+            "/install-plugin.sh": join(module, "plugins", "cilium-cni", "install-plugin.sh"),
+            "/cni-uninstall.sh": join(module, "plugins", "cilium-cni", "cni-uninstall.sh"),
+            "/init-container.sh": join(module, "images", "cilium", "init-container.sh"),
+          },
+          folders: { "/var/lib/cilium/bpf": join(module, "bpf") },
+          links: {
+            "/usr/bin/clang": "/usr/lib/llvm-19/bin/clang",
+            "/usr/bin/cilium": "/usr/bin/cilium-dbg",
+          },
+          cmd: ["/usr/bin/cilium-dbg"],
+        },
+        [NETWORK_IMAGES.cilium.operator]: {
+          files: { "/usr/bin/cilium-operator-generic": need(binaries, "cilium-operator-generic") },
+          entrypoint: ["/usr/bin/cilium-operator-generic"],
+        },
+      };
+    }
+  }
+}
+
+/** Images that hold all they need and lie on no root. */
+const WITHOUT_BASE: readonly string[] = [NETWORK_IMAGES.cilium.operator, NETWORK_IMAGES.flannel.cniPlugin];
+
+/** Writes the archives of a network's images, in the mirror's layout under `out`, and returns their paths. */
+export async function makeNetworkImages(
+  network: AgentNetwork,
+  binaries: Binaries,
+  options: { readonly project: string; readonly cache: string; readonly progress: Progress },
+  out: string,
+  arch: Arch,
+): Promise<string[]> {
+  const recipes = await recipesOf(network, options.project, binaries);
+  const base = await baseOf(network, options.cache, arch, options.progress);
+  await mkdir(out, { recursive: true });
+  const paths: string[] = [];
+  for (const image of networkImages(network)) {
+    const recipe = recipes[image];
+    if (!recipe) {
+      throw new Error(`no recipe for image ${image}`);
+    }
+    const path = archiveOf(image);
+    const below = WITHOUT_BASE.includes(image) ? {} : { base };
+    await writeImageArchive({ ...recipe, ...below, image, arch }, join(out, path));
+    paths.push(path);
+  }
+  return paths;
+}
