@@ -1,0 +1,197 @@
+import { createHash } from "node:crypto";
+import type { Finding } from "../../../components/connectivity/claims";
+import type { Answer, SeenProbe } from "../../../components/connectivity/driver";
+import type { CheckInput } from "../../../components/connectivity/input";
+import { judge, type Observations, type Relabelling, type SeenService } from "../../../components/connectivity/judge";
+import { planRequests, type ProbePod, type Request } from "../../../components/connectivity/matrix";
+import { hairpinService, PROBES } from "../../../components/connectivity/probes";
+
+/** What is different in a world from one where everything holds. */
+export interface Change {
+  readonly nodes?: readonly string[];
+  readonly services?: CheckInput["services"];
+  readonly notApplicable?: CheckInput["network"]["notApplicable"];
+  /** Another answer than the good one, for some requests. */
+  readonly answer?: (request: Request, good: Answer) => Answer;
+  readonly seen?: (node: string, probes: readonly SeenProbe[]) => readonly SeenProbe[];
+  readonly found?: readonly SeenService[];
+  readonly relabelling?: (good: Relabelling) => Relabelling;
+  readonly dnsNodes?: readonly string[];
+}
+
+/** One run's input and what it saw. */
+export interface World {
+  readonly input: CheckInput;
+  readonly pods: readonly ProbePod[];
+  readonly requests: readonly Request[];
+  readonly answers: ReadonlyMap<string, Answer>;
+  readonly observations: Omit<Observations, "relabelling">;
+  readonly relabelling: Relabelling;
+}
+
+/** The demo service of the ready program. */
+export const WEB: CheckInput["services"][number] = {
+  namespace: "default",
+  name: "web",
+  clusterIP: "10.96.7.7",
+  selector: { app: "web" },
+  ports: [{ port: 80, targetPort: 8080, protocol: "TCP" }],
+};
+
+/** An answer of these values. */
+export const ok = (...values: string[]): Answer => ({ ok: true, values, errors: [] });
+/** No answer. */
+export const silent: Answer = { ok: false, error: "no answer within 1.5 s" };
+
+const PROBE_IP = "10.96.1.1";
+const second = { "probe-a": 2, "probe-b": 3 } as const;
+
+function inputOf({ nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable = [] }: Change): CheckInput {
+  return {
+    kubeconfig: "",
+    dnsDomain: "cluster.local",
+    nodes: Object.fromEntries(
+      nodes.map((name, slot) => [
+        name,
+        {
+          internalIp: `192.0.2.${String(10 + slot)}`,
+          podCidr: `10.244.${String(slot)}.0/24`,
+          mtu: 1500,
+          connection: { host: "", port: 22, user: "root", privateKey: "", hostKey: "" },
+        },
+      ]),
+    ),
+    probeServices: Object.fromEntries([
+      ["probe", PROBE_IP],
+      ...nodes.map((name, slot): [string, string] => [hairpinService(name), `10.96.2.${String(slot + 1)}`]),
+    ]),
+    services,
+    network: { id: "bridge", enforcesPolicy: false, notApplicable },
+    readyTimeout: 1,
+  };
+}
+
+function podsOf(input: CheckInput): ProbePod[] {
+  return Object.entries(input.nodes).flatMap(([node, { internalIp }], slot) =>
+    PROBES.map((probe) => ({
+      probe,
+      node,
+      name: `${probe}-${node}`,
+      ip: probe === "probe-host" ? internalIp : `10.244.${String(slot)}.${String(second[probe])}`,
+    })),
+  );
+}
+
+/** What a network where everything holds answers. */
+function goodAnswer({ node, probe, ask }: Request, input: CheckInput, pods: readonly ProbePod[]): Answer {
+  const own = pods.find((pod) => pod.node === node && pod.probe === probe);
+  switch (ask.kind) {
+    case "clientip":
+      return ok(own?.ip ?? "");
+    case "hostnames":
+      return ask.address === "127.0.0.1" || ask.address === input.probeServices[hairpinService(node)]
+        ? ok(own?.name ?? "")
+        : ok(...pods.filter((pod) => pod.probe === "probe-a").map(({ name }) => name));
+    case "connect":
+      return ok("connected");
+    case "packet":
+      return ask.size <= 1500 ? ok(String(ask.size)) : { ok: false, error: "too long for the link" };
+    case "resolve":
+      return ok(PROBE_IP);
+  }
+}
+
+function goodRelabelling(pods: readonly ProbePod[], nodes: readonly string[]): Relabelling {
+  const members = pods.filter(({ probe }) => probe === "probe-a").map(({ name }) => name);
+  const [pod = "", ...rest] = members;
+  return {
+    pod,
+    members,
+    before: members,
+    during: rest,
+    after: members,
+    answered: Object.fromEntries(nodes.map((node) => [node, rest.length === 0 ? undefined : rest])),
+  };
+}
+
+/** A run in a world where everything holds but for the change. */
+export function world(change: Change = {}): World {
+  const input = inputOf(change);
+  const pods = podsOf(input);
+  const nodes = Object.keys(input.nodes);
+  const requests = planRequests(input, pods);
+  const answers = new Map(
+    requests.map((request) => {
+      const good = goodAnswer(request, input, pods);
+      return [request.id, change.answer?.(request, good) ?? good];
+    }),
+  );
+  const seen = Object.fromEntries(
+    nodes.map((node) => {
+      const probes = pods
+        .filter((pod) => pod.node === node)
+        .map(({ probe, ip, name }) => ({ probe, pid: 1, downwardIp: ip, interfaceIps: [ip], podName: name }));
+      return [node, change.seen?.(node, probes) ?? probes];
+    }),
+  );
+  const found = change.found ?? [
+    { name: "default/web", selector: { app: "web" }, pods: ["web-1", "web-2"], endpoints: ["web-2", "web-1"] },
+  ];
+  const good = goodRelabelling(pods, nodes);
+  return {
+    input,
+    pods,
+    requests,
+    answers,
+    observations: {
+      pods,
+      seen,
+      addresses: Object.fromEntries(
+        Object.entries(input.nodes).map(([node, { internalIp, podCidr }]) => [
+          node,
+          ["127.0.0.1", internalIp, podCidr.replace("0/24", "1")],
+        ]),
+      ),
+      requests,
+      answers,
+      services: found,
+      dnsNodes: change.dnsNodes ?? ["cp"],
+    },
+    relabelling: change.relabelling?.(good) ?? good,
+  };
+}
+
+/** All findings of a run, but for those of NetworkPolicy. */
+export function findingsOf(change: Change = {}): Finding[] {
+  const { input, observations, relabelling } = world(change);
+  return judge(input, { ...observations, relabelling });
+}
+
+/** A finding in one line. */
+export function line({ claim, source, target, protocol, status, expected, seen }: Finding): string {
+  return `${claim}: ${source} -> ${target} ${protocol ?? "-"} ${status}: ${expected} | ${seen}`;
+}
+
+/** Lines of a claim that a digest shows before it only counts them; its hash covers them all. */
+const SHOWN = 6;
+
+/**
+ * Findings as a text to compare: each claim's counts and a hash of all its lines in their order, then the first lines that
+ * did not pass.
+ */
+export function digest(findings: readonly Finding[]): string {
+  const claims = [...new Set(findings.map(({ claim }) => claim))].sort();
+  const lines = claims.flatMap((claim) => digestOf(findings.filter((finding) => finding.claim === claim)));
+  return [...lines, ""].join("\n");
+}
+
+function digestOf(own: readonly Finding[]): string[] {
+  const count = (status: string): string =>
+    `${String(own.filter((finding) => finding.status === status).length)} ${status}`;
+  const statuses = ["passed", "failed", "blocked", "not-applicable"].map(count).join(", ");
+  const hash = createHash("sha256").update(own.map(line).join("\n")).digest("hex").slice(0, 16);
+  const problems = own.filter(({ status }) => status !== "passed").map((finding) => `  ${line(finding)}`);
+  const more = problems.length - SHOWN;
+  const rest = more > 0 ? [`  and ${String(more)} more`] : [];
+  return [`${own[0]?.claim ?? ""}: ${statuses}; ${hash}`, ...problems.slice(0, SHOWN), ...rest];
+}
