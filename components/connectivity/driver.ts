@@ -1,6 +1,6 @@
 import { quote } from "../node/quote";
 import { PORTS } from "./probes";
-import type { Request } from "./matrix";
+import type { Request } from "./request";
 
 /** A probe's process as its node sees it. */
 export interface SeenProbe {

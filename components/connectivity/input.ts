@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Claim, CLAIM_IDS } from "./claims";
+import { NETWORK_PROMISES } from "../network/definition";
 
 /** How a node is reached, every field given. Holds a secret. */
 export const connection = z.strictObject({
@@ -42,14 +42,8 @@ export const checkInput = z.strictObject({
     id: z.string(),
     /** Whether NetworkPolicies are put into force. */
     enforcesPolicy: z.boolean(),
-    /** Claims that it does not make, and why. */
-    notApplicable: z.array(
-      z.strictObject({
-        claim: z.enum(CLAIM_IDS as [Claim, ...Claim[]]),
-        group: z.literal("pod-to-node").optional(),
-        reason: z.string(),
-      }),
-    ),
+    /** What it does not promise, and why. */
+    notApplicable: z.array(z.strictObject({ promise: z.enum(NETWORK_PROMISES), reason: z.string() })),
   }),
   /** Seconds until probes that do not become ready are given up on. */
   readyTimeout: z.number(),

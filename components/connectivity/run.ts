@@ -1,7 +1,9 @@
 import { text } from "node:stream/consumers";
 import { messageOf, validate } from "../args/validate";
 import { checkInput } from "./input";
-import { describe, palette, renderTable, summarize } from "./report/report";
+import { describe } from "./report/finding";
+import { summarize } from "./report/report";
+import { palette, renderTable } from "./report/table";
 import { runCheck } from "./runner";
 
 /**

@@ -1,6 +1,6 @@
 import { Agent, request } from "node:https";
 import { z } from "zod";
-import { selectorText } from "../service/selector";
+import { selectorText } from "./selector";
 
 /** How an API server is reached, out of a kubeconfig of kubeadm's. */
 export interface Access {

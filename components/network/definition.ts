@@ -1,4 +1,3 @@
-import type { Claim } from "../connectivity/claims";
 import type { FeatureId } from "./features";
 
 /** The pod networks that podnet installs. */
@@ -19,11 +18,17 @@ export const NETWORK_LABEL = "podnet.dev/network";
 /** Label of the pods of a network's agents. */
 export const AGENT_LABEL = "podnet.dev/agent";
 
-/** A claim of the connectivity check, or its instances of one group, that a network does not make, and why. */
+/**
+ * What a network may leave open: `policy`, that NetworkPolicies are put into force; `no-nat-to-nodes`, that nodes see a pod's
+ * own address.
+ */
+export const NETWORK_PROMISES = ["policy", "no-nat-to-nodes"] as const;
+/** Something that a network may leave open. */
+export type NetworkPromise = (typeof NETWORK_PROMISES)[number];
+
+/** A promise that a network does not make, and why. */
 export interface NotApplicable {
-  readonly claim: Claim;
-  /** Group of requests that it is about; every instance of the claim without one. */
-  readonly group?: "pod-to-node";
+  readonly promise: NetworkPromise;
   readonly reason: string;
 }
 
@@ -60,7 +65,7 @@ export function checkedBy({ id, enforcesPolicy, notApplicable }: NetworkPlan) {
   return { id, enforcesPolicy, notApplicable: [...notApplicable] };
 }
 
-const NO_POLICY_ENGINE: Omit<NotApplicable, "reason"> = { claim: "network-policy" };
+const NO_POLICY_ENGINE: Omit<NotApplicable, "reason"> = { promise: "policy" };
 
 /** What to do where nothing enforces a NetworkPolicy. */
 export const POLICY_ADVICE =
@@ -68,8 +73,7 @@ export const POLICY_ADVICE =
 
 function overlayEgress(network: string): NotApplicable {
   return {
-    claim: "no-nat",
-    group: "pod-to-node",
+    promise: "no-nat-to-nodes",
     reason: `${network} gives what leaves the overlay, packets to nodes included, the node's address: the underlay carries no pod addresses`,
   };
 }

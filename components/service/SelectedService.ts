@@ -5,10 +5,11 @@ import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { selectedServiceArgs } from "../args/components";
 import { endpointsOutput } from "./input";
-import { type Labels, matches, SERVICE_LABEL } from "./selector";
+import { SERVICE_LABEL } from "./selector";
 import { InvalidInputError } from "../args/validate";
 import { checked } from "../args/checked";
 import type { Cluster } from "../cluster/Cluster";
+import { type Labels, matches } from "../kubernetes/selector";
 
 /** What describes a Service and the workload behind it. */
 export interface SelectedServiceArgs {

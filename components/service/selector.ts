@@ -1,20 +1,7 @@
-/** Labels by key, all of which a selected pod has. */
-export type Labels = Readonly<Record<string, string>>;
+import { type Labels, selectorText } from "../kubernetes/selector";
 
 /** Label that podnet gives the pods of a SelectedService's own workload; its value is the service's name. */
 export const SERVICE_LABEL = "podnet.dev/service";
-
-/** A selector as Kubernetes writes it: `key=value`, joined by commas, in the order given. */
-export function selectorText(selector: Labels): string {
-  return Object.entries(selector)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
-}
-
-/** Whether a pod with these labels is selected. */
-export function matches(selector: Labels, labels: Labels): boolean {
-  return Object.entries(selector).every(([key, value]) => labels[key] === value);
-}
 
 /** One pod behind a service, as the endpoints' check sees it. */
 export interface SeenPod {

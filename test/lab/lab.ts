@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Finding } from "../../components/connectivity/claims";
+import type { Finding } from "../../components/connectivity/report/finding";
 import type { Report } from "../../components/connectivity/report/report";
 import { chooseSubnet, HOST_ROUTES, labIdentity, parseHostRoutes } from "../../components/lab/identity";
 

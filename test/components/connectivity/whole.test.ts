@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import type { Answer } from "../../../components/connectivity/driver";
-import type { Request } from "../../../components/connectivity/matrix";
+import type { Request } from "../../../components/connectivity/request";
 import { type Change, digest, findingsOf, ok, silent, WEB, world } from "./world";
 
 /** Answers of a network where some requests get another answer. */
@@ -84,7 +84,7 @@ const WORLDS: Readonly<Record<string, Change>> = {
     ),
   },
   "nat that the network tells of": {
-    notApplicable: [{ claim: "no-nat", group: "pod-to-node", reason: "an overlay" }],
+    notApplicable: [{ promise: "no-nat-to-nodes", reason: "an overlay" }],
     answer: where(
       ({ node, target, probe, ask }) =>
         ask.kind === "clientip" && probe !== "probe-host" && target !== node && !target.includes("/"),

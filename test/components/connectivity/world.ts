@@ -1,10 +1,14 @@
 import { createHash } from "node:crypto";
-import type { Finding } from "../../../components/connectivity/claims";
 import type { Answer, SeenProbe } from "../../../components/connectivity/driver";
 import type { CheckInput } from "../../../components/connectivity/input";
-import { judge, type Observations, type Relabelling, type SeenService } from "../../../components/connectivity/judge";
-import { planRequests, type ProbePod, type Request } from "../../../components/connectivity/matrix";
+import { judgeRelabelling, type Relabelling } from "../../../components/connectivity/claims/endpoints";
+import { type Facts, factsOf, type SeenService } from "../../../components/connectivity/facts";
+import { judge, type Verdicts } from "../../../components/connectivity/judge";
+import { planRequests } from "../../../components/connectivity/plan";
 import { hairpinService, PROBES } from "../../../components/connectivity/probes";
+import { type Finding, findingsOf as asFindings } from "../../../components/connectivity/report/finding";
+import type { ProbePod, Request } from "../../../components/connectivity/request";
+import { topologyOf } from "../../../components/connectivity/topology";
 
 /** What is different in a world from one where everything holds. */
 export interface Change {
@@ -25,7 +29,7 @@ export interface World {
   readonly pods: readonly ProbePod[];
   readonly requests: readonly Request[];
   readonly answers: ReadonlyMap<string, Answer>;
-  readonly observations: Omit<Observations, "relabelling">;
+  readonly facts: Facts;
   readonly relabelling: Relabelling;
 }
 
@@ -119,7 +123,8 @@ export function world(change: Change = {}): World {
   const input = inputOf(change);
   const pods = podsOf(input);
   const nodes = Object.keys(input.nodes);
-  const requests = planRequests(input, pods);
+  const topology = topologyOf(input, pods);
+  const requests = planRequests(topology);
   const answers = new Map(
     requests.map((request) => {
       const good = goodAnswer(request, input, pods);
@@ -143,8 +148,7 @@ export function world(change: Change = {}): World {
     pods,
     requests,
     answers,
-    observations: {
-      pods,
+    facts: factsOf(topology, {
       seen,
       addresses: Object.fromEntries(
         Object.entries(input.nodes).map(([node, { internalIp, podCidr }]) => [
@@ -156,15 +160,22 @@ export function world(change: Change = {}): World {
       answers,
       services: found,
       dnsNodes: change.dnsNodes ?? ["cp"],
-    },
+    }),
     relabelling: change.relabelling?.(good) ?? good,
   };
 }
 
+/** All verdicts of a run, but for those of NetworkPolicy. */
+export function verdictsOf(change: Change = {}): Verdicts {
+  const { facts, relabelling } = world(change);
+  const verdicts = judge(facts);
+  const own = judgeRelabelling(relabelling, verdicts.get("service") ?? []);
+  return new Map([...verdicts, ["endpoints", [...(verdicts.get("endpoints") ?? []), ...own]]]);
+}
+
 /** All findings of a run, but for those of NetworkPolicy. */
 export function findingsOf(change: Change = {}): Finding[] {
-  const { input, observations, relabelling } = world(change);
-  return judge(input, { ...observations, relabelling });
+  return asFindings(verdictsOf(change));
 }
 
 /** A finding in one line. */
@@ -180,7 +191,7 @@ const SHOWN = 6;
  * did not pass.
  */
 export function digest(findings: readonly Finding[]): string {
-  const claims = [...new Set(findings.map(({ claim }) => claim))].sort();
+  const claims = [...new Set(findings.map(({ claim }): string => claim))].sort();
   const lines = claims.flatMap((claim) => digestOf(findings.filter((finding) => finding.claim === claim)));
   return [...lines, ""].join("\n");
 }

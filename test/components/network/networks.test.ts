@@ -54,23 +54,23 @@ describe("plans", () => {
   test("either enforce NetworkPolicy or say why the claim does not apply", () => {
     for (const id of NETWORK_IDS) {
       const { enforcesPolicy, notApplicable } = planOf(id);
-      expect(notApplicable.some(({ claim }) => claim === "network-policy")).toBe(!enforcesPolicy);
+      expect(notApplicable.some(({ promise }) => promise === "policy")).toBe(!enforcesPolicy);
     }
     expect(bridgePlan().notApplicable).toEqual([
-      { claim: "network-policy", reason: "the bridge network has no policy engine" },
+      { promise: "policy", reason: "the bridge network has no policy engine" },
     ]);
   });
 
   test("claim everything else, but for an overlay's packets to nodes", () => {
     const partly = NETWORK_IDS.flatMap((id) =>
       planOf(id)
-        .notApplicable.filter(({ claim }) => claim !== "network-policy")
-        .map(({ claim, group }) => `${id} ${claim} ${group ?? ""}`),
+        .notApplicable.filter(({ promise }) => promise !== "policy")
+        .map(({ promise }) => `${id} ${promise}`),
     );
     expect(partly).toEqual([
-      "flannel-vxlan no-nat pod-to-node",
-      "cilium-tunnel no-nat pod-to-node",
-      "cilium-tunnel-no-kube-proxy no-nat pod-to-node",
+      "flannel-vxlan no-nat-to-nodes",
+      "cilium-tunnel no-nat-to-nodes",
+      "cilium-tunnel-no-kube-proxy no-nat-to-nodes",
     ]);
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { judgeEndpoints, matches, SERVICE_LABEL } from "../../../components/service/selector";
+import { judgeEndpoints, SERVICE_LABEL } from "../../../components/service/selector";
 
 const pod = (name: string, owner: string | undefined, ready = true) => ({
   name,
@@ -7,11 +7,6 @@ const pod = (name: string, owner: string | undefined, ready = true) => ({
   labels: { app: "web", ...(owner !== undefined && { [SERVICE_LABEL]: owner }) },
 });
 const web = { namespace: "default", name: "web", selector: { app: "web" } };
-
-test("a selector matches pods that have all its labels", () => {
-  expect(matches({ app: "web" }, { app: "web", tier: "front" })).toBe(true);
-  expect(matches({ app: "web", tier: "front" }, { app: "web" })).toBe(false);
-});
 
 test("a service is right when its endpoints are its own ready pods", () => {
   expect(judgeEndpoints({ ...web, replicas: 2 }, [pod("a", "web"), pod("b", "web")], ["b", "a"])).toEqual({});

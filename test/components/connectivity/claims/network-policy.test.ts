@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
-import type { Answer } from "../../../components/connectivity/driver";
-import { planRequests, type ProbePod } from "../../../components/connectivity/matrix";
-import { judgeStage, STAGES } from "../../../components/connectivity/policy";
-import type { CheckInput } from "../../../components/connectivity/input";
+import type { Answer } from "../../../../components/connectivity/driver";
+import { judgeStage, STAGES } from "../../../../components/connectivity/claims/network-policy";
+import { planRequests } from "../../../../components/connectivity/plan";
+import type { ProbePod } from "../../../../components/connectivity/request";
+import { topologyOf } from "../../../../components/connectivity/topology";
+import type { CheckInput } from "../../../../components/connectivity/input";
 
 const node = (slot: number): CheckInput["nodes"][string] => ({
   internalIp: `192.0.2.${String(10 + slot)}`,
@@ -27,7 +29,7 @@ const pods: ProbePod[] = ["w1", "w2"].flatMap((name, index) =>
     ip: `10.244.${String(index + 1)}.${String(2 + second)}`,
   })),
 );
-const pairs = planRequests(input, pods).filter(({ group }) => group === "pod-to-pod");
+const pairs = planRequests(topologyOf(input, pods)).filter(({ claim }) => claim === "pod-to-pod");
 const ok: Answer = { ok: true, values: ["x"], errors: [] };
 const silent: Answer = { ok: false, error: "no answer within 1.5 s" };
 const all = (answer: Answer): Map<string, Answer> => new Map(pairs.map(({ id }) => [id, answer]));
@@ -91,7 +93,6 @@ test("a pair that was broken before says nothing of policies", () => {
   before.set(first.id, silent);
   const finding = judgeStage(stage("default-deny"), pairs, all(silent), before)[0];
   expect(finding).toMatchObject({
-    claim: "network-policy",
     status: "blocked",
     seen: "pod-to-pod from w1/probe-a to w1/probe-b failed",
   });

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
-import { CLAIM_IDS, type Finding } from "../../../components/connectivity/claims";
-import { palette, renderTable, summarize } from "../../../components/connectivity/report/report";
+import { CLAIMS } from "../../../../components/connectivity/claims";
+import type { Finding } from "../../../../components/connectivity/report/finding";
+import { summarize } from "../../../../components/connectivity/report/report";
+import { palette, renderTable } from "../../../../components/connectivity/report/table";
 
 const finding = (claim: Finding["claim"], status: Finding["status"], seen = ""): Finding => ({
   claim,
@@ -11,7 +13,7 @@ const finding = (claim: Finding["claim"], status: Finding["status"], seen = ""):
   seen,
 });
 const context = { nodes: ["cp", "w1"], network: "flannel-vxlan", seconds: 3, warnings: [] };
-const proven = CLAIM_IDS.filter((claim) => claim !== "network-policy").map((claim) => finding(claim, "passed"));
+const proven = CLAIMS.filter(({ id }) => id !== "network-policy").map(({ id }) => finding(id, "passed"));
 
 test("a claim that does not apply is counted with its reason and is no failure", () => {
   const report = summarize(
