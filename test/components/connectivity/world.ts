@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Answer, SeenProbe } from "../../../components/connectivity/driver";
 import type { CheckInput } from "../../../components/connectivity/input";
+import type { ClaimId } from "../../../components/connectivity/claims";
+import type { Status } from "../../../components/connectivity/claims/claim";
 import { judgeRelabelling, type Relabelling } from "../../../components/connectivity/claims/endpoints";
 import { type Facts, factsOf, type SeenService } from "../../../components/connectivity/facts";
 import { judge, type Verdicts } from "../../../components/connectivity/judge";
@@ -205,4 +207,34 @@ function digestOf(own: readonly Finding[]): string[] {
   const more = problems.length - SHOWN;
   const rest = more > 0 ? [`  and ${String(more)} more`] : [];
   return [`${own[0]?.claim ?? ""}: ${statuses}; ${hash}`, ...problems.slice(0, SHOWN), ...rest];
+}
+
+/** The verdicts on a claim that did not pass, in lines. */
+export function problemsOf(claim: ClaimId, change: Change): string[] {
+  return findingsOf(change)
+    .filter((finding) => finding.claim === claim && finding.status !== "passed")
+    .map((finding) => line(finding).slice(claim.length + 2));
+}
+
+/** How often a claim's instances ended in each way. */
+export function countsOf(claim: ClaimId, change: Change = {}): Partial<Record<Status, number>> {
+  const counts: Partial<Record<Status, number>> = {};
+  for (const { status } of findingsOf(change).filter((finding) => finding.claim === claim)) {
+    counts[status] = (counts[status] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** A change after which nothing answers any more, so that whatever can be blocked is. */
+export const SILENCE: Change = { answer: () => silent };
+
+/** What a network says that promises nothing which it may leave open. */
+export const NO_PROMISE: CheckInput["network"]["notApplicable"] = [
+  { promise: "policy", reason: "no policy engine" },
+  { promise: "no-nat-to-nodes", reason: "an overlay" },
+];
+
+/** Another answer for the requests that a test picks. */
+export function answering(matches: (request: Request) => boolean, answer: Answer): Change {
+  return { answer: (request, good) => (matches(request) ? answer : good) };
 }

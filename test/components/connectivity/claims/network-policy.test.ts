@@ -1,10 +1,13 @@
 import { expect, test } from "vitest";
 import type { Answer } from "../../../../components/connectivity/driver";
-import { judgeStage, STAGES } from "../../../../components/connectivity/claims/network-policy";
+import { judgeStage, networkPolicy, STAGES } from "../../../../components/connectivity/claims/network-policy";
+import { podToPod } from "../../../../components/connectivity/claims/pod-to-pod";
+import { judge, prove } from "../../../../components/connectivity/judge";
 import { planRequests } from "../../../../components/connectivity/plan";
 import type { ProbePod } from "../../../../components/connectivity/request";
 import { topologyOf } from "../../../../components/connectivity/topology";
 import type { CheckInput } from "../../../../components/connectivity/input";
+import { NO_PROMISE, world } from "../world";
 
 const node = (slot: number): CheckInput["nodes"][string] => ({
   internalIp: `192.0.2.${String(10 + slot)}`,
@@ -96,4 +99,36 @@ test("a pair that was broken before says nothing of policies", () => {
     status: "blocked",
     seen: "pod-to-pod from w1/probe-a to w1/probe-b failed",
   });
+});
+
+test("is proven by changes alone: it asks and judges nothing beforehand", () => {
+  const { facts } = world();
+  expect(facts.requestsOf("network-policy")).toEqual([]);
+  expect(judge(facts).get("network-policy")).toEqual([]);
+});
+
+test("passes for every pair at every step where the network does as the policies say", () => {
+  for (const current of STAGES) {
+    const answers = new Map(
+      pairs.map(({ id, probe, target, ask }) => [
+        id,
+        current.allows(probe, target.slice(target.indexOf("/") + 1), ask.protocol) ? ok : silent,
+      ]),
+    );
+    expect(judgeStage(current, pairs, answers, all(ok)).map(({ status }) => status)).toEqual(pairs.map(() => "passed"));
+  }
+});
+
+test("does not apply to a network that enforces no policy: one finding says why, and nothing is changed", async () => {
+  const { facts } = world({ notApplicable: NO_PROMISE });
+  const verdicts = await prove(facts, judge(facts), {} as never, [networkPolicy, podToPod]);
+  expect(verdicts.get("network-policy")).toEqual([
+    {
+      source: "bridge",
+      target: "NetworkPolicy",
+      status: "not-applicable",
+      expected: "policies are enforced",
+      seen: "no policy engine",
+    },
+  ]);
 });
