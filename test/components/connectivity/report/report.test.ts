@@ -47,3 +47,22 @@ test("warnings stand in the table", () => {
   const report = summarize(proven, { ...context, warnings: ["NetworkPolicy default/deny has no effect: advice"] });
   expect(renderTable(report, palette(false))).toContain("  ! NetworkPolicy default/deny has no effect: advice\n");
 });
+
+test("a claim that needs two nodes is not missed on one", () => {
+  const all = CLAIMS.filter(({ id }) => id !== "mtu").map(({ id }) => finding(id, "passed"));
+  expect(summarize(all, { ...context, nodes: ["cp"] }).passed).toBe(true);
+  expect(summarize(all, context).passed).toBe(false);
+});
+
+test("failures between nodes are drawn, and those of Services are not", () => {
+  const drawn = (failed: Finding): string[] =>
+    renderTable(summarize([failed], context), palette(false))
+      .split("\n")
+      .filter((line) => /^ {2}(from|cp|w1) /.test(line));
+  expect(drawn({ ...finding("no-nat", "failed"), source: "w1/probe-a", target: "cp" })).toEqual([
+    "  from \\ to   cp   w1",
+    "  cp           ·    ·",
+    "  w1           ✗    ·",
+  ]);
+  expect(drawn({ ...finding("service", "failed"), source: "w1/probe-b", target: "probe" })).toEqual([]);
+});
