@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CLI := node dist/toolchain/make/cli.js
-SOURCES := $(shell find src components toolchain packages bench examples -name '*.ts' -not -path '*/go/*' 2>/dev/null) tsconfig.json tsconfig.build.json
+SOURCES := $(shell find src components cli toolchain packages bench examples -type f -not -path '*/go/*' -not -path '*/results/*' 2>/dev/null) tsconfig.json tsconfig.build.json
 
 .PHONY: help up down clean env verify test soak check bench build
 
@@ -16,7 +16,7 @@ node_modules/.podnet: package.json package-lock.json
 
 dist/.podnet: node_modules/.podnet $(SOURCES)
 	@rm -rf dist
-	@node_modules/.bin/tsc -p tsconfig.build.json
+	@npm run --silent build
 	@touch $@
 
 build: dist/.podnet ## compile the program and the tools

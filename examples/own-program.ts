@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BridgeNetwork, Cluster, ConnectivityCheck, SelectedService, SshHost } from "../components";
+import { BridgeNetwork, Cluster, ConnectivityCheck, type Role, SelectedService, SshHost } from "../components";
 
 const config = new pulumi.Config("machines");
 const privateKey = config.requireSecret("sshPrivateKey");
-const machine = (name: string, slot: number, role: string, address: string) =>
+const machine = (name: string, slot: number, role: Role, address: string) =>
   new SshHost(name, {
     slot,
     role,

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { parseCidr, parseIpv4 } from "./ipv4";
-import { CILIUM_ROUTING_MODES, FLANNEL_BACKENDS, NETWORK_IDS, NETWORKS } from "../network/definition";
 import { messageOf, show } from "./validate";
 
 /** Text that a parser accepts; the parser's own error is the message. */
@@ -23,7 +22,7 @@ function whole(min: number, max: number) {
 }
 
 /** A choice of words, all of which the message names. */
-function oneOf<const T extends readonly [string, ...string[]]>(words: T) {
+export function oneOf<const T extends readonly [string, ...string[]]>(words: T) {
   const named = words.map((word) => `"${word}"`);
   const text = `${named.slice(0, -1).join(", ")} or ${named.at(-1) ?? ""}`;
   return z.enum(words, { error: (issue) => `must be ${text}, got ${show(issue.input)}` });
@@ -103,18 +102,6 @@ export const role = oneOf(["control-plane", "worker"]);
 
 /** kube-proxy's mode; `auto` is nftables where the node has it, else iptables. */
 export const kubeProxyMode = oneOf(["auto", "nftables", "iptables"]);
-
-/** Kind of a pod network. */
-export const network = oneOf(NETWORKS);
-
-/** A pod network with its variant. */
-export const networkId = oneOf(NETWORK_IDS);
-
-/** Flannel's backend. */
-export const flannelBackend = oneOf(FLANNEL_BACKENDS);
-
-/** Cilium's routing mode. */
-export const ciliumRoutingMode = oneOf(CILIUM_ROUTING_MODES);
 
 /** Transport of a Service's port. */
 export const protocol = oneOf(["TCP", "UDP"]);

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Discovered } from "./discover";
-import { type Answer, driveScript, parseAnswers } from "./driver";
+import { type Answer, parseAnswers, probeParameters } from "./driver";
 import type { Request } from "./request";
-import type { NodeShell } from "./ssh";
+import type { Shell } from "../machine/shell";
+import { askNode } from "../node/phase";
 
 /** Makes requests and returns their answers by id. */
 export type AskOnce = (requests: readonly Request[]) => Promise<Map<string, Answer>>;
@@ -11,10 +12,10 @@ export type AskOnce = (requests: readonly Request[]) => Promise<Map<string, Answ
 const ROUNDS = [0, 300, 1000];
 
 /** Seconds that a node may take for all its requests. */
-const NODE_SECONDS = 60;
+const NODE_SECONDS = 70;
 
 /** Makes requests by way of the nodes' shells, each once. */
-export function asker(shells: ReadonlyMap<string, NodeShell>, seen: Discovered["seen"]): AskOnce {
+export function asker(shells: ReadonlyMap<string, Shell>, seen: Discovered["seen"]): AskOnce {
   return async (requests) => {
     const rounds = await Promise.all(
       [...shells].map(async ([node, shell]) => {
@@ -23,8 +24,7 @@ export function asker(shells: ReadonlyMap<string, NodeShell>, seen: Discovered["
           return [];
         }
         const pids = Object.fromEntries((seen[node] ?? []).map(({ probe, pid }) => [probe, pid]));
-        const { stdout } = await shell.run(driveScript(own, pids), NODE_SECONDS);
-        return [...parseAnswers(own, stdout)];
+        return [...parseAnswers(own, await askNode(shell, "probe", probeParameters(own, pids), NODE_SECONDS))];
       }),
     );
     return new Map(rounds.flat());

@@ -1,6 +1,10 @@
 import { z } from "zod";
-import { DISCOVER, type SeenProbe } from "./driver";
-import type { NodeShell } from "./ssh";
+import type { Shell } from "../machine/shell";
+import { askNode } from "../node/phase";
+import type { SeenProbe } from "./driver";
+
+/** Seconds that a node may take to look. */
+const SECONDS = 40;
 
 const seenProbe = z.strictObject({
   probe: z.string(),
@@ -21,13 +25,12 @@ export interface Discovered {
 }
 
 /** Looks on every node for the probes' processes and for the node's own addresses. */
-export async function discover(shells: ReadonlyMap<string, NodeShell>): Promise<Discovered> {
+export async function discover(shells: ReadonlyMap<string, Shell>): Promise<Discovered> {
   const seen: Record<string, SeenProbe[]> = {};
   const addresses: Record<string, string[]> = {};
   await Promise.all(
     [...shells].map(async ([name, shell]) => {
-      const { stdout } = await shell.run(DISCOVER);
-      const [first = "", ...rest] = stdout.split("\n").filter((line) => line !== "");
+      const [first = "", ...rest] = await askNode(shell, "discover", {}, SECONDS);
       addresses[name] = seenNode.parse(JSON.parse(first)).addresses;
       seen[name] = rest.map((line) => seenProbe.parse(JSON.parse(line)));
     }),

@@ -1,14 +1,6 @@
 import { z } from "zod";
+import { dialTable } from "../machine/dialTable";
 import { NETWORK_PROMISES } from "../network/definition";
-
-/** How a node is reached, every field given. Holds a secret. */
-export const connection = z.strictObject({
-  host: z.string(),
-  port: z.number(),
-  user: z.string(),
-  privateKey: z.string(),
-  hostKey: z.string(),
-});
 
 /** What the check reads from standard input, as JSON. Holds secrets. */
 export const checkInput = z.strictObject({
@@ -22,9 +14,10 @@ export const checkInput = z.strictObject({
       podCidr: z.string(),
       /** MTU that pods of this node should have, in bytes. */
       mtu: z.number(),
-      connection,
     }),
   ),
+  /** How each node is reached. */
+  connections: dialTable,
   /** ClusterIP of each of the check's own Services, by name. */
   probeServices: z.record(z.string(), z.string()),
   /** Services of the program, proven with the rest. */
@@ -49,5 +42,7 @@ export const checkInput = z.strictObject({
   readyTimeout: z.number(),
 });
 
-/** Input of the check. */
+/** Input of the check, as it is written. */
+export type CheckRequest = z.input<typeof checkInput>;
+/** Input of the check, read. */
 export type CheckInput = z.output<typeof checkInput>;

@@ -5,7 +5,7 @@ import { type Discovered, discover } from "./discover";
 import type { CheckInput } from "./input";
 import { PROBE_LABEL, PROBE_NAMESPACE, PROBES } from "./probes";
 import type { ProbePod } from "./request";
-import type { NodeShell } from "./ssh";
+import type { Shell } from "../machine/shell";
 import { waitFor } from "./wait";
 
 /** Tells what the run is doing. */
@@ -23,7 +23,7 @@ const DNS_SECONDS = 60;
  */
 export async function settledProbes(
   client: KubeClient,
-  shells: ReadonlyMap<string, NodeShell>,
+  shells: ReadonlyMap<string, Shell>,
   input: CheckInput,
   say: Say,
 ): Promise<{ pods: ProbePod[] } & Discovered> {

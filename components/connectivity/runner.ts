@@ -1,4 +1,5 @@
 import { KubeClient } from "../kubernetes/client";
+import { Shell } from "../machine/shell";
 import { askAll, asker } from "./asking";
 import { CLAIMS } from "./claims";
 import { factsOf } from "./facts";
@@ -9,7 +10,6 @@ import { planRequests } from "./plan";
 import { readyDnsNodes, type Say, settledProbes } from "./ready";
 import { type Finding, findingsOf } from "./report/finding";
 import { lookAt } from "./services";
-import { NodeShell } from "./ssh";
 import { topologyOf } from "./topology";
 
 /** What one run of the check found. */
@@ -22,7 +22,7 @@ export interface Outcome {
 /** Runs the whole check once and returns its findings. Throws when it cannot run, which says nothing about the network. */
 export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
   const client = new KubeClient(input.kubeconfig);
-  const shells = new Map<string, NodeShell>();
+  const shells = new Map<string, Shell>();
   try {
     await openShells(input, shells);
     say("waiting for the probes");
@@ -45,9 +45,9 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
 }
 
 /** Opens a shell on every node, or throws with all nodes that refuse. */
-async function openShells(input: CheckInput, shells: Map<string, NodeShell>): Promise<void> {
-  const opening = Object.entries(input.nodes).map(async ([name, { connection }]) => {
-    shells.set(name, await NodeShell.open(name, connection));
+async function openShells(input: CheckInput, shells: Map<string, Shell>): Promise<void> {
+  const opening = Object.entries(input.connections).map(async ([name, connection]) => {
+    shells.set(name, await Shell.open(name, connection));
   });
   const results = await Promise.allSettled(opening);
   const refused = results.flatMap((result) => (result.status === "rejected" ? [String(result.reason)] : []));

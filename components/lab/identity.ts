@@ -20,7 +20,7 @@ export function nodeAddress(subnetText: string, slot: number): string {
   return formatIpv4(addressAt(parseCidr(subnetText), LAB_FIRST_HOST + slot));
 }
 
-/** What a lab is known by on its host. Derived from the project's folder, so that two clones never share a name. */
+/** What a lab is known by on its host. Derived from something that no other lab has. */
 export interface LabIdentity {
   /** `podnet-` and six hex digits: the lab's name, its socket folder in /run and the label on all it makes. */
   readonly name: string;
@@ -45,9 +45,9 @@ const CANDIDATES = [
   { range: "10.128.0.0/10", count: 6 },
 ];
 
-/** Names, bridge and candidate subnets of the lab that belongs to the project in this folder (an absolute path). */
-export function labIdentity(projectDir: string): LabIdentity {
-  const digest = createHash("sha256").update(projectDir).digest();
+/** Names, bridge and candidate subnets of the lab that a text stands for, such as its key or a clone's folder. */
+export function labIdentity(seed: string): LabIdentity {
+  const digest = createHash("sha256").update(seed).digest();
   const tag = digest.toString("hex").slice(0, 6);
   const subnets = CANDIDATES.flatMap(({ range, count }, row) => {
     const cidr = parseCidr(range);

@@ -1,14 +1,14 @@
-import { join } from "node:path";
 import * as command from "@pulumi/command";
 import * as apps from "@pulumi/kubernetes/apps/v1";
 import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import { selectedServiceArgs } from "../args/components";
+import { selectedServiceArgs } from "./args";
 import { endpointsOutput } from "./input";
 import { SERVICE_LABEL } from "./selector";
 import { InvalidInputError } from "../args/validate";
 import { checked } from "../args/checked";
 import type { Cluster } from "../cluster/Cluster";
+import { hereLine } from "../machine/here";
 import { type Labels, matches } from "../kubernetes/selector";
 
 /** What describes a Service and the workload behind it. */
@@ -139,7 +139,7 @@ export class SelectedService extends pulumi.ComponentResource {
     const check = new command.local.Command(
       `${name}-endpoints`,
       {
-        create: `exec node ${JSON.stringify(join(__dirname, "./endpoints.js"))}`,
+        create: hereLine("endpoints"),
         stdin: pulumi.secret(
           pulumi.all([cluster.kubeconfig, valid]).apply(([kubeconfig, { replicas }]) =>
             JSON.stringify({

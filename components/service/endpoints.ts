@@ -1,4 +1,3 @@
-import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { endpointsOf, isReady, KubeClient, podsOf } from "../kubernetes/client";
 import { endpointsInput, type EndpointsInput } from "./input";
@@ -49,17 +48,8 @@ export async function waitForEndpoints(input: EndpointsInput): Promise<string[]>
 
 class Wrong extends Error {}
 
-async function main(): Promise<void> {
-  const input = endpointsInput.parse(JSON.parse(await text(process.stdin)));
-  try {
-    const endpoints = await waitForEndpoints(input);
-    console.log(JSON.stringify({ endpoints }));
-  } catch (error) {
-    console.error(messageOf(error));
-    process.exitCode = 1;
-  }
-}
-
-if (require.main === module) {
-  void main();
+/** The command `endpoints`: reads its input as JSON and prints the names of the endpoints. */
+export async function endpointsCommand(text: string): Promise<void> {
+  const endpoints = await waitForEndpoints(endpointsInput.parse(JSON.parse(text)));
+  console.log(JSON.stringify({ endpoints }));
 }

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { LAB_LABEL } from "../../components/lab/docker";
+import { LAB_LABEL } from "../../components/lab/engine";
 import {
   chooseSubnet,
   HOST_ROUTES,
@@ -8,8 +8,8 @@ import {
   type LabIdentity,
   parseHostRoutes,
 } from "../../components/lab/identity";
-import { AGENT_NETWORKS, type AgentNetwork } from "../../components/node/releases";
-import { quote } from "../../components/node/quote";
+import { AGENT_NETWORKS, type AgentNetwork } from "../supply/agents";
+import { quote } from "../host/quote";
 import { messageOf } from "../../components/args/validate";
 import { ensureEngine, findEngine, openOutside, stopEngine } from "../host/engine";
 import { must, run } from "../host/exec";
@@ -195,8 +195,8 @@ async function verify(context: Context): Promise<number> {
   if (typeof input !== "string") {
     throw new Error('there is no checked cluster to verify; "make up" makes one');
   }
-  const runner = join(project, "dist", "components", "connectivity", "run.js");
-  const result = await run(process.execPath, [runner, "--table"], { input, echo: true });
+  const podnet = join(project, "dist", "cli", "main.js");
+  const result = await run(process.execPath, [podnet, "check", "--table"], { input, echo: true });
   return result.code;
 }
 

@@ -63,10 +63,10 @@ function inputOf({ nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable =
           internalIp: `192.0.2.${String(10 + slot)}`,
           podCidr: `10.244.${String(slot)}.0/24`,
           mtu: 1500,
-          connection: { host: "", port: 22, user: "root", privateKey: "", hostKey: "" },
         },
       ]),
     ),
+    connections: {},
     probeServices: Object.fromEntries([
       ["probe", PROBE_IP],
       ...nodes.map((name, slot): [string, string] => [hairpinService(name), `10.96.2.${String(slot + 1)}`]),

@@ -13,12 +13,12 @@ const node = (slot: number): CheckInput["nodes"][string] => ({
   internalIp: `192.0.2.${String(10 + slot)}`,
   podCidr: `10.244.${String(slot)}.0/24`,
   mtu: 1500,
-  connection: { host: "192.0.2.1", port: 22, user: "root", privateKey: "", hostKey: "" },
 });
 const input: CheckInput = {
   kubeconfig: "",
   dnsDomain: "cluster.local",
   nodes: { w1: node(1), w2: node(2) },
+  connections: {},
   probeServices: {},
   services: [],
   network: { id: "cilium-native", enforcesPolicy: true, notApplicable: [] },
