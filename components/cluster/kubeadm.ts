@@ -3,7 +3,7 @@ import { applyPhase } from "../node/phase";
 import type { Parameters } from "../node/parameters";
 import { KUBERNETES_VERSION } from "../node/releases";
 import type { ValidCluster } from "./args";
-import { parseControlPlane, parseMembers } from "./kubeconfig";
+import { parseControlPlane } from "./kubeconfig";
 import type { ClusterNode } from "./nodes";
 
 /** What kubeadm made of a cluster's nodes. */
@@ -95,13 +95,11 @@ export function joinNodes(
     {
       phase: "members",
       parameters: memberLines.apply((member) => ({ member })),
-      secretAnswer: true,
       // Another control plane knows no token of this one.
       triggers: [pulumi.unsecret(made.caCertHash)],
     },
     { parent, dependsOn: init.resource },
   );
-  const token = pulumi.secret(members.answer.apply((lines) => parseMembers(lines.join(""))));
   const joins = workers.map(({ nodeName, handle, installed, internalIp, podCidr }) =>
     applyPhase(
       `${name}-${nodeName}-join`,
@@ -110,7 +108,7 @@ export function joinNodes(
         phase: "join",
         secret: true,
         parameters: pulumi
-          .all([valid, endpoint, token, made.caCertHash])
+          .all([valid, endpoint, made.token, made.caCertHash])
           .apply(([known, at, bootstrapToken, caCertHash]): Parameters => ({
             ...nodeParameters(known, nodeName),
             endpoint: at,
@@ -119,7 +117,8 @@ export function joinNodes(
           })),
         triggers: [podCidr, internalIp],
       },
-      { parent, dependsOn: installed, deleteBeforeReplace: true },
+      // The token is valid after it.
+      { parent, dependsOn: [installed, members.resource], deleteBeforeReplace: true },
     ),
   );
   const registered = applyPhase(

@@ -6,7 +6,7 @@ import { absolutePath, cidrText, dnsLabel, dockerHost, image, role, slot } from 
 import { hereLine } from "../machine/here";
 import type { Role } from "../machine/Machine";
 import type { LabNetworkInput } from "./engine";
-import { bridgeOf, labIdentity, nodeAddress } from "./identity";
+import { bridgeOf, labIdentity, nodeAddress, roomProblems } from "./identity";
 import { LabNode } from "./LabNode";
 
 /** One node of a lab. */
@@ -58,7 +58,7 @@ export class Lab extends pulumi.ComponentResource {
 
   constructor(name: string, args: LabArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:Lab", name, {}, opts);
-    checked("Lab args", labArgs, args);
+    checked("Lab args", labArgs, args, () => roomProblems(args.subnet, Object.values(args.nodes)));
     const keys = mintKeys(this, name);
     this.labName =
       args.labName === undefined ? keys.publicKey.apply((key) => labIdentity(key).name) : pulumi.output(args.labName);
@@ -71,16 +71,8 @@ export class Lab extends pulumi.ComponentResource {
       `${name}-network`,
       {
         create: hereLine("lab-network"),
-        // Its slots may change, its subnet may not.
-        update: hereLine("lab-network"),
         delete: hereLine("lab-network", "--undo"),
-        stdin: engine.apply((known) =>
-          JSON.stringify({
-            ...known,
-            subnet: args.subnet,
-            slots: Object.values(args.nodes).map((node) => node.slot),
-          } satisfies LabNetworkInput),
-        ),
+        stdin: engine.apply((known) => JSON.stringify({ ...known, subnet: args.subnet } satisfies LabNetworkInput)),
         triggers: [args.subnet ?? "any"],
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.None,

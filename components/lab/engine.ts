@@ -22,7 +22,6 @@ export const labNetworkInput = z.strictObject({
   ...common,
   /** Network of the nodes; without it a free one is chosen. */
   subnet: z.string().optional(),
-  slots: z.array(z.number()),
 });
 /** Input of the command that makes a lab's network. */
 export type LabNetworkInput = z.output<typeof labNetworkInput>;
@@ -84,7 +83,7 @@ function hostRoutes(): HostRoute[] {
  * overlaps, before anything is made.
  */
 export async function makeLabNetwork(input: LabNetworkInput): Promise<string> {
-  const { labName, dockerHost, network, slots } = input;
+  const { labName, dockerHost, network } = input;
   const format = `{{(index .IPAM.Config 0).Subnet}} {{index .Labels "${LAB_LABEL}"}}`;
   const seen = await inspect(dockerHost, ["network", "inspect", network, "--format", format]);
   const [seenSubnet = "", seenLab] = seen?.split(" ") ?? [];
@@ -97,15 +96,7 @@ export async function makeLabNetwork(input: LabNetworkInput): Promise<string> {
     );
   }
   const identity = { ...labIdentity(labName), bridge: network };
-  const problems =
-    input.subnet === undefined
-      ? []
-      : subnetProblems(
-          input.subnet,
-          hostRoutes(),
-          identity,
-          slots.map((slot) => ({ slot })),
-        );
+  const problems = input.subnet === undefined ? [] : subnetProblems(input.subnet, hostRoutes(), identity);
   if (problems.length > 0) {
     throw new InvalidInputError("Lab args", problems);
   }

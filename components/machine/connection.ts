@@ -1,9 +1,9 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { checked } from "../args/checked";
+import { checkPlain } from "../args/checked";
 import { hostName, port } from "../args/schemas";
-import { show } from "../args/validate";
+import { show, validate } from "../args/validate";
 
 /** How a machine is reached over SSH; the fields have the names of @pulumi/command's connection. */
 export interface SshConnection {
@@ -57,14 +57,30 @@ export interface CheckedConnection extends command.types.input.remote.Connection
   readonly hostKey: pulumi.Output<string>;
 }
 
-/** Checks a node's connection. Throws at once on what is plainly wrong, naming the node. */
+/**
+ * Checks a node's connection: what is plainly wrong at once, with every problem, naming the node; what is not known yet, field by
+ * field, so that one that is unknown leaves the others known.
+ */
 export function checkedConnection(nodeName: string, ssh: SshConnection): CheckedConnection {
-  const valid = pulumi.secret(checked(`connection of node "${nodeName}"`, sshConnection, ssh));
+  const subject = `connection of node "${nodeName}"`;
+  checkPlain(subject, sshConnection, ssh);
+  const { host: hostSchema, port: portSchema, user, privateKey, hostKey } = sshConnection.shape;
   return {
-    host: pulumi.unsecret(valid.apply(({ host }) => host)),
-    port: pulumi.unsecret(valid.apply(({ port: number }) => number ?? 22)),
-    user: pulumi.unsecret(valid.apply(({ user }) => user ?? "root")),
-    privateKey: valid.apply(({ privateKey }) => privateKey),
-    hostKey: valid.apply(({ hostKey }) => hostKey),
+    host: checkedField(subject, "host", hostSchema, ssh.host),
+    port: checkedField(subject, "port", portSchema, ssh.port).apply((number) => number ?? 22),
+    user: checkedField(subject, "user", user, ssh.user).apply((name) => name ?? "root"),
+    privateKey: pulumi.secret(checkedField(subject, "privateKey", privateKey, ssh.privateKey)),
+    hostKey: pulumi.secret(checkedField(subject, "hostKey", hostKey, ssh.hostKey)),
   };
+}
+
+function checkedField<T extends z.ZodType>(
+  subject: string,
+  name: string,
+  schema: T,
+  value: unknown,
+): pulumi.Output<z.output<T>> {
+  return (pulumi.output(value) as pulumi.Output<unknown>).apply(
+    (known) => validate(subject, z.object({ [name]: schema }), { [name]: known })[name] as z.output<T>,
+  );
 }

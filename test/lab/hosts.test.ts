@@ -50,7 +50,7 @@ beforeAll(async () => {
   const address = nodeAddress(subnet, 0);
   must("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
   const at = { labName: identity.name, network: NETWORK };
-  await makeLabNetwork({ ...at, subnet, slots: [0] });
+  await makeLabNetwork({ ...at, subnet });
   const hostKey = await makeLabNode({
     ...at,
     nodeName: "machine",

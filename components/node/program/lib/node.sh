@@ -8,6 +8,9 @@ export KUBELET_CONF=/etc/kubernetes/kubelet.conf
 # kubectl keeps what it discovers in the user's home; podnet's calls keep it where it ends with the boot.
 export KUBECACHEDIR=$RUN/kube-cache
 
+# The bootstrap token that this cluster's nodes join with: minted once, on the control plane.
+export JOIN_TOKEN=$STATE/join-token
+
 # crictl without a configuration file: the machine's owner may have one of his own.
 cri() { crictl -r "$CRI_SOCKET" -i "$CRI_SOCKET" "$@"; }
 

@@ -1,5 +1,5 @@
-# Makes the machine a control plane, or leaves a working one as it is. Answers with the administrator's kubeconfig in base64 and
-# the hash of the cluster CA's public key: a secret.
+# Makes the machine a control plane, or leaves a working one as it is. Answers with the administrator's kubeconfig in base64, the
+# hash of the cluster CA's public key, and the bootstrap token that nodes join with: a secret.
 # shellcheck shell=bash
 use lib/kubeadm
 
@@ -51,7 +51,8 @@ do_init() {
         systemctl restart containerd kubelet
         wait_until 120 "the API server" api_ready || fail "the API server does not answer; see: crictl ps -a"
     fi
-    answer "{\"kubeconfig\":\"$(base64 -w0 "$ADMIN_CONF")\",\"caCertHash\":\"sha256:$(ca_hash)\"}"
+    if [ ! -e "$JOIN_TOKEN" ]; then kubeadm token generate | put_file "$JOIN_TOKEN" 0600; fi
+    answer "{\"kubeconfig\":\"$(base64 -w0 "$ADMIN_CONF")\",\"caCertHash\":\"sha256:$(ca_hash)\",\"token\":$(json_string "$(cat "$JOIN_TOKEN")")}"
 }
 
 # The hash of the CA's public key, as kubeadm pins it: of its SubjectPublicKeyInfo.
@@ -61,5 +62,5 @@ undo_init() {
     [ -e "$STATE/initialized" ] || [ -z "${1-}" ] || return 0
     forget_cluster
     remove_kube_proxy_rules
-    rm -f "$STATE/kubeadm-init.yaml"
+    rm -f "$STATE/kubeadm-init.yaml" "$JOIN_TOKEN"
 }

@@ -1,6 +1,6 @@
 # Holds the cluster's members to the declared ones, on the control plane, before any of them joins: drains and takes out the
 # workers that podnet joined and that are no longer declared, while the others still know the way to their pods, and keeps the
-# bootstrap token that the declared ones join with. Answers with the token: a secret.
+# bootstrap token that the declared ones join with valid for a day.
 # shellcheck shell=bash
 use lib/node
 
@@ -22,14 +22,13 @@ remove_member() {
     kube delete pods --all-namespaces --field-selector "spec.nodeName=$1" --force --grace-period 0 >&2 2>/dev/null || true
 }
 
-# The token that this cluster's nodes join with: minted once, valid for a day after each run of this phase.
-join_token() {
-    local token=$STATE/join-token
-    if [ ! -e "$token" ]; then kubeadm token generate | put_file "$token" 0600; fi
-    kubeadm --kubeconfig "$ADMIN_CONF" token delete "$(cut -d. -f1 <"$token")" >/dev/null 2>&1 || true
-    kubeadm --kubeconfig "$ADMIN_CONF" token create "$(cat "$token")" --ttl 24h >/dev/null 2>&1 ||
+# The API server forgets a token when its time is over, so it is told of it anew.
+renew_token() {
+    local token
+    token=$(cat "$JOIN_TOKEN")
+    kubeadm --kubeconfig "$ADMIN_CONF" token delete "${token%%.*}" >/dev/null 2>&1 || true
+    kubeadm --kubeconfig "$ADMIN_CONF" token create "$token" --ttl 24h >/dev/null 2>&1 ||
         fail "the API server takes no bootstrap token"
-    cat "$token"
 }
 
 do_members() {
@@ -38,7 +37,8 @@ do_members() {
     for node in $(kube get nodes -l "$MANAGED=yes" -o 'jsonpath={.items[*].metadata.name}'); do
         declared "$node" || remove_member "$node"
     done
-    answer "{\"token\":$(json_string "$(join_token)")}"
+    renew_token
+    answer "{}"
 }
 
 undo_members() { :; }
