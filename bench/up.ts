@@ -173,9 +173,12 @@ kubectl get services -A -o json >services.json
         {
           namespace: "default",
           name: "web",
+          type: "ClusterIP",
           clusterIP: ipOf("default", "web"),
           selector: { app: "web" },
-          ports: [{ port: 80, targetPort: 8080, protocol: "TCP" }],
+          sessionAffinity: "None",
+          publishNotReadyAddresses: false,
+          ports: [{ name: "main", port: 80, targetPort: 8080, protocol: "TCP", answersName: true }],
         },
       ],
       network: checkedBy(bridgePlan()),

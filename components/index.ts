@@ -12,4 +12,9 @@ export { CiliumNetwork, type CiliumNetworkArgs } from "./network/cilium/CiliumNe
 export { FlannelNetwork, type FlannelNetworkArgs } from "./network/flannel/FlannelNetwork";
 export { KubeRouterNetwork, type KubeRouterNetworkArgs } from "./network/kube-router/KubeRouterNetwork";
 export type { PodNetwork } from "./network/PodNetwork";
-export { SelectedService, type SelectedServiceArgs } from "./service/SelectedService";
+export {
+  SelectedService,
+  type SelectedServiceArgs,
+  type ServicePort,
+  type ServicePortArgs,
+} from "./service/SelectedService";

@@ -24,6 +24,7 @@ import {
 import { topologyProblems } from "../components/cluster/topology";
 import { InvalidInputError, type Problem, problemsOf, show, unknownKey } from "../components/args/validate";
 import { connection } from "../components/args/components";
+import { serviceName } from "../components/service/args";
 
 /** Namespace of podnet's keys in a stack's config. */
 export const NAMESPACE = "podnet";
@@ -67,7 +68,7 @@ export const configSchema = z.strictObject({
   mirror: mirrorUrl.optional(),
   mirrorDir: absolutePath.optional(),
   checksums: checksums.optional(),
-  serviceName: dnsLabel.default("web"),
+  serviceName: serviceName.default("web"),
   serviceReplicas: replicas.default(3),
   servicePort: port.default(80),
   serviceTargetPort: port.default(8080),

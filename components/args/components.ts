@@ -17,10 +17,7 @@ import {
   networkId,
   nodePrefix,
   port,
-  protocol,
-  replicas,
   role,
-  selector,
   slot,
 } from "./schemas";
 import { show } from "./validate";
@@ -101,17 +98,4 @@ export const ciliumNetworkArgs = z.strictObject({
   routingMode: ciliumRoutingMode,
   kubeProxyReplacement: z.boolean(),
   mtu: mtu.optional(),
-});
-
-/** Arguments of SelectedService. */
-export const selectedServiceArgs = z.strictObject({
-  serviceName: dnsLabel,
-  namespace: dnsLabel,
-  selector,
-  image: image.optional(),
-  args: z.array(z.string()).optional(),
-  replicas: replicas.optional(),
-  port,
-  targetPort: port,
-  protocol,
 });

@@ -2,14 +2,15 @@ import { blockedBy, BrokenWays } from "../broken";
 import { PORTS, PROBE_SERVICE } from "../probes";
 import { type Request, TRANSPORTS, triesFor } from "../request";
 import { podNames } from "../topology";
-import { judgeUserServices, userServiceRequests } from "../userServices";
+import { judgeUserServices } from "../services/judge";
+import { userServiceRequests } from "../services/requests";
 import { type Claim, type JudgedBy, type Verdict, verdict } from "./claim";
 
 /** The check's own Service is answered by all its pods, wherever it is asked; and the program's Services are asked too. */
 export const service = {
   id: "service",
   title: "a ClusterIP answers from every ready endpoint and nothing else",
-  waitsOn: ["pod-to-pod", "node-to-pod", "endpoints"],
+  waitsOn: ["pod-to-pod", "node-to-pod", "pod-to-node", "endpoints"],
   requests: (topology) => {
     const members = podNames(topology.pods, "probe-a").length;
     const address = topology.input.probeServices[PROBE_SERVICE] ?? "";
@@ -33,7 +34,7 @@ export const service = {
     return [...own, ...userServiceRequests(topology)];
   },
   judge: (facts) => {
-    const broken = new BrokenWays(facts, ["pod-to-pod", "node-to-pod"]);
+    const broken = new BrokenWays(facts);
     const own = facts
       .requestsOf("service")
       .filter((request) => request.service === undefined)

@@ -4,6 +4,7 @@ import { judgeEndpoints, SERVICE_LABEL } from "../../../components/service/selec
 const pod = (name: string, owner: string | undefined, ready = true) => ({
   name,
   ready,
+  running: true,
   labels: { app: "web", ...(owner !== undefined && { [SERVICE_LABEL]: owner }) },
 });
 const web = { namespace: "default", name: "web", selector: { app: "web" } };
