@@ -5,10 +5,10 @@ import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { checked } from "../args/checked";
 import type { Cluster } from "../cluster/Cluster";
-import { selectedServiceArgs, type ValidService } from "./args";
+import { selectedServiceArgs, type ValidService, withDefaults } from "./args";
 import { answersName, type CheckedService } from "./checked";
 import { endpointsOutput } from "./input";
-import { namedPorts, serviceSpec, workloadSpec } from "./objects";
+import { portsOf, serviceSpec, workloadSpec } from "./objects";
 import { noteSelector } from "./rivals";
 import { SERVICE_LABEL } from "./selector";
 
@@ -134,11 +134,11 @@ export class SelectedService extends pulumi.ComponentResource {
       args: args.args,
       replicas: args.replicas,
       // A program in plain JavaScript may give something else, which the schema then refuses.
-      ports: Array.isArray(args.ports) ? args.ports.map(withDefaults) : (args.ports as unknown),
+      ports: Array.isArray(args.ports) ? args.ports.map(withProtocol) : (args.ports as unknown),
       type: args.type ?? "ClusterIP",
       sessionAffinity: args.sessionAffinity ?? "None",
       publishNotReadyAddresses: args.publishNotReadyAddresses ?? false,
-    });
+    }).apply(withDefaults);
   }
 
   #options(cluster: Cluster) {
@@ -206,13 +206,13 @@ export class SelectedService extends pulumi.ComponentResource {
   }
 }
 
-function withDefaults(port: ServicePortArgs) {
-  return { ...port, targetPort: port.targetPort ?? port.port, protocol: port.protocol ?? "TCP" };
+function withProtocol(port: ServicePortArgs) {
+  return { ...port, protocol: port.protocol ?? "TCP" };
 }
 
 /** The ports with the node ports that the cluster gave them; other types are known without the Service. */
 function withNodePorts(value: ValidService, service: core.Service): pulumi.Output<ServicePort[]> {
-  const ports = namedPorts(value);
+  const ports = portsOf(value);
   return value.type !== "NodePort"
     ? pulumi.output(ports)
     : service.spec.ports.apply((live) =>

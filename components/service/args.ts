@@ -18,7 +18,7 @@ export const PORT_PROTOCOLS = ["TCP", "UDP"] as const;
 export type PortProtocol = (typeof PORT_PROTOCOLS)[number];
 
 /** Name that the only port of a Service has by default. */
-export const DEFAULT_PORT_NAME = "main";
+const DEFAULT_PORT_NAME = "main";
 
 /** Name of a Service: a DNS label by RFC 1035, which starts with a letter. */
 export const serviceName = z.string().refine((value) => /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value), {
@@ -38,7 +38,7 @@ const nodePort = whole(30000, 32767);
 const servicePort = z.strictObject({
   name: portName.optional(),
   port,
-  targetPort: port,
+  targetPort: port.optional(),
   protocol: oneOf(PORT_PROTOCOLS),
   nodePort: nodePort.optional(),
 });
@@ -56,8 +56,31 @@ const fields = z.strictObject({
   publishNotReadyAddresses: z.boolean(),
 });
 
-/** Arguments of SelectedService, with its defaults filled in. */
-export type ValidService = z.output<typeof fields>;
+type Fields = z.output<typeof fields>;
+type Port = Fields["ports"][number];
+
+/** A valid port, with the defaults that follow from what else is given. */
+export interface ValidPort extends Port {
+  name: string;
+  targetPort: number;
+}
+
+/** Arguments of SelectedService, valid and with all defaults. */
+export interface ValidService extends Fields {
+  ports: ValidPort[];
+}
+
+/** Fills in the defaults that follow from what else is given: the only port's name, and the pods' ports. */
+export function withDefaults(service: Fields): ValidService {
+  return {
+    ...service,
+    ports: service.ports.map((own) => ({
+      ...own,
+      name: own.name ?? DEFAULT_PORT_NAME,
+      targetPort: own.targetPort ?? own.port,
+    })),
+  };
+}
 
 /** Says where something is wrong, and what. */
 type Report = (path: readonly (string | number)[], message: string) => void;
@@ -83,12 +106,7 @@ export const selectedServiceArgs = fields.superRefine(
   { when: () => true },
 );
 
-function problemsOfPort(
-  ports: ValidService["ports"],
-  type: ServiceType | undefined,
-  index: number,
-  report: Report,
-): void {
+function problemsOfPort(ports: Port[], type: ServiceType | undefined, index: number, report: Report): void {
   const own = at(ports, index);
   const before = ports.slice(0, index).map((_, other) => at(ports, other));
   const path = (key: string) => ["ports", index, key];
@@ -117,9 +135,9 @@ function problemsOfPort(
   }
 }
 
-type PartialPort = Partial<ValidService["ports"][number]>;
+type PartialPort = Partial<Port>;
 
-function at(ports: ValidService["ports"], index: number): PartialPort {
+function at(ports: Port[], index: number): PartialPort {
   const port: unknown = ports[index];
   return typeof port === "object" && port !== null ? port : {};
 }

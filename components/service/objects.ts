@@ -1,9 +1,9 @@
-import { DEFAULT_PORT_NAME, type ValidService } from "./args";
+import type { ValidPort, ValidService } from "./args";
 import { SERVICE_LABEL } from "./selector";
 
-/** The ports of a Service, each with its name. */
-export function namedPorts({ ports }: Pick<ValidService, "ports">) {
-  return ports.map(({ name = DEFAULT_PORT_NAME, port, targetPort, protocol, nodePort }) => ({
+/** The ports of a Service as Kubernetes takes them. */
+export function portsOf({ ports }: { readonly ports: readonly ValidPort[] }) {
+  return ports.map(({ name, port, targetPort, protocol, nodePort }) => ({
     name,
     port,
     targetPort,
@@ -19,7 +19,7 @@ export function serviceSpec(service: ValidService) {
     type: type === "Headless" ? "ClusterIP" : type,
     ...(type === "Headless" && { clusterIP: "None" }),
     selector,
-    ports: namedPorts(service),
+    ports: portsOf(service),
     ...(sessionAffinity !== "None" && { sessionAffinity }),
     ...(publishNotReadyAddresses && { publishNotReadyAddresses }),
   };
