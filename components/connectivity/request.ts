@@ -51,6 +51,8 @@ export interface Request {
   readonly service?: string;
   /** Name of the port of that Service. */
   readonly servicePort?: string;
+  /** The pod of that Service that has to answer, where it is one. */
+  readonly pod?: string;
   /** Which proof of its claim it is for, where there are several of one Service. */
   readonly proof?: "affinity";
   /** Number of different answers without which it is made again. */

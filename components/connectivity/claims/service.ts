@@ -35,24 +35,31 @@ export const service = {
   },
   judge: (facts) => {
     const broken = new BrokenWays(facts);
+    const names = podNames(facts.topology.pods, "probe-a");
     const own = facts
       .requestsOf("service")
       .filter((request) => request.service === undefined)
-      .map((request) => judgeOne(request, facts, broken));
+      .map((request) => judgeOne(request, names, facts, broken));
     return [...own, ...judgeUserServices(facts, own, broken)];
   },
 } as const satisfies Claim;
 
-function judgeOne(request: Request, { topology, answerTo }: JudgedBy, broken: BrokenWays): Verdict {
+function judgeOne(
+  request: Request,
+  names: readonly string[],
+  { topology, answerTo }: JudgedBy,
+  broken: BrokenWays,
+): Verdict {
   const answer = answerTo(request);
-  const names = podNames(topology.pods, "probe-a");
   const expected = `answers from ${String(names.length)} endpoints: ${names.join(", ")}`;
-  const values = answer.ok ? [...new Set(answer.values)].sort() : [];
-  const missing = names.filter((name) => !values.includes(name));
+  const answered = new Set(answer.ok ? answer.values : []);
+  const values = [...answered].sort();
+  const missing = names.filter((name) => !answered.has(name));
   const errors = answer.ok ? answer.errors : [answer.error];
   const reason = errors.length > 0 && missing.length > 0 ? ` (${errors[0] ?? ""})` : "";
   const seen = `${values.length > 0 ? `answers from ${values.join(", ")}` : "no answer"}${reason}`;
-  if (values.some((value) => !names.includes(value))) {
+  const known = new Set(names);
+  if (values.some((value) => !known.has(value))) {
     return verdict(request, "failed", expected, seen);
   }
   if (missing.length === 0) {

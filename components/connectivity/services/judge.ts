@@ -22,21 +22,17 @@ function judgeOne(request: Request, facts: JudgedBy, own: readonly Verdict[], br
   const answer = facts.answerTo(request);
   const judged = answer.ok
     ? judgeAnswer(request, answer.values, facts, seen)
-    : judgeSilence(request, answer.error, facts, reasonOf(request, facts, own, broken));
-  return verdict(request, judged.status, expectedOf(request, facts), judged.seen);
+    : judgeSilence(request, answer.error, facts, reasonOf(request, own, broken));
+  return verdict(request, judged.status, expectedOf(request), judged.seen);
 }
 
-function expectedOf(request: Request, facts: JudgedBy): string {
+function expectedOf(request: Request): string {
   const { ask, proof } = request;
   if (proof === "affinity" && ask.kind === "hostnames") {
     return `one pod answers all of ${String(ask.tries)} requests`;
   }
-  const what =
-    serviceOf(request, facts)?.type === "Headless"
-      ? "the pod"
-      : request.targetNode === undefined
-        ? "the ClusterIP"
-        : "the node's port";
+  const byNode = request.targetNode === undefined ? "the ClusterIP" : "the node's port";
+  const what = request.pod === undefined ? byNode : "the pod";
   return ask.protocol === "TCP" ? `${what} takes connections` : `${what} answers`;
 }
 
@@ -53,7 +49,8 @@ function judgeAnswer(
   if (!answersName(request, facts)) {
     return { status: "passed", seen: "an answer" };
   }
-  const known = names.every((name) => seen?.pods.includes(name));
+  const wanted = request.pod === undefined ? (seen?.pods ?? []) : [request.pod];
+  const known = names.every((name) => wanted.includes(name));
   const good = known && (request.proof !== "affinity" || names.length === 1);
   return { status: good ? "passed" : "failed", seen: `answers from ${sorted(names)}` };
 }
@@ -67,9 +64,9 @@ function judgeSilence(request: Request, error: string, facts: JudgedBy, reason: 
   if (reason !== undefined) {
     return { status: "blocked", seen: reason };
   }
-  const notReady = Object.entries(seenService(facts.topology, service)?.places ?? {}).filter(([, { ready }]) => !ready);
+  const notReady = request.pod === undefined ? notReadyPods(service, facts) : [];
   if (notReady.length > 0) {
-    const names = sorted(notReady.map(([name]) => name));
+    const names = sorted(notReady);
     return {
       status: "not-applicable",
       seen: `${service} publishes pods that are not ready, which need not answer: ${names}`,
@@ -81,15 +78,20 @@ function judgeSilence(request: Request, error: string, facts: JudgedBy, reason: 
   return { status: "failed", seen: error };
 }
 
+function notReadyPods(service: string, { topology }: JudgedBy): string[] {
+  const places = Object.entries(seenService(topology, service)?.places ?? {});
+  return places.filter(([, { ready }]) => !ready).map(([name]) => name);
+}
+
 /** Why nothing is said of a port over UDP whose pods do not answer. */
 const SILENT_UDP =
   "the pods do not answer what the check sends them over UDP, so that there is no telling whether it arrives";
 
 /** The broken way, or the broken ClusterIPs, that a request without an answer comes from. */
-function reasonOf(request: Request, facts: JudgedBy, own: readonly Verdict[], broken: BrokenWays): string | undefined {
+function reasonOf(request: Request, own: readonly Verdict[], broken: BrokenWays): string | undefined {
   const { node, probe, targetNode, ask } = request;
   const way = probe === "probe-host" ? "node-to-pod" : "pod-to-pod";
-  if (serviceOf(request, facts)?.type === "Headless") {
+  if (request.pod !== undefined) {
     const direct = broken.between(way, node, targetNode ?? "", ask.protocol);
     return direct && blockedBy(direct);
   }

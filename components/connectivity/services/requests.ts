@@ -11,6 +11,8 @@ interface Destination {
   readonly address: string;
   readonly port: number;
   readonly targetNode?: string;
+  /** The pod that it is, where it is one. */
+  readonly pod?: string;
 }
 
 /** What the program's Services are asked: each port, from every node and its `probe-b`. */
@@ -43,10 +45,11 @@ export function tellsAffinity(port: Port, seen: SeenService | undefined): boolea
 function requestsTo(service: CheckedService, port: Port, topology: Topology): Omit<PlannedRequest, "node" | "probe">[] {
   const seen = seenService(topology, serviceText(service));
   const about = { service: serviceText(service), servicePort: port.name, target: portText(service, port) };
-  const reach = destinations(service, port, topology).map(({ suffix, address, port: number, targetNode }) => ({
+  const reach = destinations(service, port, topology).map(({ suffix, address, port: number, targetNode, pod }) => ({
     ...about,
     target: `${about.target}${suffix}`,
     ...(targetNode !== undefined && { targetNode }),
+    ...(pod !== undefined && { pod }),
     ...(port.protocol === "UDP" && !port.answersName && { once: true }),
     ask: askFor(port, address, number),
   }));
@@ -63,7 +66,7 @@ function destinations(service: CheckedService, { port, nodePort }: Port, topolog
     const places = Object.entries(seenService(topology, serviceText(service))?.places ?? {});
     return places
       .filter(([, { ready }]) => ready)
-      .map(([pod, { ip, node }]) => ({ suffix: ` at ${pod}`, address: ip, port, targetNode: node }));
+      .map(([pod, { ip, node }]) => ({ suffix: ` at ${pod}`, address: ip, port, targetNode: node, pod }));
   }
   const clusterIp = { suffix: "", address: service.clusterIP, port };
   if (service.type !== "NodePort" || nodePort === undefined) {
