@@ -173,15 +173,18 @@ kubectl get services -A -o json >services.json
         {
           namespace: "default",
           name: "web",
+          type: "ClusterIP",
           clusterIP: ipOf("default", "web"),
           selector: { app: "web" },
-          ports: [{ port: 80, targetPort: 8080, protocol: "TCP" }],
+          sessionAffinity: "None",
+          publishNotReadyAddresses: false,
+          ports: [{ name: "main", port: 80, targetPort: 8080, protocol: "TCP", answersName: true }],
         },
       ],
       network: checkedBy(bridgePlan()),
       readyTimeout: 120,
     };
-    sh(process.execPath, [join(PROJECT, "dist", "src", "connectivity", "run.js")], JSON.stringify(input));
+    sh(process.execPath, [join(PROJECT, "dist", "components", "connectivity", "run.js")], JSON.stringify(input));
     return seconds(started);
   } finally {
     removeLab(name, bridge);

@@ -11,4 +11,9 @@ export { SshHost, type SshHostArgs } from "./machine/SshHost";
 export type { NetworkDefinition } from "./network/definition";
 export * from "./network/kinds";
 export { PodNetwork } from "./network/PodNetwork";
-export { SelectedService, type SelectedServiceArgs } from "./service/SelectedService";
+export {
+  SelectedService,
+  type SelectedServiceArgs,
+  type ServicePort,
+  type ServicePortArgs,
+} from "./service/SelectedService";

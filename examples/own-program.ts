@@ -22,7 +22,7 @@ const cluster = new Cluster("demo", {
 const network = new BridgeNetwork("pod-network", { cluster });
 const web = new SelectedService(
   "web",
-  { cluster, selector: { app: "web" }, image: "nginx:1.29", replicas: 3, port: 80 },
+  { cluster, selector: { app: "web" }, image: "nginx:1.29", replicas: 3, ports: [{ port: 80 }] },
   { dependsOn: network },
 );
 const check = new ConnectivityCheck("connectivity", { cluster, network, services: [web] });

@@ -23,6 +23,7 @@ import { topologyProblems } from "../components/cluster/topology";
 import { InvalidInputError, type Problem, problemsOf, show, unknownKey } from "../components/args/validate";
 import { sshConnection } from "../components/machine/connection";
 import { NETWORK_KINDS, NETWORKS } from "../components/network/registry";
+import { serviceName } from "../components/service/args";
 
 /** Namespace of podnet's keys in a stack's config. */
 export const NAMESPACE = "podnet";
@@ -62,7 +63,7 @@ const common = z.strictObject({
   mirror: mirrorUrl.optional(),
   mirrorDir: absolutePath.optional(),
   checksums: checksums.optional(),
-  serviceName: dnsLabel.default("web"),
+  serviceName: serviceName.default("web"),
   serviceReplicas: replicas.default(3),
   servicePort: port.default(80),
   serviceTargetPort: port.default(8080),

@@ -58,8 +58,7 @@ const service = new SelectedService(
       config.serviceArgs ??
       (config.serviceImage === undefined ? ["netexec", `--http-port=${String(config.serviceTargetPort)}`] : []),
     replicas: config.serviceReplicas,
-    port: config.servicePort,
-    targetPort: config.serviceTargetPort,
+    ports: [{ port: config.servicePort, targetPort: config.serviceTargetPort }],
   },
   { dependsOn: network },
 );

@@ -14,7 +14,7 @@ function parsedText(parse: (text: string) => unknown) {
 }
 
 /** A whole number in a closed range. */
-function whole(min: number, max: number) {
+export function whole(min: number, max: number) {
   const message = `must be a whole number between ${String(min)} and ${String(max)}`;
   return z.number().refine((value) => Number.isInteger(value) && value >= min && value <= max, {
     error: (issue) => `${message}, got ${show(issue.input)}`,
@@ -36,7 +36,7 @@ export const ipv4Text = parsedText(parseIpv4);
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-/** A DNS label by RFC 1123, which Kubernetes asks of the names of Services, Namespaces and (here) nodes. */
+/** A DNS label by RFC 1123, which Kubernetes asks of the names of Namespaces and (here) nodes. */
 export const dnsLabel = z.string().refine((value) => DNS_LABEL.test(value), {
   error: (issue) =>
     `must be a DNS label (a-z, 0-9 and -, at most 63 characters, starting and ending with a letter or digit), got ${show(issue.input)}`,
@@ -102,9 +102,6 @@ export const role = oneOf(["control-plane", "worker"]);
 
 /** kube-proxy's mode; `auto` is nftables where the node has it, else iptables. */
 export const kubeProxyMode = oneOf(["auto", "nftables", "iptables"]);
-
-/** Transport of a Service's port. */
-export const protocol = oneOf(["TCP", "UDP"]);
 
 /** Number of pods a workload runs. */
 export const replicas = whole(1, 1000);

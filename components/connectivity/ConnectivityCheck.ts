@@ -105,13 +105,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
           probeServices: Object.fromEntries(
             ownServices.map(({ serviceName, service }) => [serviceName, service.spec.clusterIP]),
           ),
-          services: services.map((service) => ({
-            namespace: service.namespace,
-            name: service.serviceName,
-            clusterIP: service.clusterIP,
-            selector: service.selector,
-            ports: service.ports,
-          })),
+          services: services.map((service) => service.checked),
           network: network.definition.apply(checkedBy),
           readyTimeout: args.timeout ?? 180,
         })

@@ -62,10 +62,13 @@ function better(before: Answer | undefined, answer: Answer): Answer {
 }
 
 /** Whether asking again can help: an answer that broke a rule is an answer, and stands. */
-function worthAsking({ ask, answers = 1 }: Request, answer: Answer | undefined, round: number): boolean {
+function worthAsking({ ask, answers = 1, once }: Request, answer: Answer | undefined, round: number): boolean {
   if (ask.kind === "packet") {
     // A lost ping is as good as a lost request: it gets a second chance, and no third.
     return round === 0 && answer?.ok === false && answer.error.startsWith("no answer");
+  }
+  if (once) {
+    return false;
   }
   return !answer?.ok || new Set(answer.values).size < answers;
 }

@@ -2,18 +2,6 @@ import type { Answer, SeenProbe } from "./driver";
 import type { Request } from "./request";
 import type { Topology } from "./topology";
 
-/** A Service of the program as it was found. */
-export interface SeenService {
-  /** Its namespace and name, as `namespace/name`. */
-  readonly name: string;
-  /** Selector that the Service has now. */
-  readonly selector: Readonly<Record<string, string>> | undefined;
-  /** Ready pods that the declared selector matches. */
-  readonly pods: readonly string[];
-  /** Names of its ready endpoints. */
-  readonly endpoints: readonly string[];
-}
-
 /** Everything that one run saw before a claim's own proof changed anything. */
 export interface Observations {
   /** Probes as their own nodes see them, by node. */
@@ -22,7 +10,6 @@ export interface Observations {
   readonly addresses: Readonly<Record<string, readonly string[]>>;
   readonly requests: readonly Request[];
   readonly answers: ReadonlyMap<string, Answer>;
-  readonly services: readonly SeenService[];
   /** Nodes that run the cluster's DNS. */
   readonly dnsNodes: readonly string[];
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dialTable } from "../machine/dialTable";
 import { NETWORK_PROMISES } from "../network/definition";
+import { checkedService } from "../service/checked";
 
 /** What the check reads from standard input, as JSON. Holds secrets. */
 export const checkInput = z.strictObject({
@@ -21,15 +22,7 @@ export const checkInput = z.strictObject({
   /** ClusterIP of each of the check's own Services, by name. */
   probeServices: z.record(z.string(), z.string()),
   /** Services of the program, proven with the rest. */
-  services: z.array(
-    z.strictObject({
-      namespace: z.string(),
-      name: z.string(),
-      clusterIP: z.string(),
-      selector: z.record(z.string(), z.string()),
-      ports: z.array(z.strictObject({ port: z.number(), targetPort: z.number(), protocol: z.string() })),
-    }),
-  ),
+  services: z.array(checkedService),
   /** The network under test. */
   network: z.strictObject({
     id: z.string(),

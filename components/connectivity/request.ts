@@ -49,8 +49,16 @@ export interface Request {
   readonly ask: Ask;
   /** The program's Service that it is about, as `namespace/name`. */
   readonly service?: string;
+  /** Name of the port of that Service. */
+  readonly servicePort?: string;
+  /** The pod of that Service that has to answer, where it is one. */
+  readonly pod?: string;
+  /** Which proof of its claim it is for, where there are several of one Service. */
+  readonly proof?: "affinity";
   /** Number of different answers without which it is made again. */
   readonly answers?: number;
+  /** Whether it is not made again: no answer is what can be expected. */
+  readonly once?: boolean;
 }
 
 /** A request as a claim plans it; the plan adds the rest. */

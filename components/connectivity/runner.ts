@@ -9,7 +9,7 @@ import { judge, prove } from "./judge";
 import { planRequests } from "./plan";
 import { readyDnsNodes, type Say, settledProbes } from "./ready";
 import { type Finding, findingsOf } from "./report/finding";
-import { lookAt } from "./services";
+import { lookAt } from "./services/look";
 import { topologyOf } from "./topology";
 
 /** What one run of the check found. */
@@ -32,10 +32,10 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     const services = await Promise.all(input.services.map((service) => lookAt(client, service)));
     say("asking");
     const ask = asker(shells, seen);
-    const topology = topologyOf(input, pods);
+    const topology = topologyOf(input, pods, services);
     const requests = planRequests(topology);
     const answers = await askAll(ask, requests);
-    const facts = factsOf(topology, { seen, addresses, requests, answers, services, dnsNodes });
+    const facts = factsOf(topology, { seen, addresses, requests, answers, dnsNodes });
     const verdicts = await prove(facts, judge(facts), { client, ask, say });
     return { findings: findingsOf(verdicts), warnings: await idlePolicies(client, input) };
   } finally {

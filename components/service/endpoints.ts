@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { endpointsOf, isReady, KubeClient, podsOf } from "../kubernetes/client";
+import { endpointsOf, isReady, isRunning, KubeClient, podsOf } from "../kubernetes/client";
 import { endpointsInput, type EndpointsInput } from "./input";
 import { judgeEndpoints } from "./selector";
 import { messageOf } from "../args/validate";
@@ -13,7 +13,7 @@ export async function waitForEndpoints(input: EndpointsInput): Promise<string[]>
       let reason: string;
       try {
         const [pods, endpoints] = await Promise.all([
-          podsOf(client, input.namespace, input.selector),
+          podsOf(client, input.namespace, input.selector, input.publishNotReadyAddresses),
           endpointsOf(client, input.namespace, input.name),
         ]);
         const names = endpoints.map(({ pod, address }) => pod ?? address);
@@ -21,6 +21,7 @@ export async function waitForEndpoints(input: EndpointsInput): Promise<string[]>
           name: pod.metadata.name,
           labels: pod.metadata.labels,
           ready: isReady(pod),
+          running: isRunning(pod),
         }));
         const { wrong, wait } = judgeEndpoints(input, seen, names);
         if (wrong !== undefined) {

@@ -1,11 +1,10 @@
 import { selectorText } from "../../kubernetes/selector";
 import { serviceTrouble } from "../broken";
-import type { SeenService } from "../facts";
-import type { CheckInput } from "../input";
+import type { CheckedService } from "../../service/checked";
 import { labelProbes, membersOf, podPath, waitForMembers } from "../members";
 import { MEMBER_LABEL, PORTS, PROBE_SERVICE } from "../probes";
 import { nameOf, type Request, triesFor } from "../request";
-import { podNames } from "../topology";
+import { podNames, type SeenService, seenService } from "../topology";
 import { withUndo } from "../undo";
 import { waitFor } from "../wait";
 import { type Claim, type Proving, sorted, type Verdict } from "./claim";
@@ -21,26 +20,28 @@ export const endpoints = {
     await waitForMembers(client, PROBE_SERVICE, podNames(pods, "probe-a"));
   },
   requests: () => [],
-  judge: ({ topology, observations }) =>
-    topology.input.services.map((declared) => judgeDeclared(declared, observations.services)),
+  judge: ({ topology }) =>
+    topology.input.services.map((declared) =>
+      judgeDeclared(declared, seenService(topology, `${declared.namespace}/${declared.name}`)),
+    ),
   prove: async (proving) => {
     proving.say("taking a pod out of its service and putting it back");
     return judgeRelabelling(await relabel(proving), proving.verdictsOf("service"));
   },
 } as const satisfies Claim;
 
-function judgeDeclared(declared: CheckInput["services"][number], found: readonly SeenService[]): Verdict {
+function judgeDeclared(declared: CheckedService, service: SeenService | undefined): Verdict {
   const name = `${declared.namespace}/${declared.name}`;
-  const service = found.find((candidate) => candidate.name === name);
   const { pods, endpoints: members, selector } = service ?? { pods: [], endpoints: [], selector: undefined };
   const wanted = text(declared.selector);
+  const which = declared.publishNotReadyAddresses ? "" : "ready ";
   const same = pods.length > 0 && sorted(pods) === sorted(members);
   const other = selector && text(selector) !== wanted ? `it selects ${text(selector)}; ` : "";
   return {
     source: name,
     target: wanted,
     status: same ? "passed" : "failed",
-    expected: `endpoints are the ready pods with ${wanted}: ${pods.length > 0 ? sorted(pods) : "at least one"}`,
+    expected: `endpoints are the ${which}pods with ${wanted}: ${pods.length > 0 ? sorted(pods) : "at least one"}`,
     seen: `${service ? "" : "no such Service; "}${other}endpoints are ${sorted(members)}`,
   };
 }

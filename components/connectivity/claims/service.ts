@@ -2,14 +2,15 @@ import { blockedBy, BrokenWays } from "../broken";
 import { PORTS, PROBE_SERVICE } from "../probes";
 import { type Request, TRANSPORTS, triesFor } from "../request";
 import { podNames } from "../topology";
-import { judgeUserServices, userServiceRequests } from "../userServices";
+import { judgeUserServices } from "../services/judge";
+import { userServiceRequests } from "../services/requests";
 import { type Claim, type JudgedBy, type Verdict, verdict } from "./claim";
 
 /** The check's own Service is answered by all its pods, wherever it is asked; and the program's Services are asked too. */
 export const service = {
   id: "service",
   title: "a ClusterIP answers from every ready endpoint and nothing else",
-  waitsOn: ["pod-to-pod", "node-to-pod", "endpoints"],
+  waitsOn: ["pod-to-pod", "node-to-pod", "pod-to-node", "endpoints"],
   requests: (topology) => {
     const members = podNames(topology.pods, "probe-a").length;
     const address = topology.input.probeServices[PROBE_SERVICE] ?? "";
@@ -33,25 +34,32 @@ export const service = {
     return [...own, ...userServiceRequests(topology)];
   },
   judge: (facts) => {
-    const broken = new BrokenWays(facts, ["pod-to-pod", "node-to-pod"]);
+    const broken = new BrokenWays(facts);
+    const names = podNames(facts.topology.pods, "probe-a");
     const own = facts
       .requestsOf("service")
       .filter((request) => request.service === undefined)
-      .map((request) => judgeOne(request, facts, broken));
+      .map((request) => judgeOne(request, names, facts, broken));
     return [...own, ...judgeUserServices(facts, own, broken)];
   },
 } as const satisfies Claim;
 
-function judgeOne(request: Request, { topology, answerTo }: JudgedBy, broken: BrokenWays): Verdict {
+function judgeOne(
+  request: Request,
+  names: readonly string[],
+  { topology, answerTo }: JudgedBy,
+  broken: BrokenWays,
+): Verdict {
   const answer = answerTo(request);
-  const names = podNames(topology.pods, "probe-a");
   const expected = `answers from ${String(names.length)} endpoints: ${names.join(", ")}`;
-  const values = answer.ok ? [...new Set(answer.values)].sort() : [];
-  const missing = names.filter((name) => !values.includes(name));
+  const answered = new Set(answer.ok ? answer.values : []);
+  const values = [...answered].sort();
+  const missing = names.filter((name) => !answered.has(name));
   const errors = answer.ok ? answer.errors : [answer.error];
   const reason = errors.length > 0 && missing.length > 0 ? ` (${errors[0] ?? ""})` : "";
   const seen = `${values.length > 0 ? `answers from ${values.join(", ")}` : "no answer"}${reason}`;
-  if (values.some((value) => !names.includes(value))) {
+  const known = new Set(names);
+  if (values.some((value) => !known.has(value))) {
     return verdict(request, "failed", expected, seen);
   }
   if (missing.length === 0) {

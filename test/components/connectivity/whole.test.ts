@@ -193,13 +193,13 @@ const WORLDS: Readonly<Record<string, Change>> = {
   "a service that a broken pair hides": {
     answer: where((request) => between("cp", "w1")(request) || request.ask.kind === "connect", silent),
   },
-  "a service of three ports": {
+  "a service of two ports": {
     services: [
       {
         ...WEB,
         ports: [
-          { port: 80, targetPort: 8080, protocol: "TCP" },
-          { port: 443, targetPort: 8443, protocol: "TCP" },
+          { name: "http", port: 80, targetPort: 8080, protocol: "TCP", answersName: true },
+          { name: "https", port: 443, targetPort: 8443, protocol: "TCP", answersName: false },
         ],
       },
     ],

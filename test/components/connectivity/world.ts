@@ -4,13 +4,13 @@ import type { CheckInput } from "../../../components/connectivity/input";
 import type { ClaimId } from "../../../components/connectivity/claims";
 import type { Status } from "../../../components/connectivity/claims/claim";
 import { judgeRelabelling, type Relabelling } from "../../../components/connectivity/claims/endpoints";
-import { type Facts, factsOf, type SeenService } from "../../../components/connectivity/facts";
+import { type Facts, factsOf } from "../../../components/connectivity/facts";
 import { judge, type Verdicts } from "../../../components/connectivity/judge";
 import { planRequests } from "../../../components/connectivity/plan";
 import { hairpinService, PROBES } from "../../../components/connectivity/probes";
 import { type Finding, findingsOf as asFindings } from "../../../components/connectivity/report/finding";
 import type { ProbePod, Request } from "../../../components/connectivity/request";
-import { topologyOf } from "../../../components/connectivity/topology";
+import { type SeenService, topologyOf } from "../../../components/connectivity/topology";
 
 /** What is different in a world from one where everything holds. */
 export interface Change {
@@ -20,7 +20,7 @@ export interface Change {
   /** Another answer than the good one, for some requests. */
   readonly answer?: (request: Request, good: Answer) => Answer;
   readonly seen?: (node: string, probes: readonly SeenProbe[]) => readonly SeenProbe[];
-  readonly found?: readonly SeenService[];
+  readonly found?: readonly (Omit<SeenService, "places"> & Partial<SeenService>)[];
   readonly relabelling?: (good: Relabelling) => Relabelling;
   readonly dnsNodes?: readonly string[];
 }
@@ -39,9 +39,19 @@ export interface World {
 export const WEB: CheckInput["services"][number] = {
   namespace: "default",
   name: "web",
+  type: "ClusterIP",
   clusterIP: "10.96.7.7",
   selector: { app: "web" },
-  ports: [{ port: 80, targetPort: 8080, protocol: "TCP" }],
+  sessionAffinity: "None",
+  publishNotReadyAddresses: false,
+  ports: [{ name: "main", port: 80, targetPort: 8080, protocol: "TCP", answersName: true }],
+};
+
+const FOUND = {
+  name: "default/web",
+  selector: { app: "web" },
+  pods: ["web-1", "web-2"],
+  endpoints: ["web-2", "web-1"],
 };
 
 /** An answer of these values. */
@@ -89,7 +99,20 @@ function podsOf(input: CheckInput): ProbePod[] {
 }
 
 /** What a network where everything holds answers. */
-function goodAnswer({ node, probe, ask }: Request, input: CheckInput, pods: readonly ProbePod[]): Answer {
+function goodAnswer(
+  request: Request,
+  input: CheckInput,
+  pods: readonly ProbePod[],
+  found: readonly SeenService[],
+): Answer {
+  const { node, probe, ask, service } = request;
+  const seen = found.find(({ name }) => name === service);
+  if (seen && ask.kind === "hostnames") {
+    return ok(...seen.pods.slice(0, 1));
+  }
+  if (seen && ask.kind === "resolve") {
+    return ok(...Object.values(seen.places).map(({ ip }) => ip));
+  }
   const own = pods.find((pod) => pod.node === node && pod.probe === probe);
   switch (ask.kind) {
     case "clientip":
@@ -125,11 +148,12 @@ export function world(change: Change = {}): World {
   const input = inputOf(change);
   const pods = podsOf(input);
   const nodes = Object.keys(input.nodes);
-  const topology = topologyOf(input, pods);
+  const found = (change.found ?? [FOUND]).map((service) => ({ places: {}, ...service }));
+  const topology = topologyOf(input, pods, found);
   const requests = planRequests(topology);
   const answers = new Map(
     requests.map((request) => {
-      const good = goodAnswer(request, input, pods);
+      const good = goodAnswer(request, input, pods, found);
       return [request.id, change.answer?.(request, good) ?? good];
     }),
   );
@@ -141,9 +165,6 @@ export function world(change: Change = {}): World {
       return [node, change.seen?.(node, probes) ?? probes];
     }),
   );
-  const found = change.found ?? [
-    { name: "default/web", selector: { app: "web" }, pods: ["web-1", "web-2"], endpoints: ["web-2", "web-1"] },
-  ];
   const good = goodRelabelling(pods, nodes);
   return {
     input,
@@ -160,7 +181,6 @@ export function world(change: Change = {}): World {
       ),
       requests,
       answers,
-      services: found,
       dnsNodes: change.dnsNodes ?? ["cp"],
     }),
     relabelling: change.relabelling?.(good) ?? good,
