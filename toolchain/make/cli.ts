@@ -171,8 +171,9 @@ async function clean(context: Context): Promise<number> {
   if (code === 0) {
     // Go and npm keep their own caches; only what podnet made is podnet's to remove.
     rmSync(context.cache, { recursive: true, force: true });
-    rmSync(join(context.project, "dist"), { recursive: true, force: true });
-    rmSync(join(context.project, "node_modules"), { recursive: true, force: true });
+    for (const made of ["dist", join("packages", "pulumi-command", "dist"), "node_modules"]) {
+      rmSync(join(context.project, made), { recursive: true, force: true });
+    }
   }
   return code;
 }
