@@ -2,7 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CLI := node dist/toolchain/make/cli.js
-SOURCES := $(shell find src components cli toolchain packages bench examples -type f -not -path '*/go/*' -not -path '*/results/*' 2>/dev/null) tsconfig.json tsconfig.build.json
+SOURCES := $(shell find src components cli toolchain bench examples -type f -not -path '*/go/*' -not -path '*/results/*' 2>/dev/null) tsconfig.json tsconfig.build.json
+PLUGIN := packages/pulumi-command
+PLUGIN_SOURCES := $(shell find $(PLUGIN)/src -name '*.ts') $(PLUGIN)/tsconfig.json tsconfig.json
+TSC := node_modules/.bin/tsc
 
 .PHONY: help up down clean env verify test soak check bench build
 
@@ -14,7 +17,12 @@ node_modules/.podnet: package.json package-lock.json
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
-dist/.podnet: node_modules/.podnet $(SOURCES)
+$(PLUGIN)/dist/.podnet: node_modules/.podnet $(PLUGIN_SOURCES)
+	@rm -rf $(PLUGIN)/dist
+	@$(TSC) -p $(PLUGIN)
+	@touch $@
+
+dist/.podnet: node_modules/.podnet $(PLUGIN)/dist/.podnet $(SOURCES)
 	@rm -rf dist
 	@npm run --silent build
 	@touch $@

@@ -3,7 +3,7 @@ import pulumi from "@pulumi/eslint-plugin";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/**", "node_modules/**", "toolchain/supply/go/**", ".podnet/**", "**/*.mts"] },
+  { ignores: ["**/dist/**", "node_modules/**", "toolchain/supply/go/**", ".podnet/**", "**/*.mts"] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {

@@ -95,7 +95,7 @@ export function kubectl(...args: string[]): string {
 
 /** Runs the connectivity check as \`make verify\` does and returns its report. */
 export function check(verify: string): Report {
-  const done = spawnSync(process.execPath, [join(PROJECT, "dist", "src", "connectivity", "run.js")], {
+  const done = spawnSync(process.execPath, [join(PROJECT, "dist", "cli", "main.js"), "check"], {
     input: verify,
     encoding: "utf8",
     maxBuffer: 1 << 28,

@@ -65,3 +65,8 @@ export async function must(command: string, args: readonly string[], options: Ru
   }
   return result.stdout;
 }
+
+/** The lines of a program's output that hold something. */
+export function lines(output: string): string[] {
+  return output.split("\n").filter((line) => line !== "");
+}

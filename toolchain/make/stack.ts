@@ -1,68 +1,75 @@
-import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { must, run, type RunResult } from "../host/exec";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import type * as Automation from "@pulumi/pulumi/automation";
+import { messageOf } from "../../components/args/validate";
+import { LiveLines } from "../host/live";
 import type { ClonePaths } from "../host/paths";
-import type { Toolchain } from "../supply/toolchain";
+import { STACK } from "./env";
+import { assertStale } from "./lock";
+import { isOwn, liveLines, problemText, Update } from "./update";
+import { configChanges, configState, readWritten } from "./written";
 
-/** Name of the stack that the make targets use. */
-export const STACK = "lab";
+/** Most resources that are shown at once while an update runs. */
+const MOST_SHOWN = 8;
 
-/** Environment in which plain `pulumi` works on a clone's stack. */
-export function stackEnv(
-  paths: ClonePaths,
-  toolchain: Pick<Toolchain, "binDirs">,
-  dockerHost: string | undefined,
-): Record<string, string> {
-  return {
-    PATH: [...toolchain.binDirs, process.env["PATH"] ?? ""].join(delimiter),
-    PULUMI_BACKEND_URL: `file://${paths.state}`,
-    PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase,
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-    KUBECONFIG: paths.kubeconfig,
-    ...(dockerHost !== undefined && { DOCKER_HOST: dockerHost }),
-  };
+/** How an update ended. */
+export interface Ended {
+  readonly succeeded: boolean;
+  /** Whether it changed anything. */
+  readonly changed: boolean;
 }
 
-/** Whether a clone's file backend has the stack. */
-export function stackExists(paths: ClonePaths): boolean {
-  return existsSync(join(paths.state, ".pulumi", "stacks", "podnet", `${STACK}.json`));
-}
-
-/** One clone's stack, driven by the Pulumi CLI. */
+/** A clone's stack, driven by Pulumi's Automation API. */
 export class Stack {
-  constructor(
+  private constructor(
     private readonly paths: ClonePaths,
-    private readonly env: Readonly<Record<string, string>>,
-  ) {}
-
-  /** Runs the CLI and returns what it printed. */
-  pulumi(args: readonly string[], echo = false): Promise<RunResult> {
-    return run("pulumi", args, { cwd: this.paths.project, env: { ...process.env, ...this.env }, echo });
+    private readonly api: typeof Automation,
+    private readonly stack: Automation.Stack,
+    private readonly select: () => Promise<void>,
+  ) {
+    // After each update the API reads outputs and history by three more calls of the CLI. The events have said all of that.
+    stack.outputs = () => Promise.resolve({});
+    stack.info = () => Promise.resolve(undefined);
   }
 
-  /** Whether the stack is there. */
-  exists(): boolean {
-    return stackExists(this.paths);
-  }
-
-  /** Makes backend, passphrase and stack where they are missing, and selects the stack. */
-  async ensure(): Promise<void> {
-    mkdirSync(this.paths.state, { recursive: true });
-    if (!existsSync(this.paths.passphrase)) {
-      writeFileSync(this.paths.passphrase, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600 });
+  /** A clone's stack; backend and passphrase are made where they are missing, the stack itself when it is first needed. */
+  static async ensure(paths: ClonePaths, env: Readonly<Record<string, string>>): Promise<Stack> {
+    mkdirSync(paths.state, { recursive: true });
+    if (!existsSync(paths.passphrase)) {
+      writeFileSync(paths.passphrase, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600 });
     }
-    if (!this.exists()) {
-      await this.#must(["stack", "init", STACK]);
+    return Stack.#open(paths, env);
+  }
+
+  /** Selects a clone's stack; undefined when there is none. */
+  static async find(paths: ClonePaths, env: Readonly<Record<string, string>>): Promise<Stack | undefined> {
+    if (!hasBackend(paths)) {
+      return undefined;
+    }
+    const stack = await Stack.#open(paths, env);
+    try {
+      await stack.select();
+      return stack;
+    } catch (error) {
+      if (error instanceof stack.api.StackNotFoundError) {
+        return undefined;
+      }
+      throw error;
     }
   }
 
-  /** One of podnet's settings in the stack's config, a plain word; undefined when it is not set. */
-  setting(key: string): string | undefined {
-    // The CLI would take most of a second to say what the file says.
-    const file = join(this.paths.project, `Pulumi.${STACK}.yaml`);
-    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-    return new RegExp(`^ +podnet:${key}: *"?([a-z0-9-]+)"? *$`, "m").exec(text)?.[1];
+  static async #open(paths: ClonePaths, env: Readonly<Record<string, string>>): Promise<Stack> {
+    const { api, workspace } = await openWorkspace(paths, env);
+    // Every call names the stack. To select it takes a call of the CLI, which waits until there is a reason.
+    const select = (): Promise<void> => api.LocalWorkspace.prototype.selectStack.call(workspace, STACK);
+    workspace.selectStack = () => Promise.resolve();
+    return new Stack(paths, api, await api.Stack.select(STACK, workspace), select);
+  }
+
+  /** One of podnet's settings in the stack's config; undefined when it is not set or no plain text. */
+  async setting(key: string): Promise<string | undefined> {
+    const value = (await this.#config())[`podnet:${key}`];
+    return typeof value === "string" ? value : undefined;
   }
 
   /**
@@ -70,93 +77,131 @@ export class Stack {
    * nothing when nothing changed since the last time.
    */
   async configure(settings: Readonly<Record<string, string>>): Promise<void> {
-    const file = join(this.paths.project, `Pulumi.${STACK}.yaml`);
-    const state = (): string =>
-      createHash("sha256")
-        .update(existsSync(file) ? readFileSync(file) : "")
-        .update(JSON.stringify(settings))
-        .digest("hex");
     const written = readWritten(this.paths.writtenConfig);
-    if (written.state === state()) {
+    if (written.state === configState(await this.#config(), settings)) {
       return;
     }
-    const listed = JSON.parse(await this.#must(["config", "--json", "--stack", STACK])) as Record<
-      string,
-      { value?: string }
-    >;
+    await this.#make();
     const now = Object.fromEntries(
-      Object.entries(listed).map(([key, { value }]) => [key.replace(/^podnet:/, ""), value]),
+      Object.entries(await this.stack.getAllConfig()).map(([key, { value }]) => [key.replace(/^podnet:/, ""), value]),
     );
-    const changes = configChanges(settings, now, written.settings);
-    if (Object.keys(changes).length > 0) {
-      const pairs = Object.entries(changes).flatMap(([key, value]) => ["--plaintext", `podnet:${key}=${value}`]);
-      await this.#must(["config", "set-all", "--stack", STACK, ...pairs]);
+    const changes = Object.entries(configChanges(settings, now, written.settings));
+    if (changes.length > 0) {
+      await this.stack.setAllConfig(
+        Object.fromEntries(changes.map(([key, value]) => [`podnet:${key}`, { value, secret: false }])),
+      );
     }
-    writeFileSync(this.paths.writtenConfig, JSON.stringify({ state: state(), settings }));
+    const state = configState(await this.#config(), settings);
+    writeFileSync(this.paths.writtenConfig, JSON.stringify({ state, settings }));
   }
 
-  /** Frees the stack from the lock of a CLI that has ended without doing so itself. */
-  async freeStaleLock(): Promise<void> {
-    const folder = join(this.paths.state, ".pulumi", "locks", "organization", "podnet", STACK);
-    const locks = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
-    for (const name of locks) {
-      const { pid } = JSON.parse(readFileSync(join(folder, name), "utf8")) as { pid: number };
-      if (existsSync(`/proc/${String(pid)}`)) {
-        throw new Error(`pulumi (process ${String(pid)}) is at work on this stack; wait for it to end`);
-      }
-    }
-    if (locks.length > 0) {
-      await this.#must(["cancel", "--yes", "--stack", STACK]);
-    }
+  /** Brings the stack to what the program declares, showing what happens. */
+  up(): Promise<Ended> {
+    return this.#run(new Update(), (options) => this.stack.up(options));
   }
 
-  /** Numbers of changes by kind of the last update, such as `{ same: 49 }`. */
-  lastChanges(): Record<string, number> {
-    const folder = join(this.paths.state, ".pulumi", "history", "podnet", STACK);
-    const last = readdirSync(folder)
-      .filter((name) => name.endsWith(".history.json"))
-      .sort()
-      .at(-1);
-    const read = last === undefined ? {} : (JSON.parse(readFileSync(join(folder, last), "utf8")) as object);
-    return (read as { resourceChanges?: Record<string, number> }).resourceChanges ?? {};
+  /** Destroys all the stack's resources, showing what happens. */
+  async destroy(): Promise<Ended> {
+    const exported = (await this.stack.exportStack()) as { deployment: { resources?: { urn: string }[] } };
+    const { resources = [] } = exported.deployment;
+    const count = resources.filter(({ urn }) => isOwn(urn)).length;
+    return this.#run(new Update(count), (options) => this.stack.destroy(options));
   }
 
   /** The stack's outputs, secrets in the clear. */
-  async outputs(): Promise<Record<string, unknown>> {
-    const text = await this.#must(["stack", "output", "--json", "--show-secrets", "--stack", STACK]);
-    return JSON.parse(text) as Record<string, unknown>;
+  async outputs(): Promise<Readonly<Record<string, unknown>>> {
+    const outputs = await this.stack.workspace.stackOutputs(STACK);
+    return Object.fromEntries(Object.entries(outputs).map(([name, { value }]) => [name, value as unknown]));
   }
 
-  #must(args: readonly string[]): Promise<string> {
-    return must("pulumi", args, { cwd: this.paths.project, env: { ...process.env, ...this.env } });
+  /** The stack's config as its file has it, without a call of the CLI, which takes long. */
+  async #config(): Promise<Readonly<Record<string, unknown>>> {
+    try {
+      return (await this.stack.workspace.stackSettings(STACK)).config ?? {};
+    } catch {
+      // There is no file before something is set.
+      return {};
+    }
+  }
+
+  /** Selects the stack, which is made first where it is missing. */
+  async #make(): Promise<void> {
+    try {
+      await this.select();
+    } catch (error) {
+      if (!(error instanceof this.api.StackNotFoundError)) {
+        throw error;
+      }
+      await this.stack.workspace.createStack(STACK);
+    }
+  }
+
+  /** Runs an update to its end. A lock that an ended process left is freed first. */
+  async #run(update: Update, work: (options: Automation.UpOptions) => Promise<unknown>): Promise<Ended> {
+    try {
+      await this.#show(update, work);
+    } catch (error) {
+      if (error instanceof this.api.ConcurrentUpdateError) {
+        assertStale(error.message);
+        await this.stack.cancel();
+        return this.#run(new Update(update.total), work);
+      }
+      if (error instanceof this.api.StackNotFoundError) {
+        await this.#make();
+        return this.#run(new Update(update.total), work);
+      }
+      const text = problemText(update.problems);
+      new LiveLines().keep(["", text === "" ? commandText(messageOf(error)) : text]);
+      return { succeeded: false, changed: update.changed };
+    }
+    return { succeeded: true, changed: update.changed };
+  }
+
+  async #show(update: Update, work: (options: Automation.UpOptions) => Promise<unknown>): Promise<void> {
+    const live = new LiveLines();
+    const started = Date.now();
+    const timer = setInterval(
+      () => live.show(liveLines(update, started, Date.now(), MOST_SHOWN)),
+      live.isTerminal ? 250 : 1000,
+    );
+    // A terminal's interrupt reaches Pulumi too, which ends in good order: podnet waits for it. One for podnet alone is passed on.
+    const stop = new AbortController();
+    const interrupted = (): void => undefined;
+    const terminated = (): void => stop.abort();
+    process.on("SIGINT", interrupted).on("SIGTERM", terminated);
+    try {
+      await work({ color: "never", signal: stop.signal, onEvent: (event) => live.keep(update.take(event)) });
+    } finally {
+      process.off("SIGINT", interrupted).off("SIGTERM", terminated);
+      clearInterval(timer);
+      live.clear();
+    }
   }
 }
 
-/** What podnet last wrote into a stack's config. */
-export interface Written {
-  readonly state?: string;
-  readonly settings: Readonly<Record<string, string>>;
+/** Whether a clone has a backend; without one it has no stack either. */
+export function hasBackend(paths: ClonePaths): boolean {
+  return existsSync(paths.state);
 }
 
-/** Reads what podnet last wrote into a stack's config; nothing when it has written none. */
-export function readWritten(path: string): Written {
-  try {
-    return JSON.parse(readFileSync(path, "utf8")) as Written;
-  } catch {
-    return { settings: {} };
-  }
+async function openWorkspace(
+  paths: ClonePaths,
+  env: Readonly<Record<string, string>>,
+): Promise<{ api: typeof Automation; workspace: Automation.LocalWorkspace }> {
+  // The API looks for the CLI on this process's PATH.
+  process.env["PATH"] = env["PATH"];
+  // The API takes half a second to load: meanwhile the CLI says its version.
+  const { PulumiCommand } = await import("@pulumi/pulumi/automation/cmd.js");
+  const asked = PulumiCommand.get();
+  const [pulumiCommand, api] = await Promise.all([asked, import("@pulumi/pulumi/automation/index.js")]);
+  const workspace = await api.LocalWorkspace.create({ workDir: paths.project, envVars: { ...env }, pulumiCommand });
+  return { api, workspace };
 }
 
-/** What of `wanted` has to be written: what is not so already, and was not set to something else by somebody else. */
-export function configChanges(
-  wanted: Readonly<Record<string, string>>,
-  now: Readonly<Record<string, string | undefined>>,
-  written: Readonly<Record<string, string>>,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(wanted).filter(([key, value]) => {
-      const current = now[key];
-      return current === undefined || (current !== value && current === written[key]);
-    }),
-  );
+/** What the CLI says went wrong, where no event did: its errors, else the end of what it printed. */
+function commandText(message: string): string {
+  const lines = message.split("\n").map((line) => line.replace(/^ *stderr: /, ""));
+  const first = lines.findIndex((line) => line.startsWith("error: "));
+  const told = first < 0 ? lines.slice(-15) : lines.slice(first);
+  return told.filter((line) => !/^ *(err\?|stdout|code): /.test(line)).join("\n");
 }

@@ -1,7 +1,8 @@
 import type { Client, ClientChannel } from "ssh2";
-import { channelFailure, connected, type Connection, type Dialled } from "./connection";
+import { channelFailure, connected, type Connection } from "./connection";
 import { quote, remoteExit, trimNewline, type RemoteExit } from "./gotext";
 import { previousOutput, type CommandOutput } from "./local";
+import type { Dialled } from "./login";
 import { Output, type Operation } from "./operation";
 
 /** Inputs of a remote command, known and without secret wrapping. */

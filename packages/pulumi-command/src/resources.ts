@@ -1,18 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { checkInputs, copySource, type Failure } from "./check";
 import type { Connection } from "./connection";
 import { runLocal, type CommandOutput, type LocalInputs } from "./local";
 import type { Operation } from "./operation";
 import type { RemoteInputs } from "./remote";
-import {
-  checkInputs,
-  copySource,
-  replacesOnChange,
-  resourceTypes,
-  runType,
-  type Failure,
-  type Fields,
-  type ResourceType,
-} from "./schema";
+import { replacesOnChange, resourceTypes, runType, type Fields, type ResourceType } from "./types";
 import { differences, dropNulls, equal, isUnknown, plain, unknownValue, type Difference, type ValueMap } from "./value";
 
 /** Type token of a URN. Throws for a resource that is not served. */

@@ -1,33 +1,23 @@
-import { createRequire } from "node:module";
 import type * as Grpc from "@grpc/grpc-js";
-import type * as StructProto from "google-protobuf/google/protobuf/struct_pb";
-import type * as EmptyProto from "google-protobuf/google/protobuf/empty_pb";
-import type * as EngineProto from "@pulumi/pulumi/proto/engine_pb";
-import type * as EngineService from "@pulumi/pulumi/proto/engine_grpc_pb";
 import type * as PluginProto from "@pulumi/pulumi/proto/plugin_pb";
 import type * as ProviderProto from "@pulumi/pulumi/proto/provider_pb";
-import type * as ProviderService from "@pulumi/pulumi/proto/provider_grpc_pb";
-import type { Operation, Severity } from "./operation";
+import { checkInputs } from "./check";
+import { EngineLog, Operations } from "./engine";
+import {
+  channelOptions,
+  Empty,
+  grpc,
+  pluginProto,
+  proto,
+  providerService,
+  toDiffResponse,
+  toFailures,
+  toMap,
+  toStruct,
+} from "./protocol";
 import * as resources from "./resources";
-import { checkInputs, resourceTypes, schemaJson, version, type Failure } from "./schema";
-import type { ValueMap } from "./value";
-
-// The protocol's own modules, found as @pulumi/pulumi finds them. Loading the SDK as a whole would double the start time.
-const fromPulumi = createRequire(require.resolve("@pulumi/pulumi/package.json"));
-const grpc = fromPulumi("@grpc/grpc-js") as typeof Grpc;
-const { Struct } = fromPulumi("google-protobuf/google/protobuf/struct_pb") as typeof StructProto;
-const { Empty } = fromPulumi("google-protobuf/google/protobuf/empty_pb") as typeof EmptyProto;
-const engineProto = fromPulumi("./proto/engine_pb") as typeof EngineProto;
-const engineService = fromPulumi("./proto/engine_grpc_pb") as typeof EngineService;
-const pluginProto = fromPulumi("./proto/plugin_pb") as typeof PluginProto;
-const proto = fromPulumi("./proto/provider_pb") as typeof ProviderProto;
-const providerService = fromPulumi("./proto/provider_grpc_pb") as typeof ProviderService;
-
-/** Largest message on the wire, in bytes: what Pulumi's own servers allow. */
-const channelOptions = {
-  "grpc.max_receive_message_length": 400 * 1024 * 1024,
-  "grpc.max_send_message_length": 400 * 1024 * 1024,
-};
+import { schemaJson } from "./schema";
+import { resourceTypes, version } from "./types";
 
 /** A provider that listens for the engine. */
 export interface Serving {
@@ -38,77 +28,11 @@ export interface Serving {
   stop(): void;
 }
 
-function toMap(struct: StructProto.Struct | undefined): ValueMap {
-  return struct?.toJavaScript() ?? {};
-}
-
-function toStruct(map: ValueMap): StructProto.Struct {
-  return Struct.fromJavaScript(map);
-}
-
-function toFailures(failures: readonly Failure[]): ProviderProto.CheckFailure[] {
-  return failures.map(({ property, reason }) => {
-    const failure = new proto.CheckFailure();
-    failure.setProperty(property);
-    failure.setReason(reason);
-    return failure;
-  });
-}
-
 /** Answers the engine's requests. `engineAddress` is where messages go to; without it they are dropped. */
 export async function serve(engineAddress: string | undefined): Promise<Serving> {
-  let engine: EngineService.EngineClient | undefined;
-  const attach = (address: string): void => {
-    engine = new engineService.EngineClient(address, grpc.credentials.createInsecure(), channelOptions);
-  };
-  if (engineAddress !== undefined) {
-    attach(engineAddress);
-  }
-  const active = new Set<AbortController>();
-  let cancelled = false;
+  const engine = new EngineLog(engineAddress);
+  const operations = new Operations(engine);
   let sendsOldInputs = false;
-
-  const log = (urn: string, severity: Severity, message: string, status: boolean): Promise<void> =>
-    new Promise((resolve) => {
-      if (!engine) {
-        resolve();
-        return;
-      }
-      const request = new engineProto.LogRequest();
-      const { LogSeverity } = engineProto;
-      const levels = {
-        debug: LogSeverity.DEBUG,
-        info: LogSeverity.INFO,
-        warning: LogSeverity.WARNING,
-        error: LogSeverity.ERROR,
-      } as const;
-      request.setSeverity(levels[severity]);
-      request.setMessage(message);
-      request.setUrn(urn);
-      request.setEphemeral(status);
-      // A message that cannot be delivered must not fail the operation.
-      engine.log(request, () => resolve());
-    });
-
-  /** Runs one request that may take long, so that cancel and its timeout in seconds (0: none) can end it. */
-  const operate = async <T>(urn: string, timeout: number, action: (operation: Operation) => Promise<T>): Promise<T> => {
-    const controller = new AbortController();
-    const abort = (reason: string): void => controller.abort(new Error(reason));
-    const timer = timeout > 0 ? setTimeout(() => abort("context deadline exceeded"), timeout * 1000) : undefined;
-    active.add(controller);
-    if (cancelled) {
-      abort("context canceled");
-    }
-    try {
-      return await action({
-        signal: controller.signal,
-        log: (severity, message, status = false) => log(urn, severity, message, status),
-      });
-    } finally {
-      clearTimeout(timer);
-      active.delete(controller);
-    }
-  };
 
   const answer =
     <Request, Response>(handle: (request: Request) => Response | Promise<Response>) =>
@@ -135,12 +59,11 @@ export async function serve(engineAddress: string | undefined): Promise<Serving>
       return response;
     }),
     attach: answer((request: PluginProto.PluginAttach) => {
-      attach(request.getAddress());
+      engine.attach(request.getAddress());
       return new Empty();
     }),
     cancel: answer(() => {
-      cancelled = true;
-      active.forEach((controller) => controller.abort(new Error("context canceled")));
+      operations.cancel();
       return new Empty();
     }),
     getSchema: answer((request: ProviderProto.GetSchemaRequest) => {
@@ -186,7 +109,7 @@ export async function serve(engineAddress: string | undefined): Promise<Serving>
       return toDiffResponse(found);
     }),
     create: answer((request: ProviderProto.CreateRequest) =>
-      operate(request.getUrn(), request.getTimeout(), async (operation) => {
+      operations.run(request.getUrn(), request.getTimeout(), async (operation) => {
         const inputs = toMap(request.getProperties());
         const { id, state } = await resources.create(operation, request.getUrn(), inputs, request.getPreview());
         const response = new proto.CreateResponse();
@@ -204,7 +127,7 @@ export async function serve(engineAddress: string | undefined): Promise<Serving>
       return response;
     }),
     update: answer((request: ProviderProto.UpdateRequest) =>
-      operate(request.getUrn(), request.getTimeout(), async (operation) => {
+      operations.run(request.getUrn(), request.getTimeout(), async (operation) => {
         const state = await resources.update(
           operation,
           request.getUrn(),
@@ -219,13 +142,13 @@ export async function serve(engineAddress: string | undefined): Promise<Serving>
       }),
     ),
     delete: answer((request: ProviderProto.DeleteRequest) =>
-      operate(request.getUrn(), request.getTimeout(), async (operation) => {
+      operations.run(request.getUrn(), request.getTimeout(), async (operation) => {
         await resources.remove(operation, request.getUrn(), toMap(request.getProperties()));
         return new Empty();
       }),
     ),
     invoke: answer((request: ProviderProto.InvokeRequest) =>
-      operate("", 0, async (operation) => {
+      operations.run("", 0, async (operation) => {
         const { outputs, failures } = await resources.invoke(operation, request.getTok(), toMap(request.getArgs()));
         const response = new proto.InvokeResponse();
         response.setReturn(toStruct(outputs));
@@ -247,33 +170,5 @@ export async function serve(engineAddress: string | undefined): Promise<Serving>
       }
     });
   });
-  return { port, running: () => active.size, stop: () => server.forceShutdown() };
-}
-
-function toDiffResponse(found: resources.Diff): ProviderProto.DiffResponse {
-  const response = new proto.DiffResponse();
-  const { DiffChanges } = proto.DiffResponse;
-  const { Kind } = proto.PropertyDiff;
-  const kinds = {
-    add: [Kind.ADD, Kind.ADD_REPLACE],
-    delete: [Kind.DELETE, Kind.DELETE_REPLACE],
-    update: [Kind.UPDATE, Kind.UPDATE_REPLACE],
-  } as const;
-  const top = (path: string): string => /^\["((?:\\"|[^"])*)"\]/.exec(path)?.[1] ?? path.replace(/[.[].*/s, "");
-  const detailed = response.getDetaileddiffMap();
-  const [changed, replacing] = [new Set<string>(), new Set<string>()];
-  for (const [path, { kind, replaces }] of found) {
-    const property = new proto.PropertyDiff();
-    property.setKind(kinds[kind][replaces ? 1 : 0]);
-    detailed.set(path, property);
-    changed.add(top(path));
-    if (replaces) {
-      replacing.add(top(path));
-    }
-  }
-  response.setChanges(found.size > 0 ? DiffChanges.DIFF_SOME : DiffChanges.DIFF_NONE);
-  response.setHasdetaileddiff(true);
-  response.setDiffsList([...changed]);
-  response.setReplacesList([...replacing]);
-  return response;
+  return { port, running: () => operations.running(), stop: () => server.forceShutdown() };
 }

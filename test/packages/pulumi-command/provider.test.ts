@@ -7,9 +7,11 @@ import { afterAll, describe, expect, it } from "vitest";
 import { utils } from "ssh2";
 import { localExit, quote, remoteExit, trimNewline } from "../../../packages/pulumi-command/src/gotext";
 import { parseAuthorizedKey, parsePrivateKey } from "../../../packages/pulumi-command/src/keys";
-import { globToRegExp } from "../../../packages/pulumi-command/src/local";
+import { globToRegExp } from "../../../packages/pulumi-command/src/assets";
 import { diff, typeOf } from "../../../packages/pulumi-command/src/resources";
-import { checkInputs, copySource, resourceTypes, schemaJson } from "../../../packages/pulumi-command/src/schema";
+import { checkInputs, copySource } from "../../../packages/pulumi-command/src/check";
+import { schemaJson } from "../../../packages/pulumi-command/src/schema";
+import { resourceTypes } from "../../../packages/pulumi-command/src/types";
 import { differences, isSecret, plain, signatureKey, unknownValue } from "../../../packages/pulumi-command/src/value";
 
 const secret = (value: unknown): object => ({ [signatureKey]: "1b47061264138c4ac30d75fd1eb44270", value });
@@ -260,5 +262,18 @@ describe("schema", () => {
       expect(Object.keys(schema.resources[token]?.inputProperties ?? {}).sort()).toEqual(inputsIn(file));
       expect(inputsIn(file).length).toBeGreaterThan(2);
     }
+  });
+});
+
+describe("the package", () => {
+  it("asks for the versions that the one lock file installs", () => {
+    const root = join(__dirname, "../../..");
+    const json = (file: string): unknown => JSON.parse(readFileSync(join(root, file), "utf8"));
+    const { packages } = json("package-lock.json") as { packages: Record<string, { version: string }> };
+    const own = json("packages/pulumi-command/package.json") as Record<string, Record<string, string>>;
+    const wanted = { ...own["dependencies"], ...own["devDependencies"] };
+    const locked = Object.keys(wanted).map((name) => [name, packages[`node_modules/${name}`]?.version]);
+    expect(Object.fromEntries(locked)).toEqual(wanted);
+    expect(Object.keys(own["dependencies"] ?? {})).toEqual(["@pulumi/pulumi", "ssh2"]);
   });
 });

@@ -1,7 +1,17 @@
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync, existsSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
@@ -470,6 +480,65 @@ describe("copy to remote", () => {
     await create(type, copy(archive(`${source}/`), `${folder}/contents`));
     expect(read("contents/big").length).toBe(3_000_000);
     await expect(create(type, copy(archive(source), file))).rejects.toThrow(/file\.txt/);
+  });
+
+  it("puts a folder beside what is in the remote one already, and over files of the same name", async () => {
+    const target = join(folder, "existing");
+    mkdirSync(join(target, "tree/sub"), { recursive: true });
+    writeFileSync(join(target, "tree/kept"), "kept");
+    writeFileSync(join(target, "tree/sub/empty"), "not empty");
+    await create(type, copy(archive(source), target));
+    expect(readdirSync(join(target, "tree")).sort()).toEqual(["big", "kept", "sub"]);
+    expect(read("existing/tree/sub/empty")).toBe("");
+    await create(type, copy(archive(`${source}/`), join(target, "tree")));
+    expect(readdirSync(join(target, "tree")).sort()).toEqual(["big", "kept", "sub"]);
+  });
+
+  it("keeps no mode and no link: files are the remote account's new ones, links are followed", async () => {
+    const linked = join(folder, "linked");
+    mkdirSync(linked);
+    writeFileSync(join(linked, "program"), "#!/bin/sh\n", { mode: 0o755 });
+    writeFileSync(join(linked, "private"), "p", { mode: 0o600 });
+    symlinkSync("program", join(linked, "alias"));
+    await create(type, copy(archive(`${linked}/`), `${folder}/unlinked`));
+    const found = ["program", "private", "alias"].map((name) => {
+      const { mode } = lstatSync(join(folder, "unlinked", name));
+      return [name, (mode & 0o7777).toString(8), (mode & 0o170000) === 0o100000];
+    });
+    expect(found).toEqual([
+      ["program", "644", true],
+      ["private", "644", true],
+      ["alias", "644", true],
+    ]);
+    expect(read("unlinked/alias")).toBe("#!/bin/sh\n");
+    symlinkSync(source, join(linked, "folder"));
+    await expect(create(type, copy(archive(linked), `${folder}/refused`))).rejects.toThrow(/linked\/folder/);
+  });
+
+  it("reads a relative path from its own working directory", async () => {
+    await create(type, copy(archive(`${relative(process.cwd(), source)}/`), `${folder}/relative`));
+    expect(read("relative/sub/empty")).toBe("");
+    await create(type, copy(archive(relative(process.cwd(), source)), `${folder}/relative`));
+    expect(read("relative/tree/sub/empty")).toBe("");
+  });
+
+  it("sees no change in an archive that lies elsewhere with the same hash, and copies nothing", async () => {
+    const at = (path: string, hash = "1"): object => copy({ ...archive(path), hash }, `${folder}/moved`);
+    const { state } = await create(type, at(`${source}/`));
+    const diff = async (path: string, hash?: string): Promise<string[]> => {
+      const request = new proto.DiffRequest();
+      request.setUrn(urnOf(type));
+      request.setOlds(struct(state));
+      request.setOldInputs(struct(state));
+      request.setNews(struct(await check(type, at(path, hash))));
+      return (await send<proto.DiffRequest, proto.DiffResponse>(client.diff.bind(client), request)).getDiffsList();
+    };
+    expect(await diff("/no/such/")).toEqual([]);
+    expect(await diff("no/such")).toEqual([]);
+    expect(await diff(`${source}/`, "2")).toEqual(["source"]);
+    const before = ssh.total();
+    await update(type, state, { ...at("/no/such/"), triggers: [1] });
+    expect(ssh.total()).toBe(before);
   });
 
   it("writes a text, but not over a folder", async () => {

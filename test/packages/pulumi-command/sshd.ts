@@ -139,11 +139,11 @@ function serveFiles(sftp: SFTPWrapper): void {
       sftp.status(request, STATUS_CODE.OK);
     }),
   );
-  sftp.on("OPEN", (request, path) =>
+  sftp.on("OPEN", (request, path, _flags, attrs) =>
     answer(request, () => {
       const handle = Buffer.alloc(4);
       handle.writeUInt32BE(next);
-      handles.set(next++, fs.openSync(path, "w"));
+      handles.set(next++, fs.openSync(path, "w", (attrs as { mode?: number }).mode));
       sftp.handle(request, handle);
     }),
   );

@@ -1,0 +1,173 @@
+import { objects, type Field, type Fields, type FieldType, type InputType } from "./types";
+import {
+  dropNulls,
+  isList,
+  isMap,
+  isUnknown,
+  makeSecret,
+  mapInner,
+  signatureKey,
+  signatures,
+  unwrap,
+  type Value,
+  type ValueMap,
+} from "./value";
+
+/** A property that was refused, and why. */
+export interface Failure {
+  readonly property: string;
+  readonly reason: string;
+}
+
+function goTypeOf(value: Value): string {
+  if (isList(value)) {
+    return "[]interface {}";
+  }
+  if (isMap(value)) {
+    return "map[string]interface {}";
+  }
+  return { boolean: "bool", number: "float64", string: "string" }[typeof value as "boolean" | "number" | "string"];
+}
+
+const goTypes: Record<FieldType, string> = {
+  string: "string",
+  number: "float64",
+  int: "int",
+  bool: "bool",
+  strings: "[]string",
+  stringMap: "map[string]string",
+  list: "[]interface {}",
+  asset: "types.AssetOrArchive",
+  connection: objects.connection.goType,
+  proxy: objects.proxy.goType,
+};
+
+/** Checks one known value; `wrong` is the message for a wrong type, in the official provider's words. */
+function checkValue(name: string, field: Field, goType: string, wrapped: Value): Failure[] {
+  if (isUnknown(wrapped)) {
+    return [];
+  }
+  const value = unwrap(wrapped);
+  const wrong = (at: string, want: string, got: Value): Failure[] => [
+    { property: name, reason: `Field '${at}' on '${goType}' must be a '${want}'; got '${goTypeOf(got)}' instead` },
+  ];
+  const each = (items: [string, Value][]): Failure[] => {
+    for (const [at, item] of items) {
+      if (!isUnknown(item) && typeof unwrap(item) !== "string") {
+        return wrong(at, "string", unwrap(item));
+      }
+    }
+    return [];
+  };
+  switch (field.type) {
+    case "string":
+    case "bool":
+    case "number":
+    case "int": {
+      const want = { string: "string", bool: "boolean", number: "number", int: "number" }[field.type];
+      return typeof value === want ? [] : wrong(name, goTypes[field.type], value);
+    }
+    case "list":
+      return isList(value) ? [] : wrong(name, goTypes.list, value);
+    case "strings":
+      return isList(value)
+        ? each(value.map((item, i) => [`${name}[${i}]`, item]))
+        : wrong(name, goTypes.strings, value);
+    case "stringMap":
+      return isMap(value)
+        ? each(Object.entries(value).map(([key, item]) => [`${name}[${key}] value`, item]))
+        : wrong(name, goTypes.stringMap, value);
+    case "asset": {
+      const kind = isMap(value) ? value[signatureKey] : undefined;
+      return kind === signatures.asset || kind === signatures.archive ? [] : wrong(name, goTypes.asset, value);
+    }
+    case "connection":
+    case "proxy": {
+      if (!isMap(value)) {
+        return wrong(name, goTypes[field.type], value);
+      }
+      const object = objects[field.type];
+      const inner = checkFields(object.fields, object.goType, value);
+      const lines = inner.map(({ property, reason }) => `\n\t${property}: ${reason}`).join("");
+      const owner = goType.slice(goType.indexOf(".") + 1);
+      const reason = `An error occurred decoding '${owner}.${name}': ${inner.length} failures decoding:${lines}`;
+      return inner.length === 0 ? [] : [{ property: name, reason }];
+    }
+  }
+}
+
+function checkFields(fields: Fields, goType: string, values: ValueMap): Failure[] {
+  const failures: Failure[] = [];
+  for (const [name, field] of Object.entries(fields)) {
+    const value = values[name];
+    if (value !== undefined && value !== null) {
+      failures.push(...checkValue(name, field, goType, value));
+    } else if (field.required) {
+      failures.push({ property: name, reason: `Missing required field '${name}' on '${goType}'` });
+    }
+  }
+  for (const name of Object.keys(values).filter((key) => !(key in fields))) {
+    failures.push({ property: name, reason: `Unrecognized field '${name}' on '${goType}'` });
+  }
+  return failures;
+}
+
+function complete(fields: Fields, values: ValueMap, withDefaults: boolean): ValueMap {
+  const result: Record<string, Value> = { ...values };
+  for (const [name, field] of Object.entries(fields)) {
+    if (withDefaults && field.default !== undefined) {
+      result[name] ??= field.default;
+    }
+    const value = result[name];
+    if (value === undefined) {
+      continue;
+    }
+    const completed = mapInner(value, (inner) => {
+      if ((field.type === "connection" || field.type === "proxy") && isMap(inner)) {
+        return complete(objects[field.type].fields, inner, withDefaults);
+      }
+      return withDefaults && field.type === "int" && typeof inner === "number" ? Math.trunc(inner) : inner;
+    });
+    result[name] = field.secret ? makeSecret(completed) : completed;
+  }
+  return result;
+}
+
+/** Validates inputs, fills in defaults and marks what is always secret. With failures, defaults stay out and secrets are marked. */
+export function checkInputs(type: InputType, news: ValueMap): { inputs: ValueMap; failures: Failure[] } {
+  const values = dropNulls(news);
+  const failures = checkFields(type.fields, type.goType, values);
+  const inputs = complete(type.fields, values, failures.length === 0);
+  if (failures.length === 0) {
+    failures.push(...checkSource(inputs["source"]));
+  }
+  return { inputs, failures };
+}
+
+/** SHA-256 of nothing: an asset with this hash and no text is an empty text. */
+const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** What a CopyToRemote copies: a text, or a file or folder of this machine. Undefined for assets that it cannot copy. */
+export function copySource(source: Value): { text: string } | { path: string } | undefined {
+  const value = unwrap(source);
+  if (!isMap(value)) {
+    return undefined;
+  }
+  const [path, text, uri] = [value["path"], value["text"], value["uri"]];
+  if (typeof path === "string" && path !== "") {
+    return { path };
+  }
+  if (value[signatureKey] !== signatures.asset || (typeof uri === "string" && uri !== "")) {
+    return undefined;
+  }
+  return typeof text === "string" && (text !== "" || value["hash"] === emptyHash) ? { text } : undefined;
+}
+
+function checkSource(source: Value | undefined): Failure[] {
+  if (source === undefined || isUnknown(source) || copySource(source)) {
+    return [];
+  }
+  return (unwrap(source) as ValueMap)[signatureKey] === signatures.asset
+    ? [{ property: "asset", reason: "asset must be a path-based file asset or a text asset" }]
+    : [{ property: "archive", reason: "archive must be a path to a file or directory" }];
+}

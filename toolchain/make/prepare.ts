@@ -1,0 +1,72 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { chooseSubnet, HOST_ROUTES, type LabIdentity, parseHostRoutes } from "../../components/lab/identity";
+import { AGENT_NETWORKS, type AgentNetwork } from "../supply/agents";
+import { ensureEngine, openOutside } from "../host/engine";
+import { must } from "../host/exec";
+import type { ClonePaths } from "../host/paths";
+import type { Progress } from "../host/progress";
+import { ensurePackages } from "../host/system";
+import { ensureNodeImage } from "../supply/nodeimage";
+import { ensureNetworkImages, ensureToolchain, type Toolchain } from "../supply/toolchain";
+import { stackEnv } from "./env";
+import { Stack } from "./stack";
+import { readWritten } from "./written";
+
+/** The clone that a command works in, and how it shows its progress. */
+export interface Context {
+  readonly project: string;
+  readonly paths: ClonePaths;
+  readonly cache: string;
+  readonly identity: LabIdentity;
+  readonly progress: Progress;
+}
+
+/** What a stack needs before its first update. */
+export interface Ready {
+  readonly toolchain: Toolchain;
+  readonly dockerHost: string;
+  readonly stack: Stack;
+  /** Environment of the stack. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The network that a stack's config asks for, where that is one with images of its own. */
+async function chosenNetworks(stack: Stack): Promise<AgentNetwork[]> {
+  const chosen = await stack.setting("network");
+  return AGENT_NETWORKS.filter((network) => network === chosen);
+}
+
+/**
+ * Everything up to the first `pulumi up`: packages, toolchain, engine, node image, stack and its config. `networks` are those
+ * whose images are needed; by default the one that the stack's config asks for.
+ */
+export async function prepare(context: Context, networks?: readonly AgentNetwork[]): Promise<Ready> {
+  const { project, paths, cache, identity, progress } = context;
+  mkdirSync(paths.dotPodnet, { recursive: true });
+  await ensurePackages(progress);
+  const toolchain = await ensureToolchain({ project, cache, progress });
+  const dockerHost = await ensureEngine(identity, paths, progress);
+  const env = stackEnv(paths, toolchain.binDirs, dockerHost);
+  const [nodeImage, stack] = await Promise.all([
+    ensureNodeImage(project, cache, dockerHost, progress),
+    Stack.ensure(paths, env),
+  ]);
+  const wanted = networks ?? (await chosenNetworks(stack));
+  const checksums = await ensureNetworkImages({ project, cache, progress }, toolchain, wanted);
+  // A subnet that this clone's lab was given stays, whatever becomes of the host's routes.
+  const recorded = readWritten(paths.writtenConfig).settings["labSubnet"];
+  const labSubnet = recorded ?? chooseSubnet(identity, parseHostRoutes(await must("ip", HOST_ROUTES)));
+  await stack.configure({
+    labName: identity.name,
+    labSubnet,
+    dockerHost,
+    nodeImage,
+    mirror: toolchain.mirrorUrl,
+    // The folder of all mirrors: nodes that have it see a new one without being made anew.
+    mirrorDir: dirname(toolchain.mirrorDir),
+    checksums: JSON.stringify(checksums),
+  });
+  await openOutside(identity, paths, labSubnet);
+  return { toolchain, dockerHost, stack, env };
+}

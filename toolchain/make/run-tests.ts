@@ -1,0 +1,50 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf } from "../../components/args/validate";
+import { AGENT_NETWORKS } from "../supply/agents";
+import { run } from "../host/exec";
+import { down } from "./down";
+import { type Context, prepare } from "./prepare";
+import { hasBackend } from "./stack";
+import { closingLine, labReport, readReport, unitReport } from "./tests";
+
+/** `make test`, and `make soak` where `soak`: runs the tests and says how many passed. */
+export async function test(context: Context, soak: boolean): Promise<number> {
+  const { paths, project, progress } = context;
+  // A lab that somebody uses stays; what the tests alone needed goes when they are done.
+  const fresh = !hasBackend(paths);
+  mkdirSync(paths.testResults, { recursive: true });
+  const files = [unitReport(paths), labReport(paths)];
+  files.forEach((file) => rmSync(file, { force: true }));
+  const vitest = join(project, "node_modules", "vitest", "vitest.mjs");
+  const runTests = async (config: string, report: string, extra: Record<string, string>): Promise<void> => {
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    const args = [vitest, "run", "--config", config, ...reporters];
+    await run(process.execPath, args, { cwd: project, env: { ...process.env, ...extra }, echo: true });
+  };
+  let setUp: string | undefined;
+  let extra: Record<string, string> = {};
+  try {
+    const { toolchain, env: variables } = await prepare(context, AGENT_NETWORKS);
+    extra = { ...variables, PODNET_MIRROR: toolchain.mirrorDir };
+  } catch (error) {
+    setUp = messageOf(error);
+    progress.say(`set-up failed: ${setUp}`);
+  }
+  if (!soak) {
+    await runTests("vitest.config.mts", unitReport(paths), extra);
+  }
+  if (setUp === undefined) {
+    await runTests("vitest.lab.config.mts", labReport(paths), {
+      ...extra,
+      ...(soak && { PODNET_SOAK: "1" }),
+    });
+  }
+  const reports = (soak ? files.slice(1) : files).map((file) => readReport(file));
+  const total = closingLine(reports, setUp !== undefined);
+  if (fresh) {
+    await down(context);
+  }
+  console.log(total.line);
+  return total.failed === 0 ? 0 : 1;
+}

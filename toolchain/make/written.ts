@@ -1,0 +1,39 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+/** What podnet last wrote into a stack's config. */
+export interface Written {
+  /** Hash of the config and of what podnet wanted in it. */
+  readonly state?: string;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** Reads what podnet last wrote into a stack's config; nothing when it has written none. */
+export function readWritten(path: string): Written {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Written;
+  } catch {
+    return { settings: {} };
+  }
+}
+
+/** Hash of a config and of what podnet wants in it: while it stays the same there is nothing to write. */
+export function configState(config: unknown, wanted: Readonly<Record<string, string>>): string {
+  return createHash("sha256")
+    .update(JSON.stringify([config, wanted]))
+    .digest("hex");
+}
+
+/** What of `wanted` has to be written: what is not so already, and was not set to something else by somebody else. */
+export function configChanges(
+  wanted: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string | undefined>>,
+  written: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(wanted).filter(([key, value]) => {
+      const current = now[key];
+      return current === undefined || (current !== value && current === written[key]);
+    }),
+  );
+}
