@@ -180,7 +180,7 @@ kubectl get services -A -o json >services.json
       network: checkedBy(bridgePlan()),
       readyTimeout: 120,
     };
-    sh(process.execPath, [join(PROJECT, "dist", "src", "connectivity", "run.js")], JSON.stringify(input));
+    sh(process.execPath, [join(PROJECT, "dist", "components", "connectivity", "run.js")], JSON.stringify(input));
     return seconds(started);
   } finally {
     removeLab(name, bridge);
