@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CLI := node dist/toolchain/make/cli.js
-SOURCES := $(shell find src components toolchain bench examples -name '*.ts' -not -path '*/go/*' 2>/dev/null) tsconfig.json tsconfig.build.json
+SOURCES := $(shell find src components cli toolchain bench examples -type f -not -path '*/go/*' -not -path '*/results/*' 2>/dev/null) tsconfig.json tsconfig.build.json
 PLUGIN := packages/pulumi-command
 PLUGIN_SOURCES := $(shell find $(PLUGIN)/src -name '*.ts') $(PLUGIN)/tsconfig.json tsconfig.json
 TSC := node_modules/.bin/tsc
@@ -24,7 +24,7 @@ $(PLUGIN)/dist/.podnet: node_modules/.podnet $(PLUGIN_SOURCES)
 
 dist/.podnet: node_modules/.podnet $(PLUGIN)/dist/.podnet $(SOURCES)
 	@rm -rf dist
-	@$(TSC) -p tsconfig.build.json
+	@npm run --silent build
 	@touch $@
 
 build: dist/.podnet ## compile the program and the tools

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CheckInput } from "../components/connectivity/input";
-import { PROBE_LABEL, PROBE_NAMESPACE, probeServices, PROBES, probeTemplate } from "../components/connectivity/probes";
+import { probeServices, probeTemplate } from "../components/connectivity/objects";
+import { PROBE_LABEL, PROBE_NAMESPACE, PROBES } from "../components/connectivity/probes";
 import { parseControlPlane } from "../components/cluster/kubeadm/output";
 import { initScript, joinScript, registerScript } from "../components/cluster/kubeadm/scripts";
 import { NODE_SCRIPT } from "../components/lab/docker";
@@ -172,9 +173,12 @@ kubectl get services -A -o json >services.json
         {
           namespace: "default",
           name: "web",
+          type: "ClusterIP",
           clusterIP: ipOf("default", "web"),
           selector: { app: "web" },
-          ports: [{ port: 80, targetPort: 8080, protocol: "TCP" }],
+          sessionAffinity: "None",
+          publishNotReadyAddresses: false,
+          ports: [{ name: "main", port: 80, targetPort: 8080, protocol: "TCP", answersName: true }],
         },
       ],
       network: checkedBy(bridgePlan()),

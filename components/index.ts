@@ -1,15 +1,19 @@
-export { Cluster, type ClusterArgs, type ClusterNode } from "./cluster/Cluster";
-export { ControlPlane, type ControlPlaneArgs } from "./cluster/ControlPlane";
-export { NodeRuntime, type NodeRuntimeArgs } from "./node/Node";
-export { Worker, type WorkerArgs } from "./cluster/Worker";
+export type { Json } from "./args/json";
+export type { ClusterArgs, KubeProxyMode } from "./cluster/args";
+export { Cluster } from "./cluster/Cluster";
+export type { ClusterNode } from "./cluster/nodes";
 export { ConnectivityCheck, type ConnectivityCheckArgs } from "./connectivity/ConnectivityCheck";
-export type { NodeArgs, SshConnection } from "./machine/NodeArgs";
+export { Lab, type LabArgs, type LabNodePlace } from "./lab/Lab";
+export type { LabNode } from "./lab/LabNode";
+export type { SshConnection } from "./machine/connection";
+export type { Machine, Role } from "./machine/Machine";
 export { SshHost, type SshHostArgs } from "./machine/SshHost";
-export { Lab, type LabArgs } from "./lab/Lab";
-export { LabNode, type LabNodeArgs } from "./lab/LabNode";
-export { BridgeNetwork, type BridgeNetworkArgs } from "./network/bridge/BridgeNetwork";
-export { CiliumNetwork, type CiliumNetworkArgs } from "./network/cilium/CiliumNetwork";
-export { FlannelNetwork, type FlannelNetworkArgs } from "./network/flannel/FlannelNetwork";
-export { KubeRouterNetwork, type KubeRouterNetworkArgs } from "./network/kube-router/KubeRouterNetwork";
-export type { PodNetwork } from "./network/PodNetwork";
-export { SelectedService, type SelectedServiceArgs } from "./service/SelectedService";
+export type { NetworkDefinition } from "./network/definition";
+export * from "./network/kinds";
+export { PodNetwork } from "./network/PodNetwork";
+export {
+  SelectedService,
+  type SelectedServiceArgs,
+  type ServicePort,
+  type ServicePortArgs,
+} from "./service/SelectedService";

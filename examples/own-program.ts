@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BridgeNetwork, Cluster, ConnectivityCheck, SelectedService, SshHost } from "../components";
+import { BridgeNetwork, Cluster, ConnectivityCheck, type Role, SelectedService, SshHost } from "../components";
 
 const config = new pulumi.Config("machines");
 const privateKey = config.requireSecret("sshPrivateKey");
-const machine = (name: string, slot: number, role: string, address: string) =>
+const machine = (name: string, slot: number, role: Role, address: string) =>
   new SshHost(name, {
     slot,
     role,
@@ -22,7 +22,7 @@ const cluster = new Cluster("demo", {
 const network = new BridgeNetwork("pod-network", { cluster });
 const web = new SelectedService(
   "web",
-  { cluster, selector: { app: "web" }, image: "nginx:1.29", replicas: 3, port: 80 },
+  { cluster, selector: { app: "web" }, image: "nginx:1.29", replicas: 3, ports: [{ port: 80 }] },
   { dependsOn: network },
 );
 const check = new ConnectivityCheck("connectivity", { cluster, network, services: [web] });

@@ -2,19 +2,17 @@ import { z } from "zod";
 import {
   absolutePath,
   checksums,
-  ciliumRoutingMode,
   cidrText,
   dnsLabel,
   dockerHost,
-  flannelBackend,
   hostName,
   image,
   ipv4Text,
   kubeProxyMode,
   mirrorUrl,
   mtu,
-  network,
   nodePrefix,
+  oneOf,
   port,
   replicas,
   role,
@@ -23,7 +21,9 @@ import {
 } from "../components/args/schemas";
 import { topologyProblems } from "../components/cluster/topology";
 import { InvalidInputError, type Problem, problemsOf, show, unknownKey } from "../components/args/validate";
-import { connection } from "../components/args/components";
+import { sshConnection } from "../components/machine/connection";
+import { NETWORK_KINDS, NETWORKS } from "../components/network/registry";
+import { serviceName } from "../components/service/args";
 
 /** Namespace of podnet's keys in a stack's config. */
 export const NAMESPACE = "podnet";
@@ -34,23 +34,19 @@ const sshHost = z.strictObject({
   role: role.optional(),
   host: hostName,
   port: port.optional(),
-  user: connection.shape.user,
-  hostKey: connection.shape.hostKey,
+  user: sshConnection.shape.user,
+  hostKey: sshConnection.shape.hostKey,
   internalIp: ipv4Text.optional(),
 });
 
-/** Every key a stack's config may have, with its default. Lists and maps are JSON, as `pulumi config set --path` writes. */
-export const configSchema = z.strictObject({
+/** The keys that every stack's config may have. */
+const common = z.strictObject({
   clusterName: dnsLabel.default("podnet"),
   podCidr: cidrText.default("10.244.0.0/16"),
   serviceCidr: cidrText.default("10.96.0.0/16"),
   nodePrefix: nodePrefix.default(24),
   mtu: mtu.optional(),
-  network: network.default("bridge"),
-  flannelBackend: flannelBackend.default("host-gw"),
-  kubeRouterServiceProxy: z.boolean().default(false),
-  ciliumRoutingMode: ciliumRoutingMode.default("native"),
-  ciliumKubeProxyReplacement: z.boolean().default(false),
+  network: oneOf(NETWORKS as [string, ...string[]]).default("bridge"),
   kubeProxyMode: kubeProxyMode.default("auto"),
   scheduleOnControlPlane: z.boolean().default(true),
   nodes: z.record(dnsLabel, labNode).default({
@@ -59,7 +55,7 @@ export const configSchema = z.strictObject({
     w2: { slot: 2 },
   }),
   hosts: z.record(dnsLabel, sshHost).optional(),
-  sshPrivateKey: connection.shape.privateKey.optional(),
+  sshPrivateKey: sshConnection.shape.privateKey.optional(),
   labName: dnsLabel.optional(),
   labSubnet: cidrText.optional(),
   dockerHost: dockerHost.optional(),
@@ -67,7 +63,7 @@ export const configSchema = z.strictObject({
   mirror: mirrorUrl.optional(),
   mirrorDir: absolutePath.optional(),
   checksums: checksums.optional(),
-  serviceName: dnsLabel.default("web"),
+  serviceName: serviceName.default("web"),
   serviceReplicas: replicas.default(3),
   servicePort: port.default(80),
   serviceTargetPort: port.default(8080),
@@ -76,22 +72,36 @@ export const configSchema = z.strictObject({
   serviceArgs: z.array(z.string()).optional(),
 });
 
+/** Settings that only one of the networks reads, by key. */
+const networkSettings = Object.fromEntries(
+  NETWORK_KINDS.flatMap(({ kind, settings }) =>
+    Object.entries(settings).map(([key, setting]) => [key, { kind, ...setting }] as const),
+  ),
+);
+
+/** Every key a stack's config may have, with its default. Lists and maps are JSON, as `pulumi config set --path` writes. */
+export const configSchema = z.strictObject({
+  ...common.shape,
+  ...Object.fromEntries(Object.entries(networkSettings).map(([key, { schema }]) => [key, schema])),
+});
+
 /** A stack's config, complete and valid. */
-export type Config = z.output<typeof configSchema>;
+export type Config = z.output<typeof common> & {
+  /** Settings of the chosen network, by the names of its class's arguments. */
+  readonly networkArguments: Readonly<Record<string, unknown>>;
+};
 
 const NUMBERS = ["nodePrefix", "mtu", "serviceReplicas", "servicePort", "serviceTargetPort"];
 const JSONS = [
-  ...["scheduleOnControlPlane", "kubeRouterServiceProxy", "ciliumKubeProxyReplacement"],
+  "scheduleOnControlPlane",
   ...["nodes", "hosts", "checksums", "serviceSelector", "serviceArgs"],
+  ...Object.entries(networkSettings).flatMap(([key, { schema }]) => (isBoolean(schema) ? [key] : [])),
 ];
 
-/** Settings that only one of the networks reads. */
-const NETWORK_SETTINGS: Readonly<Record<string, string>> = {
-  flannelBackend: "flannel",
-  kubeRouterServiceProxy: "kube-router",
-  ciliumRoutingMode: "cilium",
-  ciliumKubeProxyReplacement: "cilium",
-};
+/** Whether a setting is written as true or false. */
+function isBoolean(schema: z.ZodType): boolean {
+  return schema.safeParse(true).success;
+}
 
 /**
  * Reads a stack's config from Pulumi's own texts, keyed `<namespace>:<name>`. Keys of other namespaces are not podnet's
@@ -118,11 +128,12 @@ export function parseConfig(all: Readonly<Record<string, string>>): Config {
     problems.push(...found.filter(({ path }) => !problems.some((known) => known.path === path)));
     throw new InvalidInputError("config", problems);
   }
-  problems.push(...crossProblems(result.data), ...networkProblems(result.data.network, Object.keys(values)));
+  const settings = result.data as z.output<typeof common> & Readonly<Record<string, unknown>>;
+  problems.push(...crossProblems(settings), ...networkProblems(settings.network, Object.keys(values)));
   if (problems.length > 0) {
     throw new InvalidInputError("config", problems);
   }
-  return result.data;
+  return { ...settings, networkArguments: argumentsOf(settings.network, settings) };
 }
 
 function read(key: string, text: string, problems: Problem[]): unknown {
@@ -140,16 +151,25 @@ function read(key: string, text: string, problems: Problem[]): unknown {
   }
 }
 
+/** The settings of a network under the names of its class's arguments. */
+function argumentsOf(kind: string, settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(networkSettings).flatMap(([key, setting]) =>
+      setting.kind === kind ? [[setting.argument, settings[key]]] : [],
+    ),
+  );
+}
+
 function networkProblems(chosen: string, given: readonly string[]): Problem[] {
   return given.flatMap((key) => {
-    const reader = NETWORK_SETTINGS[key];
+    const reader = networkSettings[key]?.kind;
     return reader === undefined || reader === chosen
       ? []
       : [{ path: key, message: `is read by the network ${reader} only, and the network is ${chosen}; take it away` }];
   });
 }
 
-function crossProblems(config: Config): Problem[] {
+function crossProblems(config: z.output<typeof common>): Problem[] {
   const places = config.hosts ?? config.nodes;
   const path = config.hosts ? "hosts" : "nodes";
   const problems = topologyProblems({

@@ -1,24 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Cluster } from "../components/cluster/Cluster";
 import { ConnectivityCheck } from "../components/connectivity/ConnectivityCheck";
-import { SshHost } from "../components/machine/SshHost";
 import { Lab } from "../components/lab/Lab";
-import { BridgeNetwork } from "../components/network/bridge/BridgeNetwork";
-import { CiliumNetwork } from "../components/network/cilium/CiliumNetwork";
-import { FlannelNetwork } from "../components/network/flannel/FlannelNetwork";
-import { KubeRouterNetwork } from "../components/network/kube-router/KubeRouterNetwork";
-import type { PodNetwork } from "../components/network/PodNetwork";
+import { SshHost } from "../components/machine/SshHost";
+import { kindNamed } from "../components/network/registry";
+import { AGNHOST_IMAGE } from "../components/node/releases";
 import { SelectedService } from "../components/service/SelectedService";
 import { parseConfig } from "./config";
-import {
-  bridgePlan,
-  ciliumPlan,
-  flannelPlan,
-  kubeRouterPlan,
-  type NetworkKind,
-  type NetworkPlan,
-} from "../components/network/definition";
-import { AGNHOST_IMAGE } from "../components/node/releases";
 
 const config = parseConfig(pulumi.runtime.allConfig());
 
@@ -44,36 +32,6 @@ const nodes = hosts
       mirrorDir: config.mirrorDir,
     }).nodes;
 
-const { mtu } = config;
-/** Each network as this stack's config describes it: what follows from its choice, and how it is made. */
-const networks: Readonly<
-  Record<NetworkKind, { readonly plan: () => NetworkPlan; readonly make: (on: Cluster) => PodNetwork }>
-> = {
-  bridge: {
-    plan: bridgePlan,
-    make: (on) => new BridgeNetwork("network", { cluster: on, mtu }),
-  },
-  flannel: {
-    plan: () => flannelPlan(config.flannelBackend),
-    make: (on) => new FlannelNetwork("network", { cluster: on, mtu, backend: config.flannelBackend }),
-  },
-  "kube-router": {
-    plan: () => kubeRouterPlan(config.kubeRouterServiceProxy),
-    make: (on) => new KubeRouterNetwork("network", { cluster: on, mtu, serviceProxy: config.kubeRouterServiceProxy }),
-  },
-  cilium: {
-    plan: () => ciliumPlan(config.ciliumRoutingMode, config.ciliumKubeProxyReplacement),
-    make: (on) =>
-      new CiliumNetwork("network", {
-        cluster: on,
-        mtu,
-        routingMode: config.ciliumRoutingMode,
-        kubeProxyReplacement: config.ciliumKubeProxyReplacement,
-      }),
-  },
-};
-const chosen = networks[config.network];
-
 const cluster = new Cluster("cluster", {
   nodes,
   clusterName: config.clusterName,
@@ -82,11 +40,14 @@ const cluster = new Cluster("cluster", {
   nodePrefix: config.nodePrefix,
   kubeProxyMode: config.kubeProxyMode,
   scheduleOnControlPlane: config.scheduleOnControlPlane,
-  network: chosen.plan().id,
   mirror: config.mirror,
   checksums: config.checksums,
 });
-const network = chosen.make(cluster);
+const network = kindNamed(config.network).make("network", {
+  cluster,
+  mtu: config.mtu,
+  ...config.networkArguments,
+});
 const service = new SelectedService(
   config.serviceName,
   {
@@ -97,8 +58,7 @@ const service = new SelectedService(
       config.serviceArgs ??
       (config.serviceImage === undefined ? ["netexec", `--http-port=${String(config.serviceTargetPort)}`] : []),
     replicas: config.serviceReplicas,
-    port: config.servicePort,
-    targetPort: config.serviceTargetPort,
+    ports: [{ port: config.servicePort, targetPort: config.serviceTargetPort }],
   },
   { dependsOn: network },
 );

@@ -16,8 +16,7 @@ export function checked<T extends z.ZodType>(
   args: unknown,
   cross: CrossCheck<z.output<T>> = () => [],
 ): pulumi.Output<z.output<T>> {
-  const unknown: string[] = [];
-  const plain = withoutOutputs(args, [], unknown);
+  const { plain, unknown } = split(args);
   const parse = (value: unknown): z.output<T> => {
     const result = validate(subject, schema, value);
     const problems = cross(result);
@@ -30,6 +29,13 @@ export function checked<T extends z.ZodType>(
     const value = parse(plain);
     return pulumi.output(undefined).apply(() => value);
   }
+  checkPlain(subject, schema, args);
+  return pulumi.output(args as object).apply<z.output<T>>(parse);
+}
+
+/** Throws one InvalidInputError with all that is wrong with the plain parts of a value; Outputs are left to whoever knows them. */
+export function checkPlain(subject: string, schema: z.ZodType, value: unknown): void {
+  const { plain, unknown } = split(value);
   const early = schema.safeParse(plain, { reportInput: true });
   if (!early.success) {
     const problems = problemsOf(early.error, schema).filter(
@@ -39,7 +45,12 @@ export function checked<T extends z.ZodType>(
       throw new InvalidInputError(subject, problems);
     }
   }
-  return pulumi.output(args as object).apply<z.output<T>>(parse);
+}
+
+/** The plain parts of a value, and the dotted paths of its Outputs and Promises. */
+function split(value: unknown): { readonly plain: unknown; readonly unknown: readonly string[] } {
+  const unknown: string[] = [];
+  return { plain: withoutOutputs(value, [], unknown), unknown };
 }
 
 /** A copy with undefined in the place of every Output and Promise, whose dotted paths are added to `unknown`. */

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { parseCidr, parseIpv4 } from "./ipv4";
-import { CILIUM_ROUTING_MODES, FLANNEL_BACKENDS, NETWORK_IDS, NETWORKS } from "../network/definition";
 import { messageOf, show } from "./validate";
 
 /** Text that a parser accepts; the parser's own error is the message. */
@@ -15,7 +14,7 @@ function parsedText(parse: (text: string) => unknown) {
 }
 
 /** A whole number in a closed range. */
-function whole(min: number, max: number) {
+export function whole(min: number, max: number) {
   const message = `must be a whole number between ${String(min)} and ${String(max)}`;
   return z.number().refine((value) => Number.isInteger(value) && value >= min && value <= max, {
     error: (issue) => `${message}, got ${show(issue.input)}`,
@@ -23,7 +22,7 @@ function whole(min: number, max: number) {
 }
 
 /** A choice of words, all of which the message names. */
-function oneOf<const T extends readonly [string, ...string[]]>(words: T) {
+export function oneOf<const T extends readonly [string, ...string[]]>(words: T) {
   const named = words.map((word) => `"${word}"`);
   const text = `${named.slice(0, -1).join(", ")} or ${named.at(-1) ?? ""}`;
   return z.enum(words, { error: (issue) => `must be ${text}, got ${show(issue.input)}` });
@@ -37,7 +36,7 @@ export const ipv4Text = parsedText(parseIpv4);
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-/** A DNS label by RFC 1123, which Kubernetes asks of the names of Services, Namespaces and (here) nodes. */
+/** A DNS label by RFC 1123, which Kubernetes asks of the names of Namespaces and (here) nodes. */
 export const dnsLabel = z.string().refine((value) => DNS_LABEL.test(value), {
   error: (issue) =>
     `must be a DNS label (a-z, 0-9 and -, at most 63 characters, starting and ending with a letter or digit), got ${show(issue.input)}`,
@@ -103,21 +102,6 @@ export const role = oneOf(["control-plane", "worker"]);
 
 /** kube-proxy's mode; `auto` is nftables where the node has it, else iptables. */
 export const kubeProxyMode = oneOf(["auto", "nftables", "iptables"]);
-
-/** Kind of a pod network. */
-export const network = oneOf(NETWORKS);
-
-/** A pod network with its variant. */
-export const networkId = oneOf(NETWORK_IDS);
-
-/** Flannel's backend. */
-export const flannelBackend = oneOf(FLANNEL_BACKENDS);
-
-/** Cilium's routing mode. */
-export const ciliumRoutingMode = oneOf(CILIUM_ROUTING_MODES);
-
-/** Transport of a Service's port. */
-export const protocol = oneOf(["TCP", "UDP"]);
 
 /** Number of pods a workload runs. */
 export const replicas = whole(1, 1000);

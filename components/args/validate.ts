@@ -97,6 +97,8 @@ function schemaAt(schema: z.ZodType | undefined, path: readonly string[]): z.Zod
       at = (at.shape as Record<string, unknown>)[key];
     } else if (at instanceof z.ZodRecord) {
       at = at.valueType;
+    } else if (at instanceof z.ZodArray) {
+      at = at.element;
     } else {
       return undefined;
     }

@@ -1,15 +1,15 @@
-import { join } from "node:path";
 import * as command from "@pulumi/command";
 import * as apps from "@pulumi/kubernetes/apps/v1";
 import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import type { CheckInput } from "./input";
-import { PROBE_LABEL, PROBE_NAMESPACE, probeServices, PROBES, probeTemplate } from "./probes";
+import type { CheckRequest } from "./input";
+import { probeServices, probeTemplate } from "./objects";
+import { PROBE_LABEL, PROBE_NAMESPACE, PROBES } from "./probes";
 import { checkedBy } from "../network/definition";
 import type { Report } from "./report/report";
 import { AGNHOST_IMAGE } from "../node/releases";
 import type { Cluster } from "../cluster/Cluster";
-import { connectionTo } from "../machine/connection";
+import { hereLine } from "../machine/here";
 import type { PodNetwork } from "../network/PodNetwork";
 import type { SelectedService } from "../service/SelectedService";
 
@@ -43,7 +43,6 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
     const { cluster, network } = args;
     const services = args.services ?? [];
     const options = { parent: this, provider: cluster.provider, deletedWith: cluster.deletedWith };
-    const nodeNames = Object.keys(cluster.nodes);
     const namespace = new core.Namespace(
       `${name}-namespace`,
       {
@@ -76,7 +75,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
           { ...options, deleteBeforeReplace: true },
         ),
     );
-    const ownServices = probeServices(nodeNames).map(({ name: serviceName, spec }) => ({
+    const ownServices = probeServices().map(({ name: serviceName, spec }) => ({
       serviceName,
       service: new core.Service(
         `${name}-${serviceName}`,
@@ -89,14 +88,9 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
     }));
     const nodes = pulumi.all(
       Object.fromEntries(
-        Object.values(cluster.nodes).map(({ nodeName, internalIp, podCidr, connection }) => [
+        Object.values(cluster.nodes).map(({ nodeName, internalIp, podCidr }) => [
           nodeName,
-          pulumi.output({
-            internalIp,
-            podCidr,
-            mtu: network.mtus.apply((mtus) => mtus[nodeName] ?? 0),
-            connection: connectionTo(nodeName, connection),
-          }),
+          pulumi.output({ internalIp, podCidr, mtu: network.mtus.apply((mtus) => mtus[nodeName] ?? 0) }),
         ]),
       ),
     );
@@ -106,25 +100,20 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
           kubeconfig: cluster.kubeconfig,
           dnsDomain: cluster.dnsDomain,
           nodes,
+          connections: cluster.dialTable,
           probeServices: Object.fromEntries(
             ownServices.map(({ serviceName, service }) => [serviceName, service.spec.clusterIP]),
           ),
-          services: services.map((service) => ({
-            namespace: service.namespace,
-            name: service.serviceName,
-            clusterIP: service.clusterIP,
-            selector: service.selector,
-            ports: service.ports,
-          })),
-          network: network.plan.apply(checkedBy),
+          services: services.map((service) => service.checked),
+          network: network.definition.apply(checkedBy),
           readyTimeout: args.timeout ?? 180,
         })
-        .apply((value) => JSON.stringify(value satisfies unknown as CheckInput)),
+        .apply((value) => JSON.stringify(value satisfies CheckRequest)),
     );
     const check = new command.local.Command(
       `${name}-run`,
       {
-        create: `exec node ${JSON.stringify(join(__dirname, "./run.js"))}`,
+        create: hereLine("check"),
         stdin: input,
         triggers: [
           services.map((service) => service.endpoints),

@@ -1,6 +1,6 @@
-import { quote } from "../node/quote";
+import type { Parameters } from "../node/parameters";
 import { PORTS } from "./probes";
-import type { Request } from "./matrix";
+import type { Request } from "./request";
 
 /** A probe's process as its node sees it. */
 export interface SeenProbe {
@@ -13,24 +13,6 @@ export interface SeenProbe {
   readonly interfaceIps: readonly string[];
   readonly podName: string;
 }
-
-/**
- * Prints a node's own addresses as one JSON line, and then finds the check's probes among its processes and prints one JSON
- * line each. The node's own view, so that nothing depends on the network under test.
- */
-export const DISCOVER = `
-ip -o -4 address show | awk '{ sub("/.*", "", $4); printf "%s\\"%s\\"", sep == "" ? "{\\"addresses\\":[" : sep, $4; sep = "," } END { print "]}" }'
-for file in $(grep -lsz '^PODNET_PROBE=' /proc/[0-9]*/environ 2>/dev/null); do
-  pid=\${file#/proc/}; pid=\${pid%/environ}
-  probe= ip= name=
-  while IFS= read -r -d '' pair; do
-    case $pair in PODNET_PROBE=*) probe=\${pair#*=} ;; POD_IP=*) ip=\${pair#*=} ;; POD_NAME=*) name=\${pair#*=} ;; esac
-  done <"$file" 2>/dev/null || continue
-  [ -n "$probe" ] || continue
-  ips=$(nsenter -t "$pid" -n ip -o -4 address show dev eth0 2>/dev/null | awk '{ sub("/.*", "", $4); printf "%s\\"%s\\"", sep, $4; sep = "," }')
-  printf '{"probe":"%s","pid":%s,"downwardIp":"%s","interfaceIps":[%s],"podName":"%s"}\\n' "$probe" "$pid" "$ip" "$ips" "$name"
-done
-`;
 
 /** Seconds that one request may take. */
 const DEADLINE = 1.5;
@@ -55,57 +37,28 @@ function urlOf(request: Request): string | undefined {
   }
 }
 
-/**
- * The script that makes a node's requests, all at once but for a bound, each with its deadline, and prints every answer as
- * `id:line`. `pids` are the processes of the node's probes.
- */
-export function driveScript(requests: readonly Request[], pids: Readonly<Record<string, number>>): string {
-  const parts = [
-    "folder=$(mktemp -d)",
-    `trap 'rm -rf "$folder"' EXIT`,
-    'cd "$folder"',
-    // curl's own proxy settings and rc file are the node's business, not the check's.
-    "unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY",
-  ];
-  const probes = [...new Set(requests.map(({ probe }) => probe))];
-  for (const probe of probes) {
-    const pid = pids[probe];
-    const enter = probe === "probe-host" ? "" : `nsenter -t ${String(pid)} -n `;
-    const own = requests.filter((request) => request.probe === probe);
-    const fetched = own.flatMap((request) => {
-      const url = urlOf(request);
-      return url === undefined ? [] : [`url = "${url}"\noutput = "${request.id}"\n`];
-    });
-    if (fetched.length > 0) {
-      parts.push(
-        `${enter}curl -q -sS -Z --parallel-immediate --parallel-max 32 --connect-timeout ${String(DEADLINE)} --max-time ${String(DEADLINE)} -H 'Connection: close' ` +
-          `-w '%{filename_effective} code %{exitcode} %{time_connect} %{errormsg}\\n' --config - >w-${probe} 2>/dev/null <<'END' &\n${fetched.join("")}END`,
-      );
-    }
-    if (own.some(({ ask }) => ask.kind === "packet")) {
-      // What the kernel remembers of the path's MTU from an earlier fault is not this run's evidence.
-      parts.push(`${enter}ip route flush cache`);
-    }
-    if (own.some(({ ask }) => ask.kind === "resolve")) {
-      // A copy, because mount follows /proc/<pid>/root to the node's own root.
-      parts.push(`cp /proc/${String(pid)}/root/etc/resolv.conf resolv-${probe}`);
-    }
-    for (const { id, ask } of own) {
-      if (ask.kind === "packet") {
-        // 28 bytes are the IPv4 and ICMP headers.
-        parts.push(
-          `{ ${enter}ping -n -q -M do -c 1 -W 1 -s ${String(ask.size - 28)} ${ask.address} >${id} 2>&1 && echo "code 0" >>${id} || echo "code 1" >>${id}; } &`,
-        );
-      } else if (ask.kind === "resolve") {
-        const inner = `mount --bind "$PWD/resolv-${probe}" /etc/resolv.conf && RES_OPTIONS='timeout:1 attempts:2' getent ahostsv4 ${quote(`${ask.name}.`)}`;
-        parts.push(
-          `{ timeout 4 ${enter}unshare -m sh -c ${quote(inner)} >${id} 2>&1 && echo "code 0" >>${id} || echo "code 1" >>${id}; } &`,
-        );
-      }
-    }
+/** What a node is asked to do for a request: the line that the node program's `probe` reads. */
+function lineOf(request: Request): string {
+  const { id, probe, ask } = request;
+  switch (ask.kind) {
+    case "packet":
+      return `${id} ${probe} packet ${ask.address} ${String(ask.size)}`;
+    case "resolve":
+      return `${id} ${probe} resolve ${ask.name}`;
+    default:
+      return `${id} ${probe} fetch ${urlOf(request) ?? ""}`;
   }
-  parts.push("wait", "rm -f resolv-*", "grep -H '' -- * 2>/dev/null || true");
-  return parts.join("\n") + "\n";
+}
+
+/**
+ * The parameters of the node program's `probe`, which makes a node's requests all at once but for a bound, each with its deadline.
+ * `pids` are the processes of the node's probes.
+ */
+export function probeParameters(requests: readonly Request[], pids: Readonly<Record<string, number>>): Parameters {
+  return {
+    request: requests.map(lineOf),
+    pid: Object.entries(pids).map(([probe, pid]) => `${probe} ${String(pid)}`),
+  };
 }
 
 /** What came of one request. */
@@ -128,11 +81,11 @@ function failure(code: string, message: string): string {
   }
 }
 
-/** Reads what {@link driveScript} printed into one answer per request. */
-export function parseAnswers(requests: readonly Request[], output: string): Map<string, Answer> {
+/** Reads what `probe` answered, `id:line` lines, into one answer per request. */
+export function parseAnswers(requests: readonly Request[], output: readonly string[]): Map<string, Answer> {
   const lines = new Map<string, string[]>();
   const transfers = new Map<string, { readonly code: string; readonly connected: boolean; readonly message: string }>();
-  for (const line of output.split("\n")) {
+  for (const line of output) {
     const colon = line.indexOf(":");
     const file = line.slice(0, colon);
     const text = line.slice(colon + 1);

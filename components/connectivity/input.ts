@@ -1,14 +1,7 @@
 import { z } from "zod";
-import { type Claim, CLAIM_IDS } from "./claims";
-
-/** How a node is reached, every field given. Holds a secret. */
-export const connection = z.strictObject({
-  host: z.string(),
-  port: z.number(),
-  user: z.string(),
-  privateKey: z.string(),
-  hostKey: z.string(),
-});
+import { dialTable } from "../machine/dialTable";
+import { NETWORK_PROMISES } from "../network/definition";
+import { checkedService } from "../service/checked";
 
 /** What the check reads from standard input, as JSON. Holds secrets. */
 export const checkInput = z.strictObject({
@@ -22,38 +15,27 @@ export const checkInput = z.strictObject({
       podCidr: z.string(),
       /** MTU that pods of this node should have, in bytes. */
       mtu: z.number(),
-      connection,
     }),
   ),
+  /** How each node is reached. */
+  connections: dialTable,
   /** ClusterIP of each of the check's own Services, by name. */
   probeServices: z.record(z.string(), z.string()),
   /** Services of the program, proven with the rest. */
-  services: z.array(
-    z.strictObject({
-      namespace: z.string(),
-      name: z.string(),
-      clusterIP: z.string(),
-      selector: z.record(z.string(), z.string()),
-      ports: z.array(z.strictObject({ port: z.number(), targetPort: z.number(), protocol: z.string() })),
-    }),
-  ),
+  services: z.array(checkedService),
   /** The network under test. */
   network: z.strictObject({
     id: z.string(),
     /** Whether NetworkPolicies are put into force. */
     enforcesPolicy: z.boolean(),
-    /** Claims that it does not make, and why. */
-    notApplicable: z.array(
-      z.strictObject({
-        claim: z.enum(CLAIM_IDS as [Claim, ...Claim[]]),
-        group: z.literal("pod-to-node").optional(),
-        reason: z.string(),
-      }),
-    ),
+    /** What it does not promise, and why. */
+    notApplicable: z.array(z.strictObject({ promise: z.enum(NETWORK_PROMISES), reason: z.string() })),
   }),
   /** Seconds until probes that do not become ready are given up on. */
   readyTimeout: z.number(),
 });
 
-/** Input of the check. */
+/** Input of the check, as it is written. */
+export type CheckRequest = z.input<typeof checkInput>;
+/** Input of the check, read. */
 export type CheckInput = z.output<typeof checkInput>;

@@ -1,23 +1,24 @@
-import { text } from "node:stream/consumers";
 import { messageOf, validate } from "../args/validate";
 import { checkInput } from "./input";
-import { describe, palette, renderTable, summarize } from "./report/report";
+import { describe } from "./report/finding";
+import { summarize } from "./report/report";
+import { palette, renderTable } from "./report/table";
 import { runCheck } from "./runner";
 
 /**
- * The check as a program: reads its input from standard input, writes the report as JSON to standard output and the table
+ * The command `check`: reads its input as JSON, writes the report as JSON to standard output and the table
  * to standard error. Exit code 0: every claim holds; 1: some does not; 2: the check could not run. `--table` leaves the
  * JSON away.
  */
-async function main(): Promise<void> {
+export async function checkCommand(given: string, words: readonly string[]): Promise<void> {
   const started = process.hrtime.bigint();
-  const tableOnly = process.argv.includes("--table");
+  const tableOnly = words.includes("--table");
   const colours = palette(process.stderr.isTTY && !process.env["NO_COLOR"]);
   const say = (line: string): void => {
     process.stderr.write(`${colours.dim(`connectivity: ${line}`)}\n`);
   };
   try {
-    const input = validate("connectivity input", checkInput, JSON.parse(await text(process.stdin)));
+    const input = validate("connectivity input", checkInput, JSON.parse(given));
     const { findings, warnings } = await runCheck(input, say);
     const seconds = Math.round(Number(process.hrtime.bigint() - started) / 1e8) / 10;
     const report = summarize(findings, {
@@ -40,5 +41,3 @@ async function main(): Promise<void> {
     process.exitCode = 2;
   }
 }
-
-void main();

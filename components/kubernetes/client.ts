@@ -1,6 +1,6 @@
 import { Agent, request } from "node:https";
 import { z } from "zod";
-import { selectorText } from "../service/selector";
+import { type Labels, selectorText } from "./selector";
 
 /** How an API server is reached, out of a kubeconfig of kubeadm's. */
 export interface Access {
@@ -184,15 +184,21 @@ export function isReady({ metadata, status }: Pod): boolean {
   );
 }
 
-/** The pods of a namespace that a selector matches, those on their way out left away. */
+/** Whether a Pod runs at an address, ready or not: what a Service with `publishNotReadyAddresses` has for an endpoint. */
+export function isRunning({ status }: Pod): boolean {
+  return status.podIP !== undefined && status.phase !== "Succeeded" && status.phase !== "Failed";
+}
+
+/** The pods of a namespace that a selector matches, those on their way out left away unless they are asked for too. */
 export async function podsOf(
   client: KubeClient,
   namespace: string,
-  selector: Readonly<Record<string, string>>,
+  selector: Labels,
+  leavingToo = false,
 ): Promise<Pod[]> {
   const query = new URLSearchParams({ labelSelector: selectorText(selector) });
   const { items } = await client.get(`/api/v1/namespaces/${namespace}/pods?${query.toString()}`, podList);
-  return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  return items.filter(({ metadata }) => leavingToo || metadata.deletionTimestamp === undefined);
 }
 
 /** A ready endpoint of a Service. */

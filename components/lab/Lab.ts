@@ -1,26 +1,27 @@
-import { execFileSync } from "node:child_process";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { labArgs } from "../args/components";
-import { KEYS_SCRIPT, NETWORK_SCRIPT, parseKeys, REMOVE_NETWORK_SCRIPT } from "./docker";
-import {
-  bridgeOf,
-  chooseSubnet,
-  HOST_ROUTES,
-  labIdentity,
-  nodeAddress,
-  parseHostRoutes,
-  subnetProblems,
-} from "./identity";
-import { localCommand, scriptText } from "../node/command";
+import { z } from "zod";
 import { checked } from "../args/checked";
+import { absolutePath, cidrText, dnsLabel, dockerHost, image, role, slot } from "../args/schemas";
+import { hereLine } from "../machine/here";
+import type { Role } from "../machine/Machine";
+import type { LabNetworkInput } from "./engine";
+import { bridgeOf, labIdentity, nodeAddress, roomProblems } from "./identity";
 import { LabNode } from "./LabNode";
+
+/** One node of a lab. */
+export interface LabNodePlace {
+  /** Number of the node's subnet in the pod CIDR and its place in the lab's network, from 0, kept for life. */
+  slot: number;
+  /** `control-plane` or `worker`, the default. */
+  role?: Role;
+}
 
 /** What describes a lab: local nodes that behave like machines. */
 export interface LabArgs {
-  /** Nodes by name; a slot is also the node's place in the lab's network. */
-  nodes: Record<string, { slot: number; role?: string }>;
-  /** Name of the lab on its host, and of all it makes there; derived from the project's folder by default. */
+  /** Nodes by name. */
+  nodes: Record<string, LabNodePlace>;
+  /** Name of the lab on its host, and of all it makes there; derived from its own key by default. */
   labName?: string;
   /** Network of the nodes, a private IPv4 CIDR that no route of the host overlaps; a free /24 by default. */
   subnet?: string;
@@ -32,6 +33,17 @@ export interface LabArgs {
   mirrorDir?: string;
 }
 
+const labArgs = z.strictObject({
+  labName: dnsLabel.optional(),
+  subnet: cidrText.optional(),
+  image: image.optional(),
+  dockerHost: dockerHost.optional(),
+  mirrorDir: absolutePath.optional(),
+  nodes: z.record(dnsLabel, z.strictObject({ slot, role: role.optional() })),
+});
+
+const keyPair = z.strictObject({ privateKey: z.string(), publicKey: z.string() });
+
 /**
  * Containers of one L2 network that boot systemd, run their own sshd and containerd, and are reached over SSH like
  * machines. Needs Docker Engine on this machine. Refuses a subnet that one of the host's routes overlaps.
@@ -40,76 +52,75 @@ export class Lab extends pulumi.ComponentResource {
   /** The nodes by name, for a Cluster. */
   readonly nodes: Readonly<Record<string, LabNode>>;
   /** The lab's name on its host. */
-  readonly labName: string;
+  readonly labName: pulumi.Output<string>;
   /** Network of the nodes. */
-  readonly subnet: string;
+  readonly subnet: pulumi.Output<string>;
 
   constructor(name: string, args: LabArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:Lab", name, {}, opts);
-    const routes = parseHostRoutes(execFileSync("ip", HOST_ROUTES, { encoding: "utf8" }));
-    const identity = labIdentity(process.cwd());
-    const labName = args.labName ?? identity.name;
-    const bridge = bridgeOf(labName);
-    checked("Lab args", labArgs, args, () =>
-      args.subnet === undefined
-        ? []
-        : subnetProblems(args.subnet, routes, { ...identity, bridge }, Object.values(args.nodes)),
-    );
-    const subnet = args.subnet ?? chooseSubnet({ ...identity, bridge }, routes);
-    const environment: Record<string, string> = args.dockerHost === undefined ? {} : { DOCKER_HOST: args.dockerHost };
-    const keys = new command.local.Command(
-      `${name}-keys`,
-      {
-        create: localCommand("create"),
-        stdin: scriptText({ create: KEYS_SCRIPT }),
-        addPreviousOutputInEnv: false,
-        logging: command.local.Logging.None,
-      },
-      // A key that changed would lock podnet out of the nodes that have the old one.
-      {
-        parent: this,
-        additionalSecretOutputs: ["stdout"],
-        ignoreChanges: ["create", "stdin", "logging", "addPreviousOutputInEnv"],
-      },
-    );
-    const pair = keys.stdout.apply(parseKeys);
+    checked("Lab args", labArgs, args, () => roomProblems(args.subnet, Object.values(args.nodes)));
+    const keys = mintKeys(this, name);
+    this.labName =
+      args.labName === undefined ? keys.publicKey.apply((key) => labIdentity(key).name) : pulumi.output(args.labName);
+    const engine = this.labName.apply((labName) => ({
+      labName,
+      network: bridgeOf(labName),
+      dockerHost: args.dockerHost,
+    }));
     const network = new command.local.Command(
       `${name}-network`,
       {
-        create: localCommand("create"),
-        delete: localCommand("delete"),
-        stdin: scriptText({ create: NETWORK_SCRIPT, delete: REMOVE_NETWORK_SCRIPT }),
-        environment: { ...environment, LAB: labName, NETWORK: bridge, SUBNET: subnet },
-        triggers: [subnet],
+        create: hereLine("lab-network"),
+        delete: hereLine("lab-network", "--undo"),
+        stdin: engine.apply((known) => JSON.stringify({ ...known, subnet: args.subnet } satisfies LabNetworkInput)),
+        triggers: [args.subnet ?? "any"],
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.None,
       },
       { parent: this, deleteBeforeReplace: true },
     );
-    this.labName = labName;
-    this.subnet = subnet;
+    this.subnet = args.subnet === undefined ? network.stdout : pulumi.output(args.subnet);
     this.nodes = Object.fromEntries(
-      Object.entries(args.nodes).map(([nodeName, { slot, role }]) => [
+      Object.entries(args.nodes).map(([nodeName, place]) => [
         nodeName,
         new LabNode(
           `${name}-${nodeName}`,
           {
-            slot,
-            role: role ?? "worker",
-            labName,
-            network: bridge,
+            slot: place.slot,
+            role: place.role ?? "worker",
             nodeName,
-            address: nodeAddress(subnet, slot),
+            engine,
+            address: this.subnet.apply((subnet) => nodeAddress(subnet, place.slot)),
             image: args.image ?? "podnet-node:latest",
-            publicKey: pulumi.unsecret(pair.apply(({ publicKey }) => publicKey)),
-            privateKey: pair.privateKey,
-            mirrorDir: args.mirrorDir ?? "",
-            environment,
+            publicKey: keys.publicKey,
+            privateKey: keys.privateKey,
+            mirrorDir: args.mirrorDir,
           },
           { parent: this, dependsOn: network },
         ),
       ]),
     );
-    this.registerOutputs({ labName, subnet });
+    this.registerOutputs({ labName: this.labName, subnet: this.subnet });
   }
+}
+
+/** Mints the lab's SSH key pair, once: one that changed would lock podnet out of the nodes that have the old one. */
+function mintKeys(
+  parent: pulumi.Resource,
+  name: string,
+): { readonly privateKey: pulumi.Output<string>; readonly publicKey: pulumi.Output<string> } {
+  const keys = new command.local.Command(
+    `${name}-keys`,
+    { create: hereLine("lab-keys"), addPreviousOutputInEnv: false, logging: command.local.Logging.None },
+    {
+      parent,
+      additionalSecretOutputs: ["stdout"],
+      ignoreChanges: ["create", "stdin", "logging", "addPreviousOutputInEnv"],
+    },
+  );
+  const pair = keys.stdout.apply((text) => keyPair.parse(JSON.parse(text)));
+  return {
+    privateKey: pulumi.secret(pair.apply(({ privateKey }) => privateKey)),
+    publicKey: pulumi.unsecret(pair.apply(({ publicKey }) => publicKey)),
+  };
 }

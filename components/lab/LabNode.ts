@@ -1,36 +1,34 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { NODE_SCRIPT, REMOVE_NODE_SCRIPT } from "./docker";
-import { localCommand, scriptText } from "../node/command";
-import type { NodeArgs, SshConnection } from "../machine/NodeArgs";
+import type { SshConnection } from "../machine/connection";
+import { hereLine } from "../machine/here";
+import type { Machine, Role } from "../machine/Machine";
+import type { LabNodeInput } from "./engine";
 
 /** What describes one node of a lab; its Lab fills it in. */
 export interface LabNodeArgs {
-  slot: number;
-  role: string;
-  labName: pulumi.Input<string>;
-  /** Docker network of the lab, made by the Lab. */
-  network: pulumi.Input<string>;
-  nodeName: string;
+  readonly slot: number;
+  readonly role: Role;
+  readonly nodeName: string;
+  /** Names of the lab and its network, and the engine's address. */
+  readonly engine: pulumi.Output<Pick<LabNodeInput, "labName" | "network" | "dockerHost">>;
   /** IPv4 address in the lab's network. */
-  address: pulumi.Input<string>;
-  image: pulumi.Input<string>;
+  readonly address: pulumi.Output<string>;
+  readonly image: string;
   /** Lab's key pair in OpenSSH form; the private one is a secret. */
-  publicKey: pulumi.Input<string>;
-  privateKey: pulumi.Input<string>;
-  /** Folder of the engine's machine that is mounted into the node; empty for none. */
-  mirrorDir: pulumi.Input<string>;
-  /** Environment of the docker client. */
-  environment: pulumi.Input<Record<string, string>>;
+  readonly publicKey: pulumi.Output<string>;
+  readonly privateKey: pulumi.Output<string>;
+  /** Folder of the engine's machine that is mounted into the node. */
+  readonly mirrorDir?: string | undefined;
 }
 
 /**
  * A container that boots systemd and sshd and is reached over SSH alone, like any machine. Its host key is made with it
  * and pinned.
  */
-export class LabNode extends pulumi.ComponentResource implements NodeArgs {
+export class LabNode extends pulumi.ComponentResource implements Machine {
   readonly slot: number;
-  readonly role: string;
+  readonly role: Role;
   readonly internalIp: pulumi.Output<string>;
   readonly connection: SshConnection;
   readonly deletedWith: pulumi.Resource;
@@ -44,37 +42,25 @@ export class LabNode extends pulumi.ComponentResource implements NodeArgs {
 
   constructor(name: string, args: LabNodeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:LabNode", name, {}, opts);
-    const container = pulumi.interpolate`${args.labName}-${args.nodeName}`;
+    const { nodeName, image, mirrorDir, address, publicKey } = args;
+    const stdin = pulumi.all([args.engine, address, publicKey]).apply(([engine, at, key]) =>
+      JSON.stringify({
+        ...engine,
+        nodeName,
+        address: at,
+        image,
+        publicKey: key,
+        mirrorDir,
+      } satisfies LabNodeInput),
+    );
     const machine = new command.local.Command(
       `${name}-container`,
       {
-        create: localCommand("create"),
-        update: `docker exec "$CONTAINER" cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub`,
-        delete: localCommand("delete"),
-        stdin: scriptText({ create: NODE_SCRIPT, delete: REMOVE_NODE_SCRIPT }),
-        environment: pulumi
-          .all([
-            args.environment,
-            args.labName,
-            args.network,
-            container,
-            args.address,
-            args.image,
-            args.publicKey,
-            args.mirrorDir,
-          ])
-          .apply(([environment, LAB, NETWORK, CONTAINER, ADDRESS, IMAGE, PUBLIC_KEY, MIRROR_DIR]) => ({
-            ...environment,
-            LAB,
-            NETWORK,
-            CONTAINER,
-            HOST: args.nodeName,
-            ADDRESS,
-            IMAGE,
-            PUBLIC_KEY,
-            MIRROR_DIR,
-          })),
-        triggers: [args.image, args.address, args.mirrorDir, args.publicKey],
+        create: hereLine("lab-node"),
+        update: hereLine("lab-node", "--update"),
+        delete: hereLine("lab-node", "--undo"),
+        stdin,
+        triggers: [image, address, mirrorDir ?? "", publicKey],
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.None,
       },
@@ -82,12 +68,12 @@ export class LabNode extends pulumi.ComponentResource implements NodeArgs {
     );
     this.slot = args.slot;
     this.role = args.role;
-    // The address is declared, but nobody may use it before the machine answers there.
-    this.internalIp = pulumi.output(args.address);
+    this.internalIp = address;
     this.connection = {
-      host: args.address,
+      // The address is declared, but nobody may dial it before the machine answers there.
+      host: address,
       user: "root",
-      privateKey: pulumi.secret(args.privateKey),
+      privateKey: args.privateKey,
       hostKey: pulumi.secret(machine.stdout.apply((key) => key.trim())),
     };
     this.deletedWith = machine;

@@ -20,7 +20,7 @@ export function nodeAddress(subnetText: string, slot: number): string {
   return formatIpv4(addressAt(parseCidr(subnetText), LAB_FIRST_HOST + slot));
 }
 
-/** What a lab is known by on its host. Derived from the project's folder, so that two clones never share a name. */
+/** What a lab is known by on its host. Derived from something that no other lab has. */
 export interface LabIdentity {
   /** `podnet-` and six hex digits: the lab's name, its socket folder in /run and the label on all it makes. */
   readonly name: string;
@@ -45,9 +45,9 @@ const CANDIDATES = [
   { range: "10.128.0.0/10", count: 6 },
 ];
 
-/** Names, bridge and candidate subnets of the lab that belongs to the project in this folder (an absolute path). */
-export function labIdentity(projectDir: string): LabIdentity {
-  const digest = createHash("sha256").update(projectDir).digest();
+/** Names, bridge and candidate subnets of the lab that a text stands for, such as its key or a clone's folder. */
+export function labIdentity(seed: string): LabIdentity {
+  const digest = createHash("sha256").update(seed).digest();
   const tag = digest.toString("hex").slice(0, 6);
   const subnets = CANDIDATES.flatMap(({ range, count }, row) => {
     const cidr = parseCidr(range);
@@ -75,28 +75,34 @@ export function bridgeOf(labName: string): string {
   return `pn-${tag ?? createHash("sha256").update(labName).digest("hex").slice(0, 8)}`;
 }
 
-/** What is wrong with a subnet that somebody chose for a lab: routes of the host in its way, or too few addresses. */
+/** What is wrong with a subnet that somebody chose for a lab: routes of the host in its way. */
 export function subnetProblems(
   subnetText: string,
   routes: readonly HostRoute[],
-  identity: LabIdentity,
-  nodes: readonly { readonly slot: number }[],
+  identity: Pick<LabIdentity, "bridge" | "subnets">,
 ): Problem[] {
-  const inTheWay = collisions(subnetText, routes, identity.bridge);
-  const slots = Math.max(0, ...nodes.map(({ slot }) => slot));
-  return [
-    ...inTheWay.map(({ destination, link }) => ({
-      path: "subnet",
-      message: `${subnetText} overlaps this host's route ${destination} (${link}); ${chooseSubnet(identity, routes)} is free`,
-    })),
-    ...(LAB_FIRST_HOST + slots >= size(parseCidr(subnetText)) - 1
-      ? [{ path: "subnet", message: `${subnetText} has no address for slot ${String(slots)}; use a larger one` }]
-      : []),
-  ];
+  return collisions(subnetText, routes, identity.bridge).map(({ destination, link }) => ({
+    path: "subnet",
+    message: `${subnetText} overlaps this host's route ${destination} (${link}); ${chooseSubnet(identity, routes)} is free`,
+  }));
+}
+
+/** What is wrong with a lab's nodes in a subnet, a /24 where none was chosen: one that it has no address for. */
+export function roomProblems(subnetText: string | undefined, nodes: readonly { readonly slot: number }[]): Problem[] {
+  const last = Math.max(0, ...nodes.map(({ slot }) => slot));
+  const addresses = subnetText === undefined ? 256 : size(parseCidr(subnetText));
+  return LAB_FIRST_HOST + last >= addresses - 1
+    ? [
+        {
+          path: "subnet",
+          message: `${subnetText ?? "a /24"} has no address for slot ${String(last)}; use a larger one`,
+        },
+      ]
+    : [];
 }
 
 /** The first candidate that overlaps no route. Throws, listing what stands in the way, when there is none. */
-export function chooseSubnet(identity: LabIdentity, routes: readonly HostRoute[]): string {
+export function chooseSubnet(identity: Pick<LabIdentity, "bridge" | "subnets">, routes: readonly HostRoute[]): string {
   const free = identity.subnets.find((candidate) => collisions(candidate, routes, identity.bridge).length === 0);
   if (free === undefined) {
     const taken = [...new Set(routes.map(({ destination, link }) => `${destination} (${link})`))].join(", ");

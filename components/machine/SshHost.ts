@@ -1,24 +1,33 @@
 import * as pulumi from "@pulumi/pulumi";
-import { sshHostArgs } from "../args/components";
+import { z } from "zod";
 import { checked } from "../args/checked";
-import type { NodeArgs, SshConnection } from "./NodeArgs";
+import { ipv4Text, role, slot } from "../args/schemas";
+import { type SshConnection, sshConnection } from "./connection";
+import type { Machine, Role } from "./Machine";
 
 /** What describes a machine that exists already. */
 export interface SshHostArgs {
   /** Number of the node's subnet in the pod CIDR, from 0, unique in the cluster and kept for life. */
   slot: number;
   /** `control-plane` or `worker`, the default. */
-  role?: string;
+  role?: Role;
   /** IPv4 address that the other nodes reach this one by; the connection's host by default. */
   internalIp?: pulumi.Input<string>;
   /** How podnet reaches the machine. */
   connection: SshConnection;
 }
 
+const sshHostArgs = z.strictObject({
+  slot,
+  role: role.optional(),
+  internalIp: ipv4Text.optional(),
+  connection: sshConnection,
+});
+
 /** A machine that exists already and is reached over SSH. It makes nothing: what a Cluster puts on it, the Cluster undoes. */
-export class SshHost extends pulumi.ComponentResource implements NodeArgs {
+export class SshHost extends pulumi.ComponentResource implements Machine {
   readonly slot: number;
-  readonly role: string;
+  readonly role: Role;
   readonly internalIp: pulumi.Output<string>;
   readonly connection: SshConnection;
 

@@ -1,5 +1,3 @@
-import { assignments } from "../node/quote";
-
 /** One thing that a kernel may or may not have. */
 interface Feature {
   /** Name for a reader. */
@@ -43,45 +41,16 @@ export const FEATURES = {
 export type FeatureId = keyof typeof FEATURES;
 
 /**
- * Looks whether a machine's kernel has these features and whether programs are there, and prints one line for each that is
- * missing. Loads no module and changes nothing. A feature that nothing on the machine tells of counts as present: a kernel
- * without its build options and modules at hand is no proof of a lack.
+ * The questions of the preflight: which of these features and programs a machine lacks, as the tab-separated lines that the
+ * program's `preflight` reads after its own text.
  */
-export function featuresScript(features: readonly FeatureId[], programs: readonly string[]): string {
-  const checks = features.map((id) => {
-    const { title, module = "", option = "", filesystem = "", version = "" }: Feature = FEATURES[id];
-    return `${assignments({ title, module, option, filesystem, version })}has || missing "$title" "$module" "$option"\n`;
+export function preflightQuestions(nonce: string, features: readonly FeatureId[], programs: readonly string[]): string {
+  const rows = features.map((id) => {
+    const { title, module = "-", option = "-", filesystem = "-", version = "-" }: Feature = FEATURES[id];
+    return ["feature", title, module, option, filesystem, version];
   });
-  return `
-release=$(uname -r)
-options=$(zcat /proc/config.gz 2>/dev/null || cat "/boot/config-$release" "/lib/modules/$release/config" 2>/dev/null || true)
-has() {
-  if [ -n "$version" ]; then
-    printf '%s\\n%s\\n' "$version" "$release" | sort -CV
-    return
-  fi
-  if [ -n "$filesystem" ]; then
-    grep -qw "$filesystem" /proc/filesystems || modprobe -nq "$filesystem" 2>/dev/null
-    return
-  fi
-  if [ -n "$module" ]; then
-    [ ! -d "/sys/module/$module" ] || return 0
-    ! grep -qs "/$module\\.ko" "/lib/modules/$release/modules.builtin" || return 0
-    ! modprobe -nq "$module" 2>/dev/null || return 0
-  fi
-  [ -n "$options" ] || return 0
-  grep -qE "^$option=[ym]$" <<<"$options"
-}
-missing() {
-  local detail=
-  [ -z "$2" ] || detail="module $2"
-  [ -z "$3" ] || detail="$detail\${detail:+, }$3"
-  echo "kernel $release lacks $1\${detail:+ ($detail)}"
-}
-${checks.join("")}for program in ${programs.join(" ")}; do
-  command -v "$program" >/dev/null || echo "the program $program is not installed; on Debian and Ubuntu: apt-get install $program"
-done
-`;
+  const all = [["nonce", nonce], ...rows, ...programs.map((program) => ["program", program]), ["end"]];
+  return all.map((row) => `${row.join("\t")}\n`).join("");
 }
 
 /** One error for all that is missing on all nodes, by node, or undefined. */

@@ -12,12 +12,12 @@ export class AgentObjects {
   /** Options of each of a network's objects. */
   readonly options: pulumi.CustomResourceOptions;
 
-  /** `name` begins the names of the resources, whose parent is `network`. */
+  /** `network` is the parent of the resources, whose names its own begins. */
   constructor(
-    private readonly name: string,
+    readonly name: string,
     network: pulumi.Resource,
-    cluster: Cluster,
-    private readonly prepared: Prepared,
+    readonly cluster: Cluster,
+    readonly prepared: Prepared,
   ) {
     this.options = {
       parent: network,

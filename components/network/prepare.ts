@@ -1,75 +1,15 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { nodeScript, parseNode, removeNetworkScript } from "./node";
-import { NETWORKS, type NetworkPlan, POLICY_ADVICE } from "./definition";
-import { enableScript, forgetScript, parseSwitch, switchScript } from "./change";
-import { imageScript } from "../node/install";
-import { type AgentNetwork, networkImages } from "../node/releases";
-import { remoteCommand, scriptText } from "../node/command";
+import { z } from "zod";
 import type { Cluster } from "../cluster/Cluster";
-import { connectionTo } from "../machine/connection";
-import { preflightCommand } from "./preflight";
-
-/** Component types of the networks, for their aliases. */
-const TYPES = { bridge: "Bridge", flannel: "Flannel", "kube-router": "KubeRouter", cilium: "Cilium" } as const;
-
-/**
- * The options of a network's component, which is the same resource whichever network it is: so a change of network in a
- * program updates each node's command in place, and a change back is one too.
- */
-export function networkOptions(opts?: pulumi.ComponentResourceOptions): pulumi.ComponentResourceOptions {
-  const aliases = NETWORKS.map((kind) => ({ type: `podnet:index:${TYPES[kind]}Network` }));
-  return { ...opts, aliases: [...(Array.isArray(opts?.aliases) ? opts.aliases : []), ...aliases] };
-}
-
-/** Says so when the program has a NetworkPolicy that nothing enforces. */
-export function warnOfPolicies(network: pulumi.Resource, plan: pulumi.Output<NetworkPlan>): void {
-  const warn = (name: string): void => {
-    plan.apply(({ enforcesPolicy }) => {
-      if (!enforcesPolicy) {
-        void pulumi.log.warn(`NetworkPolicy "${name}" has no effect: ${POLICY_ADVICE}`, network);
-      }
-    });
-  };
-  try {
-    pulumi.runtime.registerStackTransformation(({ type, name }) => {
-      if (/^kubernetes:(networking\.k8s\.io|extensions)\/[^:]+:NetworkPolicy$/.test(type)) {
-        warn(name);
-      }
-      return undefined;
-    });
-  } catch {
-    // A program without a stack, such as a test's, has nobody to warn; the check warns of every policy all the same.
-  }
-}
-
-/** Gives every node a network's images, before anything of another network ends. */
-function imageCommands(
-  parent: pulumi.Resource,
-  name: string,
-  cluster: Cluster,
-  network: AgentNetwork,
-  dependsOn: pulumi.Resource,
-): pulumi.Resource[] {
-  return Object.values(cluster.nodes).map(
-    ({ nodeName, connection, installed, deletedWith }) =>
-      new command.remote.Command(
-        `${name}-${nodeName}-images`,
-        {
-          connection: connectionTo(nodeName, connection),
-          create: remoteCommand("create", { lock: "images", timeout: 900 }),
-          stdin: pulumi
-            .all([cluster.mirror, cluster.checksums])
-            .apply(([mirror, checksums]) =>
-              scriptText({ create: imageScript(networkImages(network), { mirror, checksums }) }),
-            ),
-          addPreviousOutputInEnv: false,
-          logging: command.remote.Logging.Stderr,
-        },
-        { parent, dependsOn: [installed, dependsOn], deletedWith },
-      ),
-  );
-}
+import { hereLine } from "../machine/here";
+import { imageLines } from "../node/images";
+import { applyPhase } from "../node/phase";
+import type { NetworkDefinition } from "./definition";
+import type { ImagesRequest } from "./images";
+import type { NetworkDesign } from "./PodNetwork";
+import type { PreflightRequest } from "./preflight";
+import { routesOfEach } from "./routes";
 
 /** The first steps of every network: everything that happens before its own objects are made. */
 export interface Prepared {
@@ -79,113 +19,168 @@ export interface Prepared {
   readonly generation: pulumi.Output<string>;
 }
 
+const changed = z.strictObject({ network: z.string(), generation: z.string() });
+const applied = z.strictObject({ mtu: z.number(), link: z.string() });
+
+/** The one JSON line of a phase's answer, in the shape that the phase promises. */
+function answered<T extends z.ZodType>(schema: T, lines: readonly string[]): z.output<T> {
+  return schema.parse(JSON.parse(lines.join("")));
+}
+
 /**
- * Prepares a cluster's nodes for a network: looks whether every machine can run it before any is touched, takes leave of
- * another network that is there, and prepares each node in one command. `agent` is the network whose images its agents need.
+ * Looks whether every machine can run the network: a local command that changes nothing and fails, naming all that is missing
+ * on each. A new cluster's machines are not touched before it.
  */
-export function prepareNodes(
-  network: pulumi.Resource,
+function preflight(
+  parent: pulumi.Resource,
   name: string,
   cluster: Cluster,
-  plan: pulumi.Output<NetworkPlan>,
-  mtu: pulumi.Output<number | undefined>,
-  agent?: AgentNetwork,
-): Prepared {
-  const parent = network;
-  const { controlPlane } = cluster;
-  const nodes = Object.values(cluster.nodes);
-  const connections = Object.fromEntries(nodes.map(({ nodeName, connection }) => [nodeName, connection]));
-  const preflight = preflightCommand(name, connections, plan, {
-    parent,
-    dependsOn: nodes.map(({ claimed }) => claimed),
-  });
-  const images = agent === undefined ? [] : imageCommands(parent, name, cluster, agent, preflight);
-  const change = new command.remote.Command(
-    `${name}-switch`,
+  definition: pulumi.Output<NetworkDefinition>,
+): pulumi.Resource {
+  const stdin = pulumi.all([definition, cluster.dialTable]).apply(([{ id, features, programs }, nodes]) =>
+    JSON.stringify({
+      network: id,
+      features: [...features],
+      programs: [...programs],
+      nodes,
+    } satisfies PreflightRequest),
+  );
+  const command_ = new command.local.Command(
+    `${name}-preflight`,
     {
-      connection: connectionTo(controlPlane.nodeName, controlPlane.connection),
-      create: remoteCommand("create", { lock: "switch", timeout: 600 }),
-      delete: remoteCommand("delete", { lock: "switch", timeout: 600 }),
-      stdin: plan.apply((value) => scriptText({ create: switchScript(value), delete: forgetScript(value) })),
-      addPreviousOutputInEnv: false,
-      logging: command.remote.Logging.Stderr,
+      create: hereLine("preflight"),
+      stdin: pulumi.secret(stdin),
+      // A machine that was found fit is not asked again when another one joins it.
+      addPreviousOutputInEnv: true,
+      logging: command.local.Logging.Stderr,
     },
-    { parent, dependsOn: [preflight, cluster.members, ...images], deletedWith: controlPlane.deletedWith },
+    { parent },
   );
-  const generation = change.stdout.apply(parseSwitch);
-  const addresses = pulumi.all(
-    nodes.map(({ nodeName, internalIp, podCidr }) =>
-      pulumi.all([internalIp, podCidr]).apply(([ip, cidr]) => ({ nodeName, internalIp: ip, podCidr: cidr })),
-    ),
-  );
-  const options = { lock: "network", timeout: 600 };
-  const commands = nodes.map((node, index) => {
-    const { nodeName, connection, installed, deletedWith } = node;
-    const shared = pulumi.output({
-      all: addresses,
-      internalIp: node.internalIp,
-      nodePodCidr: node.podCidr,
-      podCidr: cluster.podCidr,
-      plan,
-      mtu,
-      generation,
-    });
-    const applied = new command.remote.Command(
-      `${name}-${nodeName}`,
-      {
-        connection: connectionTo(nodeName, connection),
-        create: remoteCommand("create", options),
-        delete: remoteCommand("delete", options),
-        stdin: shared.apply(({ all, plan: chosen, ...input }) =>
-          scriptText({
-            create: nodeScript(chosen, {
-              ...input,
-              // Only the plain bridge and flannel beside it need to know the peers; to the others a new one is no news.
-              peers: chosen.ownEgress ? all.filter((other) => other.nodeName !== nodeName) : [],
-            }),
-            delete: removeNetworkScript(chosen, { nodeName, podCidr: input.podCidr }),
-          }),
-        ),
-        addPreviousOutputInEnv: false,
-        logging: command.remote.Logging.Stderr,
-      },
-      { parent, dependsOn: [installed, change, ...images.slice(index, index + 1)], deletedWith },
+  cluster.waitFor(command_);
+  return command_;
+}
+
+/** Gives every node the images of the network's agents, before anything of another network ends. */
+function giveImages(
+  parent: pulumi.Resource,
+  name: string,
+  cluster: Cluster,
+  definition: pulumi.Output<NetworkDefinition>,
+): pulumi.Resource {
+  const stdin = pulumi
+    .all([definition, cluster.dialTable, cluster.owner, cluster.mirror, cluster.checksums])
+    .apply(([{ images }, nodes, owner, mirror, checksums]) =>
+      JSON.stringify({ owner, mirror, images: imageLines(images, checksums), nodes } satisfies ImagesRequest),
     );
-    return { nodeName, applied };
+  return new command.local.Command(
+    `${name}-images`,
+    {
+      create: hereLine("images"),
+      stdin: pulumi.secret(stdin),
+      addPreviousOutputInEnv: false,
+      logging: command.local.Logging.Stderr,
+    },
+    {
+      parent,
+      dependsOn: Object.values(cluster.nodes).map(({ installed }) => installed),
+      deletedWith: cluster.deletedWith,
+    },
+  );
+}
+
+/**
+ * Prepares a cluster's nodes for a network: looks whether every machine can run it before any is touched, ends another network
+ * that is there, and prepares each node in one command.
+ */
+export function prepareNodes(
+  parent: pulumi.Resource,
+  name: string,
+  cluster: Cluster,
+  { definition, mtu, objects }: NetworkDesign,
+): Prepared {
+  const nodes = Object.values(cluster.nodes);
+  const before = [preflight(parent, name, cluster, definition)];
+  if (objects !== undefined) {
+    before.push(giveImages(parent, name, cluster, definition));
+  }
+  const change = applyPhase(
+    `${name}-change`,
+    cluster.controlPlane.handle,
+    {
+      phase: "change",
+      network: definition.kind,
+      parameters: definition.apply(({ id, kind, replacesKubeProxy }) => ({
+        network: id,
+        kind,
+        "replaces-kube-proxy": replacesKubeProxy ? "yes" : "no",
+      })),
+    },
+    { parent, dependsOn: [...before, ...cluster.registered, cluster.members] },
+  );
+  const generation = change.answer.apply((lines) => answered(changed, lines).generation);
+  const routes = pulumi
+    .output(Object.fromEntries(nodes.map(({ nodeName, podCidr, internalIp }) => [nodeName, { podCidr, internalIp }])))
+    .apply(routesOfEach);
+  const shared = pulumi.all([definition, mtu, generation, routes, cluster.podCidr]);
+  const commands = nodes.map(({ nodeName, handle, installed, internalIp, podCidr }) => {
+    const phase = applyPhase(
+      `${name}-on-${nodeName}`,
+      handle,
+      {
+        phase: "network",
+        network: definition.kind,
+        parameters: pulumi
+          .all([shared, internalIp, podCidr])
+          .apply(([[known, podMtu, generationNow, routesOf, clusterCidr], ip, nodePodCidr]) => ({
+            network: known.id,
+            kind: known.kind,
+            "internal-ip": ip,
+            "pod-cidr": clusterCidr,
+            "node-pod-cidr": nodePodCidr,
+            mtu: podMtu,
+            overhead: known.overhead,
+            egress: known.ownEgress ? "podnet" : "agent",
+            "replaces-kube-proxy": known.replacesKubeProxy ? "yes" : "no",
+            // Only where podnet routes or masquerades itself a new peer is news to the others.
+            route: known.ownEgress ? routesOf[nodeName] : undefined,
+            generation: generationNow,
+          })),
+      },
+      { parent, dependsOn: [installed, change.resource] },
+    );
+    return { nodeName, phase };
   });
   const mtus = pulumi
-    .all(commands.map(({ nodeName, applied }) => applied.stdout.apply((out) => [nodeName, parseNode(out).mtu])))
-    .apply((entries) => Object.fromEntries(entries) as Record<string, number>);
-  return { commands: commands.map(({ applied }) => applied), mtus, generation };
+    .all(commands.map(({ phase }) => phase.answer))
+    .apply((answers) =>
+      Object.fromEntries(
+        commands.map(({ nodeName }, index) => [nodeName, answered(applied, answers[index] ?? []).mtu]),
+      ),
+    );
+  return { commands: commands.map(({ phase }) => phase.resource), mtus, generation };
 }
 
 /** The last step of every network: its agents run, every node is Ready, and pods that a change of network ended are back. */
 export function enableNetwork(
-  network: pulumi.Resource,
+  parent: pulumi.Resource,
   name: string,
   cluster: Cluster,
-  plan: pulumi.Output<NetworkPlan>,
+  definition: pulumi.Output<NetworkDefinition>,
   prepared: Prepared,
-  objects: readonly pulumi.Resource[],
-): command.remote.Command {
-  const { controlPlane } = cluster;
-  return new command.remote.Command(
-    `${name}-ready`,
-    {
-      connection: connectionTo(controlPlane.nodeName, controlPlane.connection),
-      create: remoteCommand("create", { lock: "ready", timeout: 900 }),
-      stdin: pulumi
-        .all([plan, prepared.generation])
-        .apply(([value, generation]) =>
-          scriptText({ create: `# ${generation}\n${enableScript(value, Object.keys(cluster.nodes))}` }),
-        ),
-      addPreviousOutputInEnv: false,
-      logging: command.remote.Logging.Stderr,
-    },
-    {
-      parent: network,
-      dependsOn: [...prepared.commands, ...objects, ...cluster.registered],
-      deletedWith: controlPlane.deletedWith,
-    },
-  );
+  workloads: readonly pulumi.Resource[],
+): pulumi.Resource {
+  const parameters = pulumi
+    .all([definition, prepared.generation, cluster.memberLines])
+    .apply(([{ id, rollouts }, generation, member]) => ({
+      network: id,
+      rollout: rollouts.map((rollout) => `${rollout.kind} ${rollout.namespace}/${rollout.name}`),
+      member,
+      generation,
+    }));
+  return applyPhase(
+    `${name}-enable`,
+    cluster.controlPlane.handle,
+    { phase: "enable", parameters },
+    { parent, dependsOn: [...prepared.commands, ...workloads, ...cluster.registered] },
+  ).resource;
 }

@@ -1,6 +1,9 @@
 /** Processor architecture of a node, by Go's names. */
 export type Arch = "amd64" | "arm64";
 
+/** The architectures that podnet knows releases for. */
+export const ARCHITECTURES: readonly Arch[] = ["amd64", "arm64"];
+
 /** Name of a release that nodes install. */
 export type ReleaseName = "kubelet" | "kubeadm" | "kubectl" | "containerd" | "runc" | "cni-plugins" | "crictl";
 
@@ -24,41 +27,6 @@ export const VERSIONS = {
   etcd: "3.6.8",
   coredns: "1.14.2",
 } as const;
-
-/**
- * Versions of the networks that run an agent, and of flannel's CNI plugin, as their projects tag them. The plugin is built
- * from the last release of it that a module proxy serves where its official image is out of reach.
- */
-export const NETWORK_VERSIONS = {
-  flannel: "v0.28.10",
-  flannelCniPlugin: "v1.9.1-flannel3",
-  kubeRouter: "v2.6.3",
-  cilium: "v1.18.4",
-} as const;
-
-/** The official images of the networks that run an agent, by network. */
-export const NETWORK_IMAGES = {
-  flannel: {
-    agent: `ghcr.io/flannel-io/flannel:${NETWORK_VERSIONS.flannel}`,
-    cniPlugin: `ghcr.io/flannel-io/flannel-cni-plugin:${NETWORK_VERSIONS.flannelCniPlugin}`,
-  },
-  "kube-router": { agent: `docker.io/cloudnativelabs/kube-router:${NETWORK_VERSIONS.kubeRouter}` },
-  cilium: {
-    agent: `quay.io/cilium/cilium:${NETWORK_VERSIONS.cilium}`,
-    operator: `quay.io/cilium/operator-generic:${NETWORK_VERSIONS.cilium}`,
-  },
-} as const;
-
-/** A network that runs an agent on every node, out of images. */
-export type AgentNetwork = keyof typeof NETWORK_IMAGES;
-
-/** The networks that run an agent. */
-export const AGENT_NETWORKS = Object.keys(NETWORK_IMAGES) as AgentNetwork[];
-
-/** The images that a network's agent runs from. */
-export function networkImages(network: AgentNetwork): string[] {
-  return Object.values(NETWORK_IMAGES[network]);
-}
 
 /** The image every pod's network namespace is held by. */
 export const PAUSE_IMAGE = "registry.k8s.io/pause:3.10.2";

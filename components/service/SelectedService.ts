@@ -1,35 +1,70 @@
-import { join } from "node:path";
 import * as command from "@pulumi/command";
 import * as apps from "@pulumi/kubernetes/apps/v1";
 import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import { selectedServiceArgs } from "../args/components";
-import { endpointsOutput } from "./input";
-import { type Labels, matches, SERVICE_LABEL } from "./selector";
-import { InvalidInputError } from "../args/validate";
 import { checked } from "../args/checked";
 import type { Cluster } from "../cluster/Cluster";
+import { hereLine } from "../machine/here";
+import { selectedServiceArgs, type ValidService, withDefaults } from "./args";
+import { answersName, type CheckedService } from "./checked";
+import { endpointsOutput } from "./input";
+import { portsOf, serviceSpec, workloadSpec } from "./objects";
+import { noteSelector } from "./rivals";
+import { SERVICE_LABEL } from "./selector";
+
+/** A port of a Service, as its arguments have it. */
+export interface ServicePortArgs {
+  /**
+   * Name of the port, an IANA service name such as `http`. `main` by default where it is the only port; required where there
+   * are several.
+   */
+  name?: pulumi.Input<string>;
+  /** Port that clients use, 1 to 65535. */
+  port: pulumi.Input<number>;
+  /** Port that the pods listen on, 1 to 65535; `port` by default. */
+  targetPort?: pulumi.Input<number>;
+  /** Transport; `TCP` by default. */
+  protocol?: pulumi.Input<"TCP" | "UDP">;
+  /** Port of every node, 30000 to 32767, with the type `NodePort`; the cluster chooses one by default. */
+  nodePort?: pulumi.Input<number>;
+}
+
+/** A port of a Service, as its outputs have it. */
+export interface ServicePort {
+  readonly name: string;
+  readonly port: number;
+  readonly targetPort: number;
+  readonly protocol: "TCP" | "UDP";
+  /** Port of every node, with the type `NodePort`. */
+  readonly nodePort?: number;
+}
 
 /** What describes a Service and the workload behind it. */
 export interface SelectedServiceArgs {
+  /** Cluster that the Service is in. */
   cluster: Cluster;
-  /** Labels that select the pods; the workload's pods get them, so that the two cannot disagree. */
+  /** Labels that select the pods, at least one; the workload's pods get them, so that the two cannot disagree. */
   selector: Record<string, string>;
+  /** Ports, at least one; no two have the same name, or the same port and transport. */
+  ports: ServicePortArgs[];
+  /**
+   * How the Service is reached: at a `ClusterIP`, the default; at a port of every node too (`NodePort`); or at its pods' own
+   * addresses, which its name resolves to (`Headless`).
+   */
+  type?: pulumi.Input<"ClusterIP" | "NodePort" | "Headless">;
+  /** Whether all requests of one client go to one pod (`ClientIP`) or to any (`None`, the default). */
+  sessionAffinity?: pulumi.Input<"None" | "ClientIP">;
+  /** Whether pods are endpoints before they are ready too; false by default. */
+  publishNotReadyAddresses?: pulumi.Input<boolean>;
   /** The workload's image. Without one there is no workload: the Service stands in front of pods that somebody else deploys. */
   image?: pulumi.Input<string>;
-  /** Arguments of the image's entrypoint. */
+  /** Arguments of the image's entrypoint; none by default. */
   args?: pulumi.Input<pulumi.Input<string>[]>;
   /** Number of pods; 1 by default. */
   replicas?: pulumi.Input<number>;
-  /** Port of the Service. */
-  port: pulumi.Input<number>;
-  /** Port of the pods; the Service's by default. */
-  targetPort?: pulumi.Input<number>;
-  /** `TCP`, the default, or `UDP`. */
-  protocol?: pulumi.Input<string>;
   /** Namespace, which exists; `default` by default. */
   namespace?: string;
-  /** Name of the Service; the resource's name by default. */
+  /** Name of the Service, a DNS label that starts with a letter; the resource's name by default. */
   serviceName?: string;
   /** Seconds until ready endpoints are given up on; 120 by default. */
   timeout?: number;
@@ -40,116 +75,127 @@ export interface SelectedServiceArgs {
  * matches nothing, or pods of another owner, is an error.
  */
 export class SelectedService extends pulumi.ComponentResource {
+  /** Name of the Service. */
   readonly serviceName: string;
+  /** Namespace of the Service. */
   readonly namespace: string;
+  /** Labels that select its pods. */
   readonly selector: Readonly<Record<string, string>>;
+  /** Address in front of its pods; `None` where it is headless. */
   readonly clusterIP: pulumi.Output<string>;
-  readonly ports: pulumi.Output<{ port: number; targetPort: number; protocol: string }[]>;
+  /** Its ports. */
+  readonly ports: pulumi.Output<ServicePort[]>;
   /** Names of the pods behind the Service, sorted. */
   readonly endpoints: pulumi.Output<string[]>;
   /** Whether the Service's own workload is behind it. */
   readonly ownsPods: boolean;
+  /** What the connectivity check has to know of it. */
+  readonly checked: pulumi.Output<CheckedService>;
 
   constructor(name: string, args: SelectedServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:SelectedService", name, {}, opts);
     const { cluster, selector } = args;
-    const serviceName = args.serviceName ?? name;
-    const namespace = args.namespace ?? "default";
-    const valid = checked("SelectedService args", selectedServiceArgs, {
-      serviceName,
-      namespace,
+    this.serviceName = args.serviceName ?? name;
+    this.namespace = args.namespace ?? "default";
+    this.selector = selector;
+    this.ownsPods = args.image !== undefined;
+    const valid = this.#validated(args);
+    noteSelector(cluster, {
+      namespace: this.namespace,
+      serviceName: this.serviceName,
       selector,
+      podLabels: this.ownsPods ? { ...selector, [SERVICE_LABEL]: this.serviceName } : undefined,
+    });
+    const service = this.#service(name, cluster, valid);
+    const workload = this.ownsPods ? this.#workload(name, cluster, valid) : undefined;
+    const check = this.#endpoints(name, args, valid, service, workload);
+    this.clusterIP = service.spec.clusterIP;
+    this.ports = valid.apply((value) => withNodePorts(value, service));
+    this.endpoints = check.stdout.apply((stdout) => endpointsOutput.parse(JSON.parse(stdout)).endpoints);
+    this.checked = pulumi.all([valid, this.clusterIP, this.ports]).apply(([value, clusterIP, ports]) => ({
+      namespace: value.namespace,
+      name: value.serviceName,
+      type: value.type,
+      clusterIP,
+      selector: value.selector,
+      sessionAffinity: value.sessionAffinity,
+      publishNotReadyAddresses: value.publishNotReadyAddresses,
+      ports: ports.map((port) => ({ ...port, answersName: answersName(value.image, value.args ?? [], port) })),
+    }));
+    this.registerOutputs({ clusterIP: this.clusterIP, ports: this.ports, endpoints: this.endpoints });
+  }
+
+  #validated(args: SelectedServiceArgs): pulumi.Output<ValidService> {
+    return checked("SelectedService args", selectedServiceArgs, {
+      serviceName: this.serviceName,
+      namespace: this.namespace,
+      selector: args.selector,
       image: args.image,
       args: args.args,
       replicas: args.replicas,
-      port: args.port,
-      targetPort: args.targetPort ?? args.port,
-      protocol: args.protocol ?? "TCP",
-    });
-    this.ownsPods = args.image !== undefined;
-    const podLabels = { ...selector, [SERVICE_LABEL]: serviceName };
-    claimSelector(cluster, { namespace, serviceName, selector, podLabels: this.ownsPods ? podLabels : undefined });
-    const options = { parent: this, provider: cluster.provider, deletedWith: cluster.deletedWith };
-    const labels = { "app.kubernetes.io/managed-by": "podnet", [SERVICE_LABEL]: serviceName };
-    const service = new core.Service(
+      // A program in plain JavaScript may give something else, which the schema then refuses.
+      ports: Array.isArray(args.ports) ? args.ports.map(withProtocol) : (args.ports as unknown),
+      type: args.type ?? "ClusterIP",
+      sessionAffinity: args.sessionAffinity ?? "None",
+      publishNotReadyAddresses: args.publishNotReadyAddresses ?? false,
+    }).apply(withDefaults);
+  }
+
+  #options(cluster: Cluster) {
+    const { provider, deletedWith } = cluster;
+    return { parent: this, provider, deletedWith, deleteBeforeReplace: true };
+  }
+
+  #metadata() {
+    const labels = { "app.kubernetes.io/managed-by": "podnet", [SERVICE_LABEL]: this.serviceName };
+    return { name: this.serviceName, namespace: this.namespace, labels };
+  }
+
+  #service(name: string, cluster: Cluster, valid: pulumi.Output<ValidService>): core.Service {
+    return new core.Service(
       `${name}-service`,
       {
-        metadata: {
-          name: serviceName,
-          namespace,
-          labels,
-          // The provider takes a Service without endpoints for ready; podnet's own check below does not.
-          annotations: { "pulumi.com/skipAwait": "true" },
-        },
-        spec: {
-          type: "ClusterIP",
-          selector,
-          ports: [
-            {
-              name: "main",
-              port: valid.port,
-              targetPort: valid.targetPort,
-              protocol: valid.protocol,
-            },
-          ],
-        },
+        // The provider takes a Service without endpoints for ready; podnet's own check does not.
+        metadata: { ...this.#metadata(), annotations: { "pulumi.com/skipAwait": "true" } },
+        spec: valid.apply(serviceSpec),
       },
-      { ...options, deleteBeforeReplace: true },
+      this.#options(cluster),
     );
-    const workload =
-      args.image === undefined
-        ? undefined
-        : new apps.Deployment(
-            `${name}-workload`,
-            {
-              metadata: { name: serviceName, namespace, labels },
-              spec: {
-                replicas: valid.apply(({ replicas }) => replicas ?? 1),
-                selector: { matchLabels: selector },
-                template: {
-                  metadata: { labels: podLabels },
-                  spec: {
-                    // Pods of one service on different nodes are what makes it survive one.
-                    topologySpreadConstraints: [
-                      {
-                        maxSkew: 1,
-                        topologyKey: "kubernetes.io/hostname",
-                        whenUnsatisfiable: "ScheduleAnyway",
-                        labelSelector: { matchLabels: selector },
-                      },
-                    ],
-                    containers: [
-                      {
-                        name: "main",
-                        image: valid.apply(({ image }) => image ?? ""),
-                        args: valid.apply(({ args }) => args ?? []),
-                        ports: [{ containerPort: valid.targetPort, protocol: valid.protocol }],
-                        ...(args.protocol === "UDP"
-                          ? {}
-                          : { readinessProbe: { tcpSocket: { port: valid.targetPort }, periodSeconds: 2 } }),
-                      },
-                    ],
-                  },
-                },
-              },
-            },
-            { ...options, deleteBeforeReplace: true, customTimeouts: { create: "3m", update: "3m" } },
-          );
-    const check = new command.local.Command(
+  }
+
+  #workload(name: string, cluster: Cluster, valid: pulumi.Output<ValidService>): apps.Deployment {
+    return new apps.Deployment(
+      `${name}-workload`,
+      { metadata: this.#metadata(), spec: valid.apply(workloadSpec) },
+      { ...this.#options(cluster), customTimeouts: { create: "3m", update: "3m" } },
+    );
+  }
+
+  #endpoints(
+    name: string,
+    { cluster, timeout }: SelectedServiceArgs,
+    valid: pulumi.Output<ValidService>,
+    service: core.Service,
+    workload: apps.Deployment | undefined,
+  ): command.local.Command {
+    return new command.local.Command(
       `${name}-endpoints`,
       {
-        create: `exec node ${JSON.stringify(join(__dirname, "./endpoints.js"))}`,
+        create: hereLine("endpoints"),
         stdin: pulumi.secret(
-          pulumi.all([cluster.kubeconfig, valid]).apply(([kubeconfig, { replicas }]) =>
-            JSON.stringify({
-              kubeconfig,
-              namespace,
-              name: serviceName,
-              selector,
-              ...(this.ownsPods && { replicas: replicas ?? 1 }),
-              timeout: args.timeout ?? 120,
-            }),
-          ),
+          pulumi
+            .all([cluster.kubeconfig, valid])
+            .apply(([kubeconfig, { namespace, serviceName, selector, replicas, publishNotReadyAddresses }]) =>
+              JSON.stringify({
+                kubeconfig,
+                namespace,
+                name: serviceName,
+                selector,
+                ...(this.ownsPods && { replicas: replicas ?? 1 }),
+                ...(publishNotReadyAddresses && { publishNotReadyAddresses }),
+                timeout: timeout ?? 120,
+              }),
+            ),
         ),
         triggers: [service.metadata.uid, workload?.metadata.generation ?? 0],
         addPreviousOutputInEnv: false,
@@ -157,54 +203,22 @@ export class SelectedService extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: workload ? [service, workload] : [service], deletedWith: cluster.deletedWith },
     );
-    this.serviceName = serviceName;
-    this.namespace = namespace;
-    this.selector = selector;
-    this.clusterIP = service.spec.clusterIP;
-    this.ports = valid.apply(({ port, targetPort, protocol }) => [{ port, targetPort, protocol }]);
-    this.endpoints = check.stdout.apply((stdout) => endpointsOutput.parse(JSON.parse(stdout)).endpoints);
-    this.registerOutputs({ clusterIP: this.clusterIP, ports: this.ports, endpoints: this.endpoints });
   }
 }
 
-/** One service's claim on pods. */
-interface Claim {
-  readonly namespace: string;
-  readonly serviceName: string;
-  readonly selector: Labels;
-  /** Labels of its own workload's pods. */
-  readonly podLabels?: Labels | undefined;
+function withProtocol(port: ServicePortArgs) {
+  return { ...port, protocol: port.protocol ?? "TCP" };
 }
 
-const claims = new WeakMap<Cluster, Claim[]>();
-
-/** Notes a service, or throws when its selector and another service's workload of the same program would share pods. */
-function claimSelector(cluster: Cluster, claim: Claim): void {
-  const others = claims.get(cluster) ?? [];
-  const text = JSON.stringify(claim.selector);
-  const problems = others
-    .filter(({ namespace }) => namespace === claim.namespace)
-    .flatMap((other) => {
-      if (other.podLabels && matches(claim.selector, other.podLabels)) {
-        return [
-          {
-            path: "selector",
-            message: `${text} matches the pods of service "${other.serviceName}"; add a label that only its own pods have`,
-          },
-        ];
-      }
-      if (claim.podLabels && matches(other.selector, claim.podLabels)) {
-        return [
-          {
-            path: "selector",
-            message: `pods with ${text} would be selected by service "${other.serviceName}" too; choose other labels`,
-          },
-        ];
-      }
-      return [];
-    });
-  if (problems.length > 0) {
-    throw new InvalidInputError("SelectedService args", problems);
-  }
-  claims.set(cluster, [...others, claim]);
+/** The ports with the node ports that the cluster gave them; other types are known without the Service. */
+function withNodePorts(value: ValidService, service: core.Service): pulumi.Output<ServicePort[]> {
+  const ports = portsOf(value);
+  return value.type !== "NodePort"
+    ? pulumi.output(ports)
+    : service.spec.ports.apply((live) =>
+        ports.map((port) => {
+          const nodePort = live.find(({ name }) => name === port.name)?.nodePort ?? port.nodePort;
+          return { ...port, ...(nodePort !== undefined && { nodePort }) };
+        }),
+      );
 }

@@ -1,6 +1,5 @@
-import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { endpointsOf, isReady, KubeClient, podsOf } from "../kubernetes/client";
+import { endpointsOf, isReady, isRunning, KubeClient, podsOf } from "../kubernetes/client";
 import { endpointsInput, type EndpointsInput } from "./input";
 import { judgeEndpoints } from "./selector";
 import { messageOf } from "../args/validate";
@@ -14,7 +13,7 @@ export async function waitForEndpoints(input: EndpointsInput): Promise<string[]>
       let reason: string;
       try {
         const [pods, endpoints] = await Promise.all([
-          podsOf(client, input.namespace, input.selector),
+          podsOf(client, input.namespace, input.selector, input.publishNotReadyAddresses),
           endpointsOf(client, input.namespace, input.name),
         ]);
         const names = endpoints.map(({ pod, address }) => pod ?? address);
@@ -22,6 +21,7 @@ export async function waitForEndpoints(input: EndpointsInput): Promise<string[]>
           name: pod.metadata.name,
           labels: pod.metadata.labels,
           ready: isReady(pod),
+          running: isRunning(pod),
         }));
         const { wrong, wait } = judgeEndpoints(input, seen, names);
         if (wrong !== undefined) {
@@ -49,17 +49,8 @@ export async function waitForEndpoints(input: EndpointsInput): Promise<string[]>
 
 class Wrong extends Error {}
 
-async function main(): Promise<void> {
-  const input = endpointsInput.parse(JSON.parse(await text(process.stdin)));
-  try {
-    const endpoints = await waitForEndpoints(input);
-    console.log(JSON.stringify({ endpoints }));
-  } catch (error) {
-    console.error(messageOf(error));
-    process.exitCode = 1;
-  }
-}
-
-if (require.main === module) {
-  void main();
+/** The command `endpoints`: reads its input as JSON and prints the names of the endpoints. */
+export async function endpointsCommand(text: string): Promise<void> {
+  const endpoints = await waitForEndpoints(endpointsInput.parse(JSON.parse(text)));
+  console.log(JSON.stringify({ endpoints }));
 }

@@ -7,6 +7,8 @@ export const endpointsInput = z.strictObject({
   name: z.string(),
   selector: z.record(z.string(), z.string()),
   replicas: z.number().optional(),
+  /** Whether pods that are not ready are endpoints too. */
+  publishNotReadyAddresses: z.boolean().optional(),
   /** Seconds to wait for ready endpoints. */
   timeout: z.number(),
 });

@@ -1,26 +1,15 @@
-/** Labels by key, all of which a selected pod has. */
-export type Labels = Readonly<Record<string, string>>;
+import { type Labels, selectorText } from "../kubernetes/selector";
 
 /** Label that podnet gives the pods of a SelectedService's own workload; its value is the service's name. */
 export const SERVICE_LABEL = "podnet.dev/service";
-
-/** A selector as Kubernetes writes it: `key=value`, joined by commas, in the order given. */
-export function selectorText(selector: Labels): string {
-  return Object.entries(selector)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
-}
-
-/** Whether a pod with these labels is selected. */
-export function matches(selector: Labels, labels: Labels): boolean {
-  return Object.entries(selector).every(([key, value]) => labels[key] === value);
-}
 
 /** One pod behind a service, as the endpoints' check sees it. */
 export interface SeenPod {
   readonly name: string;
   readonly labels: Labels;
   readonly ready: boolean;
+  /** Whether it runs at an address, ready or not. */
+  readonly running: boolean;
 }
 
 /** What the endpoints' check expects of a service. */
@@ -30,6 +19,8 @@ export interface Expected {
   readonly selector: Labels;
   /** Number of pods of the service's own workload; without one the pods are somebody else's. */
   readonly replicas?: number | undefined;
+  /** Whether pods that are not ready are endpoints too. */
+  readonly publishNotReadyAddresses?: boolean | undefined;
 }
 
 /**
@@ -59,18 +50,19 @@ export function judgeEndpoints(
   if (pods.length === 0) {
     return { wait: `${where}: selector ${text} matches no pod` };
   }
-  const ready = pods.filter((pod) => pod.ready).map((pod) => pod.name);
+  const word = expected.publishNotReadyAddresses ? "running" : "ready";
+  const ready = pods.filter((pod) => pod[word]).map((pod) => pod.name);
   if (expected.replicas !== undefined && ready.length < expected.replicas) {
-    return { wait: `${where}: ${String(ready.length)} of ${String(expected.replicas)} pods are ready` };
+    return { wait: `${where}: ${String(ready.length)} of ${String(expected.replicas)} pods are ${word}` };
   }
   if (ready.length === 0) {
-    return { wait: `${where}: none of the ${String(pods.length)} pods that ${text} matches is ready` };
+    return { wait: `${where}: none of the ${String(pods.length)} pods that ${text} matches is ${word}` };
   }
   const missing = ready.filter((name) => !endpoints.includes(name)).sort();
   const extra = endpoints.filter((name) => !ready.includes(name)).sort();
   if (missing.length > 0 || extra.length > 0) {
     return {
-      wait: `${where}: endpoints are ${[...endpoints].sort().join(", ") || "none"}, ready pods are ${ready.sort().join(", ")}`,
+      wait: `${where}: endpoints are ${[...endpoints].sort().join(", ") || "none"}, ${word} pods are ${ready.sort().join(", ")}`,
     };
   }
   return {};

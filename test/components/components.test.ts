@@ -78,7 +78,12 @@ describe("a whole program", () => {
   test("makes one command per node and phase, named by node", async () => {
     const demo = cluster(2);
     const network = new BridgeNetwork("network", { cluster: demo });
-    const web = new SelectedService("web", { cluster: demo, selector: { app: "web" }, image: "nginx:1.29", port: 80 });
+    const web = new SelectedService("web", {
+      cluster: demo,
+      selector: { app: "web" },
+      image: "nginx:1.29",
+      ports: [{ port: 80 }],
+    });
     new ConnectivityCheck("check", { cluster: demo, network, services: [web] });
     await settle();
     const commands = made.filter(({ type }) => type === "command:remote:Command").map(({ name }) => name);
@@ -288,15 +293,21 @@ describe("arguments", () => {
 
   test("of two services must not select the same pods", () => {
     const demo = cluster(1);
-    new SelectedService("web", { cluster: demo, selector: { app: "web" }, image: "nginx:1.29", port: 80 });
+    new SelectedService("web", { cluster: demo, selector: { app: "web" }, image: "nginx:1.29", ports: [{ port: 80 }] });
     expect(
-      () => new SelectedService("shop", { cluster: demo, selector: { app: "web" }, image: "nginx:1.29", port: 80 }),
+      () =>
+        new SelectedService("shop", {
+          cluster: demo,
+          selector: { app: "web" },
+          image: "nginx:1.29",
+          ports: [{ port: 80 }],
+        }),
     ).toThrow('selector: {"app":"web"} matches the pods of service "web"; add a label that only its own pods have');
   });
 
   test.each([0, 70000])("of a service refuse port %i", (port) => {
     const demo = cluster(1);
-    expect(() => new SelectedService("web", { cluster: demo, selector: { app: "web" }, port })).toThrow(
+    expect(() => new SelectedService("web", { cluster: demo, selector: { app: "web" }, ports: [{ port }] })).toThrow(
       `must be a whole number between 1 and 65535, got ${String(port)}`,
     );
   });

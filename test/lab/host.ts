@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { LAB_LABEL } from "../../components/lab/docker";
+import { LAB_LABEL } from "../../components/lab/engine";
 
 /** What tells one lab's things on a host from those of everybody else. */
 export interface Marks {

@@ -1,9 +1,8 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LAB_LABEL, NETWORK_SCRIPT, NODE_SCRIPT } from "../../components/lab/docker";
+import { LAB_LABEL, makeLabNetwork, makeLabNode } from "../../components/lab/engine";
 import {
   bridgeOf,
   chooseSubnet,
@@ -12,7 +11,7 @@ import {
   nodeAddress,
   parseHostRoutes,
 } from "../../components/lab/identity";
-import { must, PROJECT, run } from "./lab";
+import { must, PROJECT, ROOMY_KUBELET, run } from "./lab";
 
 // A machine that podnet did not make and that stays when the stack goes: what is put on it has to come off again.
 const STACK = "hosts";
@@ -40,7 +39,7 @@ ps -eo comm= | grep -E '^(kube|etcd|containerd|cilium|flannel)' || true
 `);
 }
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "podnet-hosts-"));
   clean();
   const { settings } = JSON.parse(readFileSync(join(PROJECT, ".podnet", "written-config.json"), "utf8")) as {
@@ -50,22 +49,17 @@ beforeAll(() => {
   const subnet = chooseSubnet(identity, routes);
   const address = nodeAddress(subnet, 0);
   must("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
-  const env = {
-    ...process.env,
-    LAB: identity.name,
-    NETWORK,
-    SUBNET: subnet,
-    CONTAINER,
-    HOST: "machine",
-    ADDRESS: address,
-    IMAGE: settings["nodeImage"],
-    PUBLIC_KEY: readFileSync(join(folder, "key.pub"), "utf8").trim(),
-    MIRROR_DIR: settings["mirrorDir"],
-  };
-  const bash = (script: string): string =>
-    execFileSync("bash", ["--norc", "-euo", "pipefail", "-c", script], { env, encoding: "utf8" });
-  bash(NETWORK_SCRIPT);
-  const hostKey = bash(NODE_SCRIPT).trim();
+  const at = { labName: identity.name, network: NETWORK };
+  await makeLabNetwork({ ...at, subnet });
+  const hostKey = await makeLabNode({
+    ...at,
+    nodeName: "machine",
+    address,
+    image: settings["nodeImage"] ?? "",
+    publicKey: readFileSync(join(folder, "key.pub"), "utf8").trim(),
+    mirrorDir: settings["mirrorDir"],
+  });
+  onMachine(`printf %s '${ROOMY_KUBELET}' >/etc/default/kubelet`);
   before = machineState();
   must("pulumi", ["stack", "init", STACK]);
   const hosts = { cp: { slot: 3, role: "control-plane", host: address, hostKey } };

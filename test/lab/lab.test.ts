@@ -284,7 +284,7 @@ bridge link set dev "$(ip -o link | awk -F'[ :@]+' -v i="$index" '$1 == i { prin
     broken(
       () => onNode("w2", port("off")),
       () => onNode("w2", port("on")),
-      BOTH.map((protocol) => `hairpin w2/probe-b -> hairpin-w2 ${protocol}`),
+      BOTH.map((protocol) => `hairpin w2/probe-b -> hairpin ${protocol}`),
     );
   });
 

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Finding } from "../../components/connectivity/claims";
+import type { Finding } from "../../components/connectivity/report/finding";
 import type { Report } from "../../components/connectivity/report/report";
 import { chooseSubnet, HOST_ROUTES, labIdentity, parseHostRoutes } from "../../components/lab/identity";
 import { givenNames, hostView, type Marks, tracesOf } from "./host";
@@ -103,6 +103,13 @@ export function onNode(node: string, script: string): string {
   return must("docker", ["exec", "-i", `${LAB}-${node}`, "bash", "--norc", "-euo", "pipefail", "-s"], script);
 }
 
+/**
+ * Settings of a machine's kubelet, for its /etc/default/kubelet, with which it neither evicts pods nor collects images for lack
+ * of disk. A test's machine shares the host's disk, whose free percentage says nothing of the room that it has.
+ */
+export const ROOMY_KUBELET =
+  'KUBELET_EXTRA_ARGS="--eviction-hard=memory.available<100Mi,nodefs.available<0%,nodefs.inodesFree<0%,imagefs.available<0%,imagefs.inodesFree<0% --image-gc-high-threshold=100"\n';
+
 /** Runs kubectl against the lab. */
 export function kubectl(...args: string[]): string {
   return onNode("cp", `kubectl --kubeconfig /etc/kubernetes/admin.conf ${args.map((arg) => `'${arg}'`).join(" ")}`);
@@ -110,7 +117,7 @@ export function kubectl(...args: string[]): string {
 
 /** Runs the connectivity check as \`make verify\` does and returns its report. */
 export function check(verify: string): Report {
-  const done = spawnSync(process.execPath, [join(PROJECT, "dist", "components", "connectivity", "run.js")], {
+  const done = spawnSync(process.execPath, [join(PROJECT, "dist", "cli", "main.js"), "check"], {
     input: verify,
     encoding: "utf8",
     maxBuffer: 1 << 28,

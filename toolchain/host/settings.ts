@@ -1,17 +1,14 @@
+import { NETWORK_KINDS } from "../../components/network/registry";
 import { configSchema } from "../../src/config";
 
 /** What each setting means, for the README; its test asserts that no key is missing. */
-const MEANINGS: Readonly<Record<keyof typeof configSchema.shape, string>> = {
+const MEANINGS: Readonly<Record<string, string>> = {
   clusterName: "name of the cluster",
   podCidr: "addresses of all pods",
   serviceCidr: "addresses of the Services, outside the pod CIDR",
   nodePrefix: "prefix length of one node's pod CIDR",
   mtu: "MTU of the pods' links, 576 to 9216; without it each node's link decides",
   network: "`bridge`, `flannel`, `kube-router` or `cilium`: see [docs/networks.md](docs/networks.md)",
-  flannelBackend: "`host-gw`, or `vxlan` where nodes do not share a link-layer segment",
-  kubeRouterServiceProxy: "whether Kube-router serves ClusterIPs by IPVS in kube-proxy's place",
-  ciliumRoutingMode: "`native`, or `tunnel` where nodes do not share a link-layer segment",
-  ciliumKubeProxyReplacement: "whether Cilium serves ClusterIPs by eBPF in kube-proxy's place",
   kubeProxyMode: "`auto` (nftables where the node has it), `nftables` or `iptables`",
   scheduleOnControlPlane: "whether ordinary pods run on the control plane too",
   nodes: "the lab's nodes by name, each `{slot, role?}`",
@@ -33,13 +30,19 @@ const MEANINGS: Readonly<Record<keyof typeof configSchema.shape, string>> = {
   serviceArgs: "arguments of its image",
 };
 
+function networkMeanings(): Record<string, string> {
+  const settings = NETWORK_KINDS.flatMap((kind) => Object.entries(kind.settings));
+  return Object.fromEntries(settings.map(([key, { meaning }]) => [key, meaning]));
+}
+
 /** The README's table of settings: key, default and meaning. */
 export function settingsTable(): string {
+  const meanings = { ...MEANINGS, ...networkMeanings() };
   const defaults = configSchema.parse({}) as Readonly<Record<string, unknown>>;
-  const rows = Object.entries(MEANINGS).map(([key, meaning]) => {
+  const rows = Object.keys(configSchema.shape).map((key) => {
     const value = defaults[key];
     const text = value === undefined ? "" : `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
-    return `| \`${key}\` | ${text} | ${meaning} |`;
+    return `| \`${key}\` | ${text} | ${meanings[key] ?? ""} |`;
   });
   return ["| key | default | meaning |", "|---|---|---|", ...rows].join("\n");
 }

@@ -1,8 +1,8 @@
 import { join, resolve } from "node:path";
+import { quote } from "../host/quote";
+import { AGENT_NETWORKS } from "../supply/agents";
 import { messageOf } from "../../components/args/validate";
 import { labIdentity } from "../../components/lab/identity";
-import { quote } from "../../components/node/quote";
-import { AGENT_NETWORKS } from "../../components/node/releases";
 import { findEngine } from "../host/engine";
 import { run } from "../host/exec";
 import { withLock } from "../host/lock";
@@ -35,8 +35,8 @@ async function verify(context: Context): Promise<number> {
   if (typeof input !== "string") {
     throw new Error('there is no checked cluster to verify; "make up" makes one');
   }
-  const runner = join(project, "dist", "components", "connectivity", "run.js");
-  const result = await run(process.execPath, [runner, "--table"], { input, echo: true });
+  const podnet = join(project, "dist", "cli", "main.js");
+  const result = await run(process.execPath, [podnet, "check", "--table"], { input, echo: true });
   return result.code;
 }
 

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { LAB_LABEL } from "../../components/lab/docker";
+import { LAB_LABEL } from "../../components/lab/engine";
 import { findEngine, stopEngine } from "../host/engine";
 import { lines, run } from "../host/exec";
 import { ensureToolchain } from "../supply/toolchain";

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { chooseSubnet, HOST_ROUTES, type LabIdentity, parseHostRoutes } from "../../components/lab/identity";
-import { AGENT_NETWORKS, type AgentNetwork } from "../../components/node/releases";
+import { AGENT_NETWORKS, type AgentNetwork } from "../supply/agents";
 import { ensureEngine, openOutside } from "../host/engine";
 import { must } from "../host/exec";
 import type { ClonePaths } from "../host/paths";

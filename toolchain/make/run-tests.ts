@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../components/args/validate";
-import { AGENT_NETWORKS } from "../../components/node/releases";
+import { AGENT_NETWORKS } from "../supply/agents";
 import { run } from "../host/exec";
 import { down } from "./down";
 import { type Context, prepare } from "./prepare";

@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs";
-import { LAB_LABEL } from "../../components/lab/docker";
+import { LAB_LABEL } from "../../components/lab/engine";
 import { lines, must } from "../host/exec";
 import type { ClonePaths } from "../host/paths";
 import { duration } from "../host/progress";

@@ -1,10 +1,5 @@
-import {
-  type AgentNetwork,
-  KUBERNETES_VERSION,
-  NETWORK_VERSIONS,
-  type ReleaseName,
-  VERSIONS,
-} from "../../components/node/releases";
+import { KUBERNETES_VERSION, type ReleaseName, VERSIONS } from "../../components/node/releases";
+import { type AgentNetwork, NETWORK_VERSIONS } from "./agents";
 
 /** How a tool is built from source; its go.mod and go.sum are in `toolchain/supply/go/<name>`. */
 export interface Source {

@@ -3,16 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { extname, join } from "node:path";
-import {
-  AGENT_NETWORKS,
-  type AgentNetwork,
-  type Arch,
-  archiveOf,
-  imagesOf,
-  networkImages,
-  type ReleaseFile,
-  releaseFiles,
-} from "../../components/node/releases";
+import { type Arch, archiveOf, imagesOf, type ReleaseFile, releaseFiles } from "../../components/node/releases";
+import { AGENT_NETWORKS, type AgentNetwork, networkImages } from "./agents";
 import { messageOf } from "../../components/args/validate";
 import { build, buildDir, buildKey, buildPause } from "./build";
 import { download, reachable } from "./download";

@@ -6,6 +6,7 @@ import {
   labIdentity,
   nodeAddress,
   parseHostRoutes,
+  roomProblems,
   subnetProblems,
 } from "../../../components/lab/identity";
 
@@ -27,12 +28,16 @@ test("a subnet in the way of a host's route is refused with a free one", () => {
     { destination: first, link: "tun0" },
   ];
   expect(chooseSubnet(identity, routes)).toBe(second);
-  expect(subnetProblems(first, routes, identity, [{ slot: 0 }])).toEqual([
+  expect(subnetProblems(first, routes, identity)).toEqual([
     { path: "subnet", message: `${first} overlaps this host's route ${first} (tun0); ${second} is free` },
   ]);
-  expect(subnetProblems(second, routes, identity, [{ slot: 2 }])).toEqual([]);
-  expect(subnetProblems(second, routes, identity, [{ slot: 245 }])).toEqual([
+  expect(subnetProblems(second, routes, identity)).toEqual([]);
+  expect(roomProblems(second, [{ slot: 2 }])).toEqual([]);
+  expect(roomProblems(second, [{ slot: 245 }])).toEqual([
     { path: "subnet", message: `${second} has no address for slot 245; use a larger one` },
+  ]);
+  expect(roomProblems(undefined, [{ slot: 245 }])).toEqual([
+    { path: "subnet", message: "a /24 has no address for slot 245; use a larger one" },
   ]);
 });
 

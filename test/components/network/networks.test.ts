@@ -1,12 +1,4 @@
 import { describe, expect, test } from "vitest";
-import {
-  CILIUM_OPERATOR_RULES,
-  ciliumAgentTemplate,
-  ciliumConfig,
-  ciliumOperatorTemplate,
-} from "../../../components/network/cilium/cilium";
-import { flannelFiles, flannelTemplate } from "../../../components/network/flannel/flannel";
-import { kubeRouterFiles, kubeRouterTemplate } from "../../../components/network/kube-router/kubeRouter";
 import { nodeScript, parseNode, removeNetworkScript } from "../../../components/network/node";
 import {
   bridgePlan,
@@ -54,23 +46,23 @@ describe("plans", () => {
   test("either enforce NetworkPolicy or say why the claim does not apply", () => {
     for (const id of NETWORK_IDS) {
       const { enforcesPolicy, notApplicable } = planOf(id);
-      expect(notApplicable.some(({ claim }) => claim === "network-policy")).toBe(!enforcesPolicy);
+      expect(notApplicable.some(({ promise }) => promise === "policy")).toBe(!enforcesPolicy);
     }
     expect(bridgePlan().notApplicable).toEqual([
-      { claim: "network-policy", reason: "the bridge network has no policy engine" },
+      { promise: "policy", reason: "the bridge network has no policy engine" },
     ]);
   });
 
   test("claim everything else, but for an overlay's packets to nodes", () => {
     const partly = NETWORK_IDS.flatMap((id) =>
       planOf(id)
-        .notApplicable.filter(({ claim }) => claim !== "network-policy")
-        .map(({ claim, group }) => `${id} ${claim} ${group ?? ""}`),
+        .notApplicable.filter(({ promise }) => promise !== "policy")
+        .map(({ promise }) => `${id} ${promise}`),
     );
     expect(partly).toEqual([
-      "flannel-vxlan no-nat pod-to-node",
-      "cilium-tunnel no-nat pod-to-node",
-      "cilium-tunnel-no-kube-proxy no-nat pod-to-node",
+      "flannel-vxlan no-nat-to-nodes",
+      "cilium-tunnel no-nat-to-nodes",
+      "cilium-tunnel-no-kube-proxy no-nat-to-nodes",
     ]);
   });
 });
@@ -173,59 +165,5 @@ describe("cilium", () => {
     );
     expect(update).toMatchObject({ apiGroups: ["apiextensions.k8s.io"] });
     expect(JSON.stringify(update)).toContain('"ciliumnetworkpolicies.cilium.io"');
-  });
-});
-
-describe("scripts", () => {
-  test.each(NETWORK_IDS)("of %s are Bash", async (id) => {
-    const { execFileSync } = await import("node:child_process");
-    const plan = planOf(id);
-    for (const script of [
-      nodeScript(plan, { ...input, generation: "1" }),
-      removeNetworkScript(plan, { ...input, nodeName: "w1" }),
-      switchScript(plan),
-      forgetScript(plan),
-      enableScript(plan, ["cp", "w1"]),
-    ]) {
-      execFileSync("bash", ["-n", "-s"], { input: `f() {\n${script}\n}\n` });
-    }
-  });
-
-  test("of a network remove only another network, and say which one they are", () => {
-    expect(nodeScript(bridgePlan(), input)).toMatch(/^network='bridge'$/m);
-    expect(removeNetworkScript(planOf("cilium-native"), { ...input, nodeName: "w1" })).toContain(
-      'if [ -z "$before" ] || [ "$before" = "$network" ]; then remove_network "$network"; fi',
-    );
-  });
-
-  test("end the pods before the network when it is changed, and let the kubelet run again whatever happens", () => {
-    const script = nodeScript(planOf("cilium-native"), input);
-    const leave = /^leave_network\(\) \{\n([\s\S]*?)\n\}$/m
-      .exec(script)?.[1]
-      ?.split("\n")
-      .map((line) => line.trim());
-    expect(leave).toEqual([
-      "trap 'systemctl start kubelet || true' EXIT",
-      "systemctl stop kubelet",
-      "stop_pods",
-      'remove_network "$1"',
-    ]);
-    expect(script).toMatch(/^ {2}leave_network "\$before"$/m);
-  });
-
-  test("give a node images out of the mirror where it has them, else out of their registry", () => {
-    const script = imageScript(["quay.io/cilium/cilium:v1.18.4", "quay.io/cilium/operator-generic:v1.18.4"], {
-      mirror: "file:///mirror",
-      checksums: { "quay.io/cilium/cilium/v1.18.4.tar": "a".repeat(64) },
-    });
-    expect(script.match(/^(import|pull)_image '.*$/gm)).toEqual([
-      `import_image 'quay.io/cilium/cilium:v1.18.4' 'quay.io/cilium/cilium/v1.18.4.tar' '${"a".repeat(64)}'`,
-      "pull_image 'quay.io/cilium/operator-generic:v1.18.4'",
-    ]);
-  });
-
-  test("tell the MTU and the generation", () => {
-    expect(parseNode('{"mtu":1450,"link":"eth0"}\n')).toEqual({ mtu: 1450, link: "eth0" });
-    expect(parseSwitch('{"network":"bridge","generation":"17"}\n')).toBe("17");
   });
 });

@@ -1,17 +1,13 @@
 import { expect, test } from "vitest";
-import { judgeEndpoints, matches, SERVICE_LABEL } from "../../../components/service/selector";
+import { judgeEndpoints, SERVICE_LABEL } from "../../../components/service/selector";
 
 const pod = (name: string, owner: string | undefined, ready = true) => ({
   name,
   ready,
+  running: true,
   labels: { app: "web", ...(owner !== undefined && { [SERVICE_LABEL]: owner }) },
 });
 const web = { namespace: "default", name: "web", selector: { app: "web" } };
-
-test("a selector matches pods that have all its labels", () => {
-  expect(matches({ app: "web" }, { app: "web", tier: "front" })).toBe(true);
-  expect(matches({ app: "web", tier: "front" }, { app: "web" })).toBe(false);
-});
 
 test("a service is right when its endpoints are its own ready pods", () => {
   expect(judgeEndpoints({ ...web, replicas: 2 }, [pod("a", "web"), pod("b", "web")], ["b", "a"])).toEqual({});
@@ -36,5 +32,20 @@ test("what is not there yet is waited for, with the reason", () => {
   });
   expect(judgeEndpoints(web, [pod("a", undefined)], [])).toEqual({
     wait: "service default/web: endpoints are none, ready pods are a",
+  });
+});
+
+test("pods that are not ready count where they are published, and those that do not run do not", () => {
+  const published = { ...web, replicas: 2, publishNotReadyAddresses: true };
+  const starting = pod("b", "web", false);
+  expect(judgeEndpoints(published, [pod("a", "web"), starting], ["a", "b"])).toEqual({});
+  expect(judgeEndpoints(published, [pod("a", "web"), starting], ["a"])).toEqual({
+    wait: "service default/web: endpoints are a, running pods are a, b",
+  });
+  expect(judgeEndpoints(published, [pod("a", "web"), { ...starting, running: false }], ["a"])).toEqual({
+    wait: "service default/web: 1 of 2 pods are running",
+  });
+  expect(judgeEndpoints({ ...web, publishNotReadyAddresses: true }, [{ ...starting, running: false }], [])).toEqual({
+    wait: "service default/web: none of the 1 pods that app=web matches is running",
   });
 });

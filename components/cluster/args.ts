@@ -1,0 +1,107 @@
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { checked } from "../args/checked";
+import {
+  checksums,
+  cidrText,
+  dnsDomain,
+  dnsLabel,
+  ipv4Text,
+  kubeProxyMode,
+  mirrorUrl,
+  nodePrefix,
+  role,
+  slot,
+} from "../args/schemas";
+import type { Machine } from "../machine/Machine";
+import { addressProblems, topologyProblems } from "./topology";
+
+/** How kube-proxy serves ClusterIPs; `auto` is nftables where the control plane's kernel has it, else iptables. */
+export type KubeProxyMode = "auto" | "nftables" | "iptables";
+
+/** What describes a Kubernetes cluster. */
+export interface ClusterArgs {
+  /** Nodes by name: a Lab's, or SshHosts. Exactly one has the role `control-plane`. */
+  nodes: Record<string, Machine>;
+  /** Addresses of all pods, an IPv4 CIDR; a node's pod CIDR is the subnet of its slot. */
+  podCidr: pulumi.Input<string>;
+  /** Addresses of the Services, an IPv4 CIDR outside `podCidr`. */
+  serviceCidr: pulumi.Input<string>;
+  /** Name of the cluster; the resource's name by default. */
+  clusterName?: pulumi.Input<string>;
+  /** Prefix length of a node's pod CIDR; 24 by default. */
+  nodePrefix?: pulumi.Input<number>;
+  /** DNS domain of the Services; `cluster.local` by default. */
+  dnsDomain?: pulumi.Input<string>;
+  /** How kube-proxy serves ClusterIPs; `auto` by default. */
+  kubeProxyMode?: pulumi.Input<KubeProxyMode>;
+  /** Whether ordinary pods may run on the control plane; false by default. */
+  scheduleOnControlPlane?: pulumi.Input<boolean>;
+  /** Base URL of a mirror of the releases in the upstream's layout (`https://`, `http://` or `file://`). */
+  mirror?: pulumi.Input<string>;
+  /** SHA-256 of the mirror's files by path, where they differ from the official ones. */
+  checksums?: pulumi.Input<Record<string, string>>;
+}
+
+const json: z.ZodType<unknown> = z.json();
+
+const node = z.strictObject({
+  slot,
+  role: role.default("worker"),
+  internalIp: ipv4Text,
+  kubeletConfig: z.record(z.string(), json).optional(),
+  ignorePreflightErrors: z
+    .array(z.string().regex(/^[A-Za-z0-9_.-]+$/, "must be the name of a kubeadm preflight check"))
+    .optional(),
+});
+
+const clusterArgs = z.strictObject({
+  clusterName: dnsLabel,
+  nodes: z.record(dnsLabel, node),
+  podCidr: cidrText,
+  serviceCidr: cidrText,
+  nodePrefix,
+  dnsDomain,
+  kubeProxyMode,
+  scheduleOnControlPlane: z.boolean(),
+  mirror: mirrorUrl.optional(),
+  checksums: checksums.optional(),
+});
+
+/** A cluster's arguments, complete and valid. */
+export type ValidCluster = z.output<typeof clusterArgs>;
+
+/** Validates a cluster's arguments, with every problem at once. Connections are checked apart: they hold secrets. */
+export function checkedCluster(name: string, args: ClusterArgs): pulumi.Output<ValidCluster> {
+  const nodes = Object.fromEntries(
+    Object.entries(args.nodes).map(
+      ([nodeName, { slot: number, role: part, internalIp, kubeletConfig, ignorePreflightErrors }]) => [
+        nodeName,
+        { slot: number, role: part, internalIp, kubeletConfig, ignorePreflightErrors },
+      ],
+    ),
+  );
+  return checked(
+    "Cluster args",
+    clusterArgs,
+    {
+      clusterName: args.clusterName ?? name,
+      nodes,
+      podCidr: args.podCidr,
+      serviceCidr: args.serviceCidr,
+      nodePrefix: args.nodePrefix ?? 24,
+      dnsDomain: args.dnsDomain ?? "cluster.local",
+      kubeProxyMode: args.kubeProxyMode ?? "auto",
+      scheduleOnControlPlane: args.scheduleOnControlPlane ?? false,
+      mirror: args.mirror,
+      checksums: args.checksums,
+    },
+    (value) => [
+      ...topologyProblems(value),
+      ...addressProblems(
+        Object.fromEntries(Object.entries(value.nodes).map(([nodeName, { internalIp }]) => [nodeName, internalIp])),
+        { "pod CIDR": value.podCidr, "service CIDR": value.serviceCidr },
+      ),
+    ],
+  );
+}

@@ -1,0 +1,136 @@
+import * as pulumi from "@pulumi/pulumi";
+import { applyPhase } from "../node/phase";
+import type { Parameters } from "../node/parameters";
+import { KUBERNETES_VERSION } from "../node/releases";
+import type { ValidCluster } from "./args";
+import { parseControlPlane } from "./kubeconfig";
+import type { ClusterNode } from "./nodes";
+
+/** What kubeadm made of a cluster's nodes. */
+export interface Joined {
+  /** Kubeconfig of the administrator, by the host that podnet reaches the machine at: a secret. */
+  readonly kubeconfig: pulumi.Output<string>;
+  /** API server as `host:port`, for the nodes. */
+  readonly endpoint: pulumi.Output<string>;
+  /** The command after which no node is in the cluster that is not declared. */
+  readonly members: pulumi.Resource;
+  /** The command after which every node is registered with its pod CIDR. */
+  readonly registered: pulumi.Resource;
+}
+
+/** What kubeadm is told of one node beside its addresses. */
+function nodeParameters(valid: ValidCluster, nodeName: string): Parameters {
+  const node = valid.nodes[nodeName];
+  return {
+    "internal-ip": node?.internalIp,
+    "kubelet-config": node?.kubeletConfig === undefined ? undefined : JSON.stringify(node.kubeletConfig),
+    "ignore-preflight-error": node?.ignorePreflightErrors,
+  };
+}
+
+/** Members as lines of parameters: `NAME POD-CIDR`, in the order of their names. */
+export function memberLinesOf(podCidrs: Readonly<Record<string, string>>): string[] {
+  return Object.entries(podCidrs)
+    .map(([nodeName, podCidr]) => `${nodeName} ${podCidr}`)
+    .sort();
+}
+
+function initControlPlane(
+  parent: pulumi.Resource,
+  name: string,
+  valid: pulumi.Output<ValidCluster>,
+  { nodeName, handle, installed }: ClusterNode,
+): { readonly resource: pulumi.Resource; readonly answer: pulumi.Output<string> } {
+  const { resource, answer } = applyPhase(
+    `${name}-${nodeName}-init`,
+    handle,
+    {
+      phase: "init",
+      parameters: pulumi.all([valid, handle.connection.host]).apply(([known, host]): Parameters => ({
+        cluster: known.clusterName,
+        kubernetes: KUBERNETES_VERSION,
+        ...nodeParameters(known, nodeName),
+        "pod-cidr": known.podCidr,
+        "service-cidr": known.serviceCidr,
+        "dns-domain": known.dnsDomain,
+        "kube-proxy-mode": known.kubeProxyMode,
+        schedulable: known.scheduleOnControlPlane ? "yes" : "no",
+        "cert-san": [host],
+      })),
+      secretAnswer: true,
+      // None of these can change in a cluster that lives.
+      triggers: [
+        valid.apply(({ podCidr, serviceCidr, dnsDomain, nodes }) =>
+          [podCidr, serviceCidr, dnsDomain, nodes[nodeName]?.internalIp, nodes[nodeName]?.slot].join(" "),
+        ),
+      ],
+    },
+    { parent, dependsOn: installed, deleteBeforeReplace: true, customTimeouts: { create: "20m" } },
+  );
+  return { resource, answer: pulumi.secret(answer.apply((lines) => lines.join(""))) };
+}
+
+/**
+ * Makes the nodes a cluster: the control plane first, then the members are held to the declared ones, the workers join, and
+ * each Node object gets its declared pod CIDR.
+ */
+export function joinNodes(
+  parent: pulumi.Resource,
+  name: string,
+  valid: pulumi.Output<ValidCluster>,
+  memberLines: pulumi.Output<string[]>,
+  control: ClusterNode,
+  workers: readonly ClusterNode[],
+): Joined {
+  const init = initControlPlane(parent, name, valid, control);
+  const made = pulumi.secret(
+    pulumi
+      .all([init.answer, control.handle.connection.host])
+      .apply(([answer, host]) => parseControlPlane(answer, host)),
+  );
+  const endpoint = pulumi.interpolate`${control.internalIp}:6443`;
+  const members = applyPhase(
+    `${name}-members`,
+    control.handle,
+    {
+      phase: "members",
+      parameters: memberLines.apply((member) => ({ member })),
+      // Another control plane knows no token of this one.
+      triggers: [pulumi.unsecret(made.caCertHash)],
+    },
+    { parent, dependsOn: init.resource },
+  );
+  const joins = workers.map(({ nodeName, handle, installed, internalIp, podCidr }) =>
+    applyPhase(
+      `${name}-${nodeName}-join`,
+      handle,
+      {
+        phase: "join",
+        secret: true,
+        parameters: pulumi
+          .all([valid, endpoint, made.token, made.caCertHash])
+          .apply(([known, at, bootstrapToken, caCertHash]): Parameters => ({
+            ...nodeParameters(known, nodeName),
+            endpoint: at,
+            token: bootstrapToken,
+            "ca-cert-hash": caCertHash,
+          })),
+        triggers: [podCidr, internalIp],
+      },
+      // The token is valid after it.
+      { parent, dependsOn: [installed, members.resource], deleteBeforeReplace: true },
+    ),
+  );
+  const registered = applyPhase(
+    `${name}-register`,
+    control.handle,
+    { phase: "register", parameters: memberLines.apply((member) => ({ member })) },
+    { parent, dependsOn: [members.resource, ...joins.map(({ resource }) => resource)] },
+  );
+  return {
+    kubeconfig: made.kubeconfig,
+    endpoint,
+    members: members.resource,
+    registered: registered.resource,
+  };
+}

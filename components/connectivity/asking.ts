@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Discovered } from "./discover";
+import { type Answer, parseAnswers, probeParameters } from "./driver";
+import type { Request } from "./request";
+import type { Shell } from "../machine/shell";
+import { askNode } from "../node/phase";
+
+/** Makes requests and returns their answers by id. */
+export type AskOnce = (requests: readonly Request[]) => Promise<Map<string, Answer>>;
+
+/** Pauses before each round of asking, in milliseconds. */
+const ROUNDS = [0, 300, 1000];
+
+/** Seconds that a node may take for all its requests. */
+const NODE_SECONDS = 70;
+
+/** Makes requests by way of the nodes' shells, each once. */
+export function asker(shells: ReadonlyMap<string, Shell>, seen: Discovered["seen"]): AskOnce {
+  return async (requests) => {
+    const rounds = await Promise.all(
+      [...shells].map(async ([node, shell]) => {
+        const own = requests.filter((request) => request.node === node);
+        if (own.length === 0) {
+          return [];
+        }
+        const pids = Object.fromEntries((seen[node] ?? []).map(({ probe, pid }) => [probe, pid]));
+        return [...parseAnswers(own, await askNode(shell, "probe", probeParameters(own, pids), NODE_SECONDS))];
+      }),
+    );
+    return new Map(rounds.flat());
+  };
+}
+
+/**
+ * Makes all requests, and those without an answer twice more: one lost packet is no broken network, and kube-proxy takes up
+ * to a second to follow a Service.
+ */
+export async function askAll(askOnce: AskOnce, requests: readonly Request[]): Promise<Map<string, Answer>> {
+  const answers = new Map<string, Answer>();
+  let pending: readonly Request[] = requests;
+  for (const [round, pause] of ROUNDS.entries()) {
+    if (pending.length === 0) {
+      break;
+    }
+    await sleep(pause);
+    for (const [id, answer] of await askOnce(pending)) {
+      answers.set(id, better(answers.get(id), answer));
+    }
+    pending = requests.filter((request) => worthAsking(request, answers.get(request.id), round));
+  }
+  return answers;
+}
+
+/** What is known after a further answer: an answer that came counts, whatever did not come before or after it. */
+function better(before: Answer | undefined, answer: Answer): Answer {
+  if (!before?.ok) {
+    return answer;
+  }
+  return answer.ok
+    ? { ok: true, values: [...before.values, ...answer.values], errors: [...before.errors, ...answer.errors] }
+    : before;
+}
+
+/** Whether asking again can help: an answer that broke a rule is an answer, and stands. */
+function worthAsking({ ask, answers = 1, once }: Request, answer: Answer | undefined, round: number): boolean {
+  if (ask.kind === "packet") {
+    // A lost ping is as good as a lost request: it gets a second chance, and no third.
+    return round === 0 && answer?.ok === false && answer.error.startsWith("no answer");
+  }
+  if (once) {
+    return false;
+  }
+  return !answer?.ok || new Set(answer.values).size < answers;
+}

@@ -1,0 +1,81 @@
+import { blockedBy, BrokenWays, serviceTrouble } from "../broken";
+import { PROBE_NAMESPACE, PROBE_SERVICE } from "../probes";
+import type { Request } from "../request";
+import { serviceText } from "../services/requests";
+import { seenService, type Topology } from "../topology";
+import { type Claim, type JudgedBy, sorted, type Verdict, verdict } from "./claim";
+
+/**
+ * On every node the cluster's DNS tells the ClusterIP of the check's own Service, and of a headless Service of the program
+ * the addresses of its pods.
+ */
+export const dns = {
+  id: "dns",
+  title: "a service's name resolves to its ClusterIP, a headless one's to its pods",
+  waitsOn: ["pod-to-pod", "service", "endpoints"],
+  requests: (topology) =>
+    topology.nodes.flatMap((node) =>
+      names(topology).map(({ name, service, addresses }) => ({
+        node,
+        probe: "probe-b",
+        target: name,
+        ...(service !== undefined && { service, answers: addresses.length }),
+        ask: { kind: "resolve", protocol: "UDP", name },
+      })),
+    ),
+  judge: (facts) => {
+    const broken = new BrokenWays(facts, ["pod-to-pod"]);
+    const expected = new Map(names(facts.topology).map(({ name, addresses }) => [name, addresses]));
+    return facts
+      .requestsOf("dns")
+      .map((request) => judgeOne(request, expected.get(request.target) ?? [], facts, broken));
+  },
+} as const satisfies Claim;
+
+/** A name that is asked for, and what it has to resolve to. */
+interface Name {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  /** The program's Service that it is the name of. */
+  readonly service?: string;
+}
+
+function names(topology: Topology): Name[] {
+  const { input } = topology;
+  const full = (service: string, namespace: string): string => `${service}.${namespace}.svc.${input.dnsDomain}`;
+  const headless = input.services
+    .filter(({ type }) => type === "Headless")
+    .map((declared) => ({
+      name: full(declared.name, declared.namespace),
+      service: serviceText(declared),
+      addresses: Object.values(seenService(topology, serviceText(declared))?.places ?? {}).map(({ ip }) => ip),
+    }));
+  const own = input.probeServices[PROBE_SERVICE] ?? "?";
+  return [{ name: full(PROBE_SERVICE, PROBE_NAMESPACE), addresses: [own] }, ...headless];
+}
+
+function judgeOne(request: Request, addresses: readonly string[], facts: JudgedBy, broken: BrokenWays): Verdict {
+  const answer = facts.answerTo(request);
+  const expected = sorted(addresses);
+  if (answer.ok) {
+    const good = sorted([...new Set(answer.values)]) === expected;
+    return verdict(request, good ? "passed" : "failed", expected, answer.values.join(", ") || "no address");
+  }
+  const reason = reasonOf(request, facts, broken);
+  return reason === undefined
+    ? verdict(request, "failed", expected, answer.error)
+    : verdict(request, "blocked", expected, reason);
+}
+
+/** Why a name was not answered: wrong endpoints, a broken way to a node that runs the DNS, or ClusterIPs that fail. */
+function reasonOf({ node, service }: Request, facts: JudgedBy, broken: BrokenWays): string | undefined {
+  const failed = facts.verdictsOf("endpoints").find(({ status, source }) => source === service && status !== "passed");
+  if (failed) {
+    return `endpoints of ${failed.source} failed`;
+  }
+  const pair = facts.observations.dnsNodes
+    .map((to) => broken.between("pod-to-pod", node, to, "UDP"))
+    .find((found) => found !== undefined);
+  const cause = serviceTrouble(facts.verdictsOf("service"), node, "probe-b", ["UDP"]);
+  return pair ? blockedBy(pair) : cause && `service from ${cause.source} to ${cause.target} ${cause.status}`;
+}

@@ -1,0 +1,39 @@
+import { z } from "zod";
+import type { Shell } from "../machine/shell";
+import { askNode } from "../node/phase";
+import type { SeenProbe } from "./driver";
+
+/** Seconds that a node may take to look. */
+const SECONDS = 40;
+
+const seenProbe = z.strictObject({
+  probe: z.string(),
+  pid: z.number(),
+  downwardIp: z.string(),
+  interfaceIps: z.array(z.string()),
+  podName: z.string(),
+});
+
+const seenNode = z.strictObject({ addresses: z.array(z.string()) });
+
+/** What the nodes see of themselves. */
+export interface Discovered {
+  /** Probes as their own nodes see them, by node. */
+  readonly seen: Readonly<Record<string, readonly SeenProbe[]>>;
+  /** Each node's own addresses. */
+  readonly addresses: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Looks on every node for the probes' processes and for the node's own addresses. */
+export async function discover(shells: ReadonlyMap<string, Shell>): Promise<Discovered> {
+  const seen: Record<string, SeenProbe[]> = {};
+  const addresses: Record<string, string[]> = {};
+  await Promise.all(
+    [...shells].map(async ([name, shell]) => {
+      const [first = "", ...rest] = await askNode(shell, "discover", {}, SECONDS);
+      addresses[name] = seenNode.parse(JSON.parse(first)).addresses;
+      seen[name] = rest.map((line) => seenProbe.parse(JSON.parse(line)));
+    }),
+  );
+  return { seen, addresses };
+}

@@ -1,0 +1,110 @@
+import { CLAIMS } from "../claims";
+import { describe } from "./finding";
+import type { Counts, Report } from "./report";
+
+/** Colours of a terminal, or none. */
+export interface Palette {
+  readonly good: (text: string) => string;
+  readonly bad: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly warn: (text: string) => string;
+}
+
+/** A palette of ANSI colours where `enabled`, else of none. */
+export function palette(enabled: boolean): Palette {
+  const paint =
+    (code: string) =>
+    (text: string): string =>
+      enabled ? `\u001b[${code}m${text}\u001b[0m` : text;
+  return { good: paint("32"), bad: paint("31"), dim: paint("2"), warn: paint("33") };
+}
+
+/** The report as a table for a terminal: each claim with its counts, then the failures, then who could not reach whom. */
+export function renderTable(report: Report, colours: Palette): string {
+  return [
+    ...CLAIMS.map((claim) => row(claim, report, colours)),
+    ...partly(report).map(({ claim, count, reason }) =>
+      colours.dim(`  ○ ${claim}: ${String(count)} more do not apply: ${reason}`),
+    ),
+    ...report.warnings.map((warning) => `  ${colours.warn("!")} ${warning}`),
+    ...failures(report, colours),
+    ...matrix(report, colours),
+    "",
+    verdict(report, colours),
+    "",
+  ].join("\n");
+}
+
+function row({ id, title }: (typeof CLAIMS)[number], report: Report, colours: Palette): string {
+  const width = Math.max(...CLAIMS.map((claim) => claim.id.length));
+  const { passed, failed, blocked, "not-applicable": exempt } = report.claims[id];
+  const total = passed + failed + blocked;
+  if (total === 0 && exempt > 0) {
+    const reason = report.notApplicable.find((entry) => entry.claim === id)?.reason ?? "";
+    return `  ${colours.dim("○")} ${id.padEnd(width)} ${"n/a".padStart(9)}  ${colours.dim(reason)}`;
+  }
+  const mark = failed > 0 ? colours.bad("✗") : blocked > 0 || total === 0 ? colours.dim("–") : colours.good("✓");
+  const counts = `${String(passed)}/${String(total)}`.padStart(9);
+  const rest = [
+    failed > 0 ? colours.bad(`${String(failed)} failed`) : "",
+    blocked > 0 ? colours.dim(`${String(blocked)} blocked`) : "",
+  ];
+  const tail = rest.filter((part) => part !== "").join(", ");
+  return `  ${mark} ${id.padEnd(width)} ${counts}  ${tail === "" ? colours.dim(title) : tail}`;
+}
+
+/** Claims of which only some instances do not apply; a claim that does not apply at all says so in its row. */
+function partly(report: Report): Report["notApplicable"] {
+  return report.notApplicable.filter(({ claim, count }) => {
+    const { passed, failed, blocked } = report.claims[claim];
+    return count > 0 && passed + failed + blocked > 0;
+  });
+}
+
+/** Failures that a table shows one by one before it only counts them. */
+const SHOWN = 20;
+
+function failures(report: Report, colours: Palette): string[] {
+  const failed = report.problems.filter(({ status }) => status === "failed");
+  const more = failed.length - SHOWN;
+  const shown = failed.slice(0, SHOWN).map((finding) => `  ${colours.bad("✗")} ${describe(finding)}`);
+  return [...(shown.length > 0 ? ["", ...shown] : []), ...(more > 0 ? [`  … and ${String(more)} more failures`] : [])];
+}
+
+function verdict(report: Report, colours: Palette): string {
+  const all = Object.values(report.claims);
+  const sum = (count: (counts: Counts) => number): string =>
+    String(all.reduce((total, counts) => total + count(counts), 0));
+  const failed = report.problems.some(({ status }) => status === "failed");
+  const text = report.passed
+    ? `${colours.good("the network is proven")}: ${report.network}`
+    : colours.bad(failed ? "the network is broken" : "the network is not proven");
+  const proofs = `${sum(({ passed }) => passed)} of ${sum((counts) => counts.passed + counts.failed + counts.blocked)} proofs`;
+  return `  ${text} (${proofs}, ${report.seconds.toFixed(1)} s)`;
+}
+
+/** Nodes that fit on a screen side by side. */
+const DRAWN = 16;
+
+/** Who reaches whom between nodes, drawn when some pair fails. */
+function matrix(report: Report, colours: Palette): string[] {
+  const { nodes } = report;
+  const drawn = new Set(CLAIMS.filter(({ betweenNodes }) => betweenNodes === true).map(({ id }) => id));
+  const nodeOf = (name: string): string => name.split("/")[0] ?? name;
+  const broken = new Set(
+    report.problems
+      .filter(({ claim, status }) => status === "failed" && drawn.has(claim))
+      .map(({ source, target }) => `${nodeOf(source)} ${nodeOf(target)}`),
+  );
+  if (broken.size === 0 || nodes.length > DRAWN) {
+    return [];
+  }
+  const width = Math.max(...nodes.map((name) => name.length), 4);
+  const cell = (from: string, to: string): string =>
+    broken.has(`${from} ${to}`) ? colours.bad("✗".padStart(width)) : colours.good("·".padStart(width));
+  return [
+    "",
+    `  ${"from \\ to".padEnd(Math.max(width, 9))} ${nodes.map((name) => name.padStart(width)).join(" ")}`,
+    ...nodes.map((from) => `  ${from.padEnd(Math.max(width, 9))} ${nodes.map((to) => cell(from, to)).join(" ")}`),
+  ];
+}

@@ -1,0 +1,75 @@
+import type { Probe } from "./probes";
+
+/** A transport that a claim is proven with. */
+export type Protocol = "TCP" | "UDP" | "ICMP";
+
+/** The transports that pods and Services are asked by. */
+export const TRANSPORTS = ["TCP", "UDP"] as const;
+
+/** A probe's pod as the API server and its own node know it. */
+export interface ProbePod {
+  readonly probe: Probe;
+  readonly node: string;
+  readonly name: string;
+  /** Address in the pod's status. */
+  readonly ip: string;
+}
+
+/** What a request asks for, beside who asks whom. */
+export type Ask =
+  /** The address that the asker is seen by. */
+  | { readonly kind: "clientip"; readonly protocol: "TCP" | "UDP"; readonly address: string; readonly port: number }
+  /** The names of whoever answers, `tries` times over. */
+  | {
+      readonly kind: "hostnames";
+      readonly protocol: "TCP" | "UDP";
+      readonly address: string;
+      readonly port: number;
+      readonly tries: number;
+    }
+  /** Whether a TCP connection comes about. */
+  | { readonly kind: "connect"; readonly protocol: "TCP"; readonly address: string; readonly port: number }
+  /** Whether an IP packet of `size` bytes that may not be fragmented is answered. */
+  | { readonly kind: "packet"; readonly protocol: "ICMP"; readonly address: string; readonly size: number }
+  /** The address of a name. */
+  | { readonly kind: "resolve"; readonly protocol: "UDP"; readonly name: string };
+
+/** One request that a probe makes. */
+export interface Request {
+  readonly id: string;
+  /** Id of the claim that it is made for. */
+  readonly claim: string;
+  /** Who asks: a probe of a node; `probe-host` asks for the node. */
+  readonly node: string;
+  readonly probe: Probe;
+  readonly source: string;
+  /** Node that is asked, where it is one. */
+  readonly targetNode?: string;
+  readonly target: string;
+  readonly ask: Ask;
+  /** The program's Service that it is about, as `namespace/name`. */
+  readonly service?: string;
+  /** Name of the port of that Service. */
+  readonly servicePort?: string;
+  /** The pod of that Service that has to answer, where it is one. */
+  readonly pod?: string;
+  /** Which proof of its claim it is for, where there are several of one Service. */
+  readonly proof?: "affinity";
+  /** Number of different answers without which it is made again. */
+  readonly answers?: number;
+  /** Whether it is not made again: no answer is what can be expected. */
+  readonly once?: boolean;
+}
+
+/** A request as a claim plans it; the plan adds the rest. */
+export type PlannedRequest = Omit<Request, "id" | "claim" | "source">;
+
+/** How a probe or a node is called in the report. */
+export function nameOf(node: string, probe: Probe): string {
+  return probe === "probe-host" ? node : `${node}/${probe}`;
+}
+
+/** Times that a Service is asked, so that each of `count` endpoints is missed by chance less than once in a million runs. */
+export function triesFor(count: number): number {
+  return count <= 1 ? 2 : Math.ceil(Math.log(1e-6 / count) / Math.log(1 - 1 / count));
+}

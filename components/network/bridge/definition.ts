@@ -1,0 +1,17 @@
+import type { NetworkDefinition } from "../definition";
+
+/** The bridge-plus-routes network. */
+export function bridgeDefinition(): NetworkDefinition {
+  return {
+    kind: "bridge",
+    id: "bridge",
+    overhead: 0,
+    features: ["veth", "bridge", "br-netfilter", "nft-masquerade"],
+    programs: [],
+    images: [],
+    rollouts: [],
+    ownEgress: true,
+    replacesKubeProxy: false,
+    notApplicable: [{ promise: "policy", reason: "the bridge network has no policy engine" }],
+  };
+}

@@ -1,0 +1,31 @@
+import type { NetworkDefinition } from "../definition";
+
+/** Version of Kube-router, as its project tags it. */
+export const KUBE_ROUTER_VERSION = "v2.6.3";
+
+/** Kube-router's official images. */
+export const KUBE_ROUTER_IMAGES = { agent: `docker.io/cloudnativelabs/kube-router:${KUBE_ROUTER_VERSION}` } as const;
+
+/** Kube-router as router and firewall, and as service proxy where asked for. */
+export function kubeRouterDefinition(serviceProxy: boolean): NetworkDefinition {
+  return {
+    kind: "kube-router",
+    id: serviceProxy ? "kube-router-ipvs" : "kube-router",
+    overhead: 0,
+    features: [
+      "veth",
+      "bridge",
+      "br-netfilter",
+      "ip-set",
+      "xt-set",
+      "xt-masquerade",
+      ...(serviceProxy ? (["ipvs", "dummy"] as const) : []),
+    ],
+    programs: ["iptables", "ipset"],
+    images: Object.values(KUBE_ROUTER_IMAGES),
+    rollouts: [{ kind: "daemonset", namespace: "kube-system", name: "kube-router" }],
+    ownEgress: false,
+    replacesKubeProxy: serviceProxy,
+    notApplicable: [],
+  };
+}

@@ -1,0 +1,132 @@
+import { relative } from "node:path";
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { CheckedConnection } from "../machine/connection";
+import { asRoot, type Shell } from "../machine/shell";
+import { answerLines, nonceIn, type Parameters, parametersText } from "./parameters";
+import { phaseHash, programFolder } from "./programFiles";
+
+/** A phase of the node program. */
+export type Phase = "take" | "install" | "init" | "join" | "members" | "register" | "network" | "change" | "enable";
+
+/** A phase that is run over an open connection, not by a resource of its own. */
+export type Question = "status" | "discover" | "probe" | "images";
+
+/** Folder of the upload, below the home of the SSH user. */
+const UPLOAD = ".podnet/program";
+
+/** The words that start the program on a node: plain, so that every login shell reads them alike. */
+export function startWords(phase: Phase | Question, option = ""): string {
+  return `bash --norc -p ${UPLOAD}/start ${phase}${option === "" ? "" : ` ${option}`}`;
+}
+
+/** A node as the program on it is reached and marked. */
+export interface NodeHandle {
+  readonly nodeName: string;
+  readonly connection: CheckedConnection;
+  /** Identity of the stack's cluster, which it minted once: the owner's mark on the node. */
+  readonly owner: pulumi.Output<string>;
+  /** The upload of the program, after which phases can run. */
+  readonly program: pulumi.Resource;
+  /** A resource whose deletion ends the machine. */
+  readonly deletedWith: pulumi.Resource | undefined;
+}
+
+/** What a phase's resource is made of. */
+export interface PhaseArgs {
+  readonly phase: Phase;
+  /** The phase's own parameters; owner, node and the hash of its files are added. */
+  readonly parameters: pulumi.Input<Parameters>;
+  /** Kind of network whose part of the program the phase runs. */
+  readonly network?: pulumi.Input<string>;
+  /** Whether the parameters hold a secret. */
+  readonly secret?: boolean;
+  /** Whether the answer is a secret. */
+  readonly secretAnswer?: boolean;
+  /** Values that replace the resource when they change. */
+  readonly triggers?: pulumi.Input<unknown>[];
+}
+
+/** A phase on a node, as a resource. */
+export interface AppliedPhase {
+  readonly resource: command.remote.Command;
+  /** Lines of the program's answer. An update fails, naming the node, when there is none. */
+  readonly answer: pulumi.Output<string[]>;
+}
+
+/** Path by which Pulumi's engine finds the program's folder: relative to the program, so that no plan holds a path of its machine. */
+function archivePath(): string {
+  const folder = programFolder();
+  // A program inside the Automation API has a working directory of its own, which the engine does not share.
+  const inline = pulumi.runtime.hasEngine() && !/[\\/]cmd[\\/]run[\\/]/.test(require.main?.filename ?? "");
+  return `${inline ? folder : relative(process.cwd(), folder)}/`;
+}
+
+/** Uploads the node program to a node. Another content is an update of this resource alone. */
+export function uploadProgram(
+  name: string,
+  connection: CheckedConnection,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Resource {
+  return new command.remote.CopyToRemote(
+    name,
+    { connection, source: new pulumi.asset.FileArchive(archivePath()), remotePath: UPLOAD },
+    opts,
+  );
+}
+
+/** Runs a phase on a node as a resource: applied when its parameters or its files change, undone when it is deleted. */
+export function applyPhase(
+  name: string,
+  node: NodeHandle,
+  args: PhaseArgs,
+  opts: pulumi.CustomResourceOptions,
+): AppliedPhase {
+  const { phase } = args;
+  const { nodeName, connection } = node;
+  const text = pulumi
+    .all([args.parameters, node.owner, args.network])
+    .apply(([parameters, owner, network]) =>
+      parametersText(phase, { node: nodeName, owner, ...parameters, files: phaseHash(phase, network) }),
+    );
+  const stdin = args.secret === true ? pulumi.secret(text) : text;
+  const line = (option?: string): pulumi.Output<string> =>
+    connection.user.apply((user) => asRoot(startWords(phase, option), user));
+  const resource = new command.remote.Command(
+    name,
+    {
+      connection,
+      create: line(),
+      update: line("--update"),
+      delete: line("--undo"),
+      stdin,
+      addPreviousOutputInEnv: false,
+      logging: args.secretAnswer === true ? command.remote.Logging.None : command.remote.Logging.Stderr,
+      ...(args.triggers && { triggers: args.triggers }),
+    },
+    {
+      ...opts,
+      deletedWith: node.deletedWith,
+      ...(args.secretAnswer === true && { additionalSecretOutputs: ["stdout"] }),
+    },
+  );
+  const answer = pulumi
+    .all([resource.stdin, resource.stdout])
+    .apply(([given, stdout]) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout));
+  return { resource, answer };
+}
+
+/** Asks the program on a node a question over an open connection. Throws, naming the node, when it gives no whole answer. */
+export async function askNode(
+  shell: Shell,
+  question: Question,
+  parameters: Parameters,
+  seconds: number,
+): Promise<string[]> {
+  const text = parametersText(question, parameters);
+  const { stdout, stderr, code } = await shell.run(startWords(question), text, seconds);
+  if (code !== 0) {
+    throw new Error(`${shell.name}: ${question} ended with code ${String(code)}: ${stderr.trim().slice(-400)}`);
+  }
+  return answerLines(shell.name, question, nonceIn(text), stdout);
+}

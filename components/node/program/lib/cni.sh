@@ -1,0 +1,53 @@
+# What every network has to do with on a node: the pods' bridge, pods themselves, routes of agents.
+# shellcheck shell=bash
+
+# The Linux bridge that pods of one node meet on, where the network has one.
+export BRIDGE=cni0
+
+# Network on this node: its id, its kind, the pods' CIDR of the cluster.
+export NETWORK_FILE=$STATE/network-on-node
+
+pods_of_network() { awk '{ print $3 }' "$NETWORK_FILE"; }
+
+bridge_has_pods() { [ -n "$(ls "/sys/class/net/$BRIDGE/brif" 2>/dev/null)" ]; }
+
+# Deletes the bridge if no pod is attached to it: deleting it under living pods would cut them off.
+remove_empty_bridge() {
+    if [ -d "/sys/class/net/$BRIDGE" ] && ! bridge_has_pods; then ip link delete "$BRIDGE"; fi
+}
+
+# Routes to other nodes' pods that somebody else than podnet made.
+remove_pod_routes() {
+    local cidr via
+    while read -r cidr via; do
+        [ -z "$cidr" ] || ip route delete "$cidr" via "$via" || true
+    done <<<"$(ip -4 route show root "$(pods_of_network)" | awk '$2 == "via" { print $1, $3 }')"
+}
+
+# IP sets by a pattern: they go when no rule names them any more, and sets of sets before what they hold.
+remove_sets() {
+    local name _
+    command -v ipset >/dev/null || return 0
+    for _ in 1 2; do
+        while read -r name; do
+            [ -z "$name" ] || ipset destroy "$name" 2>/dev/null || true
+        done <<<"$(ipset list -n 2>/dev/null | awk -v pattern="$1" '$0 ~ pattern')"
+    done
+}
+
+# Ends the pods that are not on the node's own network, in good order, while their plugin can still take their links away.
+# Their objects, volumes and names stay: the kubelet makes them anew once it runs again.
+stop_pods() {
+    local pod container pods=()
+    for pod in $(cri pods -q --state ready 2>/dev/null); do
+        [ "$(cri inspectp -o go-template --template '{{.status.linux.namespaces.options.network}}' "$pod" 2>/dev/null)" = NODE ] || pods+=("$pod")
+    done
+    for pod in "${pods[@]}"; do
+        {
+            for container in $(cri ps -q --pod "$pod" 2>/dev/null); do cri -t 30s stop -t 10 "$container" >/dev/null 2>&1 & done
+            wait
+            cri -t 30s stopp "$pod" >/dev/null 2>&1 || true
+        } &
+    done
+    wait
+}

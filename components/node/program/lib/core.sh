@@ -1,0 +1,139 @@
+# How a phase runs: parameters in, a lock, a bound in time, an answer out. Every other file of the program builds on this.
+# shellcheck shell=bash
+
+# Folder of the program's own state on this node: owner, record, what each phase applied.
+export STATE=/var/lib/podnet
+# Folder of what lives only until the next boot.
+export RUN=/run/podnet
+
+# Seconds that a phase may take, its wait for the lock included.
+phase_seconds=600
+lasts() { phase_seconds=$1; }
+# A phase that only reads takes no lock, needs no owner and leaves no work.
+phase_reads=
+only_reads() { phase_reads=yes; }
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Ends the phase with an error that names the node and the phase.
+fail() {
+    say "podnet $PHASE on $(hostname): $*"
+    exit 1
+}
+
+# Loads parts of the program by name. The plan computes a phase's hash from these lines: keep one `use` a line, plain names.
+declare -gA used=()
+use() {
+    local part
+    for part in "$@"; do
+        [ -z "${used[$part]-}" ] || continue
+        used[$part]=yes
+        # shellcheck source=/dev/null
+        . "$ROOT/$part.sh"
+    done
+}
+
+load_phase() {
+    use lib/parameters
+    use lib/wait
+    use lib/record
+    use "phases/$1"
+}
+
+# One line of the phase's answer, which goes to whoever started it.
+answer() { printf '%s\n' "$*" >&3; }
+
+# The outer half: reads the parameters, bounds the inner half in time, and frames what it answers.
+run_outer() {
+    local text nonce code=0 body line
+    text=$(cat)
+    nonce=$(sed -n '1s/^nonce: \([0-9a-f]\{8,64\}\)$/\1/p' <<<"$text")
+    [ -n "$nonce" ] || { say "podnet $PHASE: the first line of the parameters must be their nonce"; exit 2; }
+    body=$(timeout -k 10 "$phase_seconds" /bin/bash --norc -p "$ROOT/podnet" "$PHASE" --inner "$ACTION" 3>&1 1>&2 <<<"$text") || code=$?
+    if [ "$code" = 124 ] || [ "$code" = 137 ]; then
+        say "podnet $PHASE on $(hostname) did not end within $phase_seconds s and was stopped"
+    fi
+    if [ -n "$body" ]; then
+        while IFS= read -r line; do printf 'podnet %s | %s\n' "$nonce" "$line"; done <<<"$body"
+    fi
+    printf 'podnet %s %s\n' "$nonce" "$code"
+    exit "$code"
+}
+
+# The inner half: checks the parameters and runs the phase, alone on this node.
+run_inner() {
+    set -E
+    trap 'code=$?; say "exit code $code on $(hostname), at: ${BASH_COMMAND:0:200}"' ERR
+    read_parameters
+    "declare_$PHASE" "$ACTION"
+    check_parameters
+    if [ -z "$phase_reads" ]; then
+        mkdir -p "$RUN"
+        exec 9>"$RUN/lock"
+        flock -w "$phase_seconds" 9 || fail "another run of podnet holds this node for more than $phase_seconds s"
+        owned
+    fi
+    case $ACTION in
+        undo) undo_phase ;;
+        *) do_phase ;;
+    esac
+}
+
+# Applies the phase and notes which work stands on the node. `update` applies what stands already once more; `do` counts, since
+# a replace makes the new work first and takes the old one away after.
+do_phase() {
+    local work count=1
+    work=$(value nonce)
+    if [ -z "$phase_reads" ] && [ -e "$STATE/work/$PHASE" ]; then
+        read -r _ count <"$STATE/work/$PHASE"
+        [ "$ACTION" = update ] || count=$((count + 1))
+    fi
+    "do_$PHASE"
+    if [ -z "$phase_reads" ]; then
+        mkdir -p "$STATE/work"
+        put_file "$STATE/work/$PHASE" <<<"$work $count"
+    fi
+}
+
+# Undoes the phase if the work that stands on the node is the one named, and no newer application of it stands.
+undo_phase() {
+    local work stands='' count=1
+    work=$(value nonce)
+    if [ -e "$STATE/work/$PHASE" ]; then read -r stands count <"$STATE/work/$PHASE"; fi
+    if [ -n "$stands" ] && [ "$stands" != "$work" ]; then
+        say "podnet $PHASE --undo on $(hostname): newer work stands in the place of $work; left as it is"
+        return
+    fi
+    if [ "$count" -gt 1 ]; then
+        put_file "$STATE/work/$PHASE" <<<"$work $((count - 1))"
+        say "podnet $PHASE --undo on $(hostname): the same work was applied anew since; left as it is"
+        return
+    fi
+    "undo_$PHASE"
+    rm -f "$STATE/work/$PHASE"
+}
+
+# Refuses a node that is not the owner's. `take` makes the first mark; without a mark there is nothing to undo.
+owned() {
+    local owner node
+    if [ ! -e "$STATE/owner" ]; then
+        [ "$PHASE" != take ] || return 0
+        [ "$ACTION" != undo ] || exit 0
+        fail "this machine is not taken; run the update again, which takes it first"
+    fi
+    read -r owner node _ <"$STATE/owner"
+    if [ "$owner" != "$(value owner)" ] || [ "$node" != "$(value node)" ]; then
+        if [ "$ACTION" = undo ]; then
+            say "podnet $PHASE --undo on $(hostname): the machine belongs to $(owner_text) now; left as it is"
+            exit 0
+        fi
+        fail "this machine belongs to $(owner_text); destroy that one first, or take this machine out of it"
+    fi
+}
+
+# Who has the machine, for a reader.
+owner_text() {
+    local owner node cluster
+    read -r owner node cluster <"$STATE/owner"
+    echo "node $node of the podnet cluster $cluster (owner $owner)"
+}

@@ -1,0 +1,66 @@
+# What more than one phase has to know of a node: sockets, files, tools.
+# shellcheck shell=bash
+
+export CRI_SOCKET=unix:///run/containerd/containerd.sock
+export ADMIN_CONF=/etc/kubernetes/admin.conf
+export KUBELET_CONF=/etc/kubernetes/kubelet.conf
+
+# kubectl keeps what it discovers in the user's home; podnet's calls keep it where it ends with the boot.
+export KUBECACHEDIR=$RUN/kube-cache
+
+# The bootstrap token that this cluster's nodes join with: minted once, on the control plane.
+export JOIN_TOKEN=$STATE/join-token
+
+# crictl without a configuration file: the machine's owner may have one of his own.
+cri() { crictl -r "$CRI_SOCKET" -i "$CRI_SOCKET" "$@"; }
+
+# kubectl as the cluster's administrator, on the control plane.
+kube() { kubectl --kubeconfig "$ADMIN_CONF" --request-timeout 30s "$@"; }
+
+# Whether the API server answers here; prints the reason why not.
+api_ready() {
+    local text
+    text=$(kubectl --kubeconfig "$ADMIN_CONF" --request-timeout 5s get --raw /readyz 2>&1 >/dev/null) || none "${text##*$'\n'}"
+}
+
+# The link that carries an address of this node; fails when none does.
+link_of() {
+    local link
+    link=$(ip -o -4 address show to "$1/32" | awk '{ print $2; exit }')
+    [ -n "$link" ] ||
+        fail "no link has the internal IP $1; it has $(ip -o -4 address show | awk '$2 != "lo" { printf "%s%s", sep, $4; sep = ", " }'). Correct the node's internalIp"
+    printf '%s' "$link"
+}
+
+# kubeadm_run ARG...: runs kubeadm; on failure shows its errors and names the file with all it said.
+kubeadm_run() {
+    local log=$STATE/log/kubeadm-$1.log
+    mkdir -p "${log%/*}"
+    kubeadm "$@" >"$log" 2>&1 && return 0
+    grep -E '^(error|\[ERROR|W[0-9]{4}|E[0-9]{4}|\s*\[ERROR)|rror:|failed|timed out' "$log" | tail -n 12 >&2 || tail -n 12 "$log" >&2
+    say "all that kubeadm said is in $log on $(hostname)"
+    return 1
+}
+
+# Takes off this machine what kubeadm put there. What is mounted below the kubelet's folder is pods'.
+kubeadm_reset() {
+    [ ! -x /usr/local/bin/kubeadm ] ||
+        timeout 120 kubeadm reset --force --cri-socket "$CRI_SOCKET" >/dev/null 2>&1 || true
+}
+
+# Removes chains and rules whose text has a pattern, in every table of both families.
+remove_chains() {
+    local save rules
+    for save in iptables-save ip6tables-save; do
+        command -v "$save" >/dev/null || continue
+        rules=$("$save" 2>/dev/null)
+        if grep -qE -- "$1" <<<"$rules"; then grep -vE -- "$1" <<<"$rules" | "${save/save/restore}"; fi
+    done
+}
+
+# kube-proxy leaves its rules to the next one; this takes them off when there is none.
+remove_kube_proxy_rules() {
+    nft delete table ip kube-proxy 2>/dev/null || true
+    nft delete table ip6 kube-proxy 2>/dev/null || true
+    remove_chains 'KUBE-(SERVICES|SVC-|SEP-|SVL-|EXT-|FW-|NODEPORTS|PROXY|MARK-MASQ|MARK-DROP|POSTROUTING|FORWARD|EXTERNAL)'
+}

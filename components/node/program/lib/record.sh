@@ -1,0 +1,132 @@
+# The record: what podnet made on this node and what it changed, so that an undo takes exactly that away. One file a phase,
+# lines of tab-separated words, written before the thing itself, so that half a phase can be undone too:
+#   file SHA256 PATH      a file that was not there before
+#   dir PATH              a folder that was not there before
+#   sysctl KEY BEFORE NOW a kernel setting
+#   unit NAME             a unit that was enabled
+#   swap DEVICE           swap that was turned off
+# shellcheck shell=bash
+
+# Writes a file whole or not at all, out of standard input. For podnet's own state; other files go through make_file.
+put_file() {
+    local path=$1 mode=${2:-0644}
+    mkdir -p "${path%/*}"
+    (umask 077 && cat >"$path.podnet-new")
+    chmod "$mode" "$path.podnet-new"
+    mv -f "$path.podnet-new" "$path"
+}
+
+note() {
+    local IFS=$'\t'
+    mkdir -p "$STATE/record"
+    grep -qxF -- "$*" "$STATE/record/$PHASE" 2>/dev/null || printf '%s\n' "$*" >>"$STATE/record/$PHASE"
+}
+
+sum_of() { sha256sum <"$1" | cut -d' ' -f1; }
+
+# Whether a path is on the record of any phase, with any content.
+recorded() {
+    awk -F'\t' -v path="$1" '$1 == "file" && $3 == path { found = 1 } END { exit !found }' /dev/null "$STATE"/record/[a-z]*
+}
+
+# Makes a folder and its parents, noting each that was not there.
+make_dir() {
+    local path=$1
+    [ ! -d "$path" ] || return 0
+    make_dir "${path%/*}"
+    note dir "$path"
+    mkdir -p "$path"
+}
+
+# make_file PATH [MODE] <CONTENT: makes a file of podnet's, or makes it anew. A file of the same content that is there
+# already stays whose it is. Somebody else's file is refused.
+make_file() {
+    local path=$1 mode=${2:-0644} temporary sum
+    make_dir "${path%/*}"
+    temporary=$path.podnet-new
+    (umask 077 && cat >"$temporary")
+    sum=$(sum_of "$temporary")
+    adopt_file "$temporary" "$path" "$mode" "$sum"
+}
+
+# adopt_file TEMPORARY PATH MODE SHA256: moves a finished file of podnet's to its place by the same rules.
+adopt_file() {
+    local temporary=$1 path=$2 mode=$3 sum=$4
+    if [ -e "$path" ] && ! recorded "$path"; then
+        if [ "$(sum_of "$path")" = "$sum" ]; then
+            rm -f "$temporary"
+            return 0
+        fi
+        rm -f "$temporary"
+        fail "$path was there before podnet and holds something else; move it away, or run podnet on another machine"
+    fi
+    note file "$sum" "$path"
+    chmod "$mode" "$temporary"
+    mv -f "$temporary" "$path"
+    forget_file "$path" "$sum"
+}
+
+# Keeps only the newest content of a file on the record.
+forget_file() {
+    local path=$1 sum=$2 record
+    for record in "$STATE"/record/[a-z]*; do
+        awk -F'\t' -v path="$path" -v sum="$sum" '!($1 == "file" && $3 == path && $2 != sum)' "$record" >"$record.new"
+        cmp -s "$record" "$record.new" || cp "$record.new" "$record"
+        rm -f "$record.new"
+    done
+}
+
+# set_sysctl KEY VALUE: sets a kernel setting now and notes what it was. A setting that this kernel lacks fails.
+set_sysctl() {
+    local key=$1 wanted=$2 before
+    before=$(sysctl -n "$key" 2>/dev/null) || fail "the kernel has no setting $key; is its module there?"
+    [ "$before" != "$wanted" ] || return 0
+    grep -q "^sysctl"$'\t'"$key"$'\t' "$STATE/record/$PHASE" 2>/dev/null || note sysctl "$key" "$before" "$wanted"
+    sysctl -qw "$key=$wanted"
+}
+
+# Sets every setting of a sysctl.d file, from standard input. A leading minus lets one that the kernel refuses pass.
+apply_sysctls() {
+    local key wanted
+    while IFS=' =' read -r key wanted; do
+        case $key in
+            '' | '#'*) ;;
+            -*) [ ! -w "/proc/sys/${key//./\/}" ] || set_sysctl "${key#-}" "$wanted" || true ;;
+            *) set_sysctl "$key" "$wanted" ;;
+        esac
+    done
+}
+
+# Enables a unit of podnet's and notes it.
+enable_unit() {
+    note unit "$1"
+    systemctl enable -q "$1"
+}
+
+# Undoes what a phase has on record, newest first: files that are still as made, settings that are still as set, folders that
+# are empty. What somebody changed since stays, and is named.
+undo_record() {
+    local of=$1 what one two three lines
+    [ -e "$STATE/record/$of" ] || return 0
+    lines=$(tac "$STATE/record/$of")
+    while IFS=$'\t' read -r what one two three; do
+        case $what in
+            unit) systemctl disable -q --now "$one" 2>/dev/null || true ;;
+            file)
+                [ -e "$two" ] || continue
+                if [ "$(sum_of "$two")" = "$one" ]; then
+                    rm -f "$two"
+                elif ! grep -qF "file"$'\t'"$(sum_of "$two")"$'\t'"$two" "$STATE/record/$of"; then
+                    say "$two was changed since podnet made it; left as it is"
+                fi
+                ;;
+            sysctl)
+                if [ "$(sysctl -n "$one" 2>/dev/null)" = "$three" ]; then sysctl -qw "$one=$two" 2>/dev/null || true; fi
+                ;;
+            swap) swapon "$one" 2>/dev/null || say "swap $one could not be turned on again" ;;
+            dir) rmdir "$one" 2>/dev/null || true ;;
+        esac
+    done <<<"$lines"
+    rm -f "$STATE/record/$of"
+    systemctl daemon-reload 2>/dev/null || true
+}

@@ -1,0 +1,29 @@
+# Finds the connectivity check's probes among the node's processes. Answers with the node's own addresses as one JSON line, then
+# one line for each probe. The node's own view, so that nothing depends on the network under test.
+# shellcheck shell=bash
+
+only_reads
+lasts 30
+
+declare_discover() { :; }
+
+addresses_of() { awk '{ sub("/.*", "", $4); printf "%s\"%s\"", sep, $4; sep = "," }'; }
+
+do_discover() {
+    local file pid probe ip name pair
+    answer "{\"addresses\":[$(ip -o -4 address show | addresses_of)]}"
+    for file in $(grep -lsz '^PODNET_PROBE=' /proc/[0-9]*/environ 2>/dev/null || true); do
+        pid=${file#/proc/}
+        pid=${pid%/environ}
+        probe='' ip='' name=''
+        while IFS= read -r -d '' pair; do
+            case $pair in
+                PODNET_PROBE=*) probe=${pair#*=} ;;
+                POD_IP=*) ip=${pair#*=} ;;
+                POD_NAME=*) name=${pair#*=} ;;
+            esac
+        done <"$file" 2>/dev/null || continue
+        [ -n "$probe" ] || continue
+        answer "{\"probe\":$(json_string "$probe"),\"pid\":$pid,\"downwardIp\":$(json_string "$ip"),\"interfaceIps\":[$(nsenter -t "$pid" -n ip -o -4 address show dev eth0 2>/dev/null | addresses_of)],\"podName\":$(json_string "$name")}"
+    done
+}

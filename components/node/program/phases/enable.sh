@@ -1,0 +1,73 @@
+# Ends the installation of a network, on the control plane, after every node is prepared: lets its agents run, waits for them
+# and for Ready nodes, and after a change of network for the pods that were noted before it.
+# shellcheck shell=bash
+use lib/switch
+
+lasts 900
+
+declare_enable() {
+    takes owner node files network
+    may_take generation
+    takes_list member rollout
+}
+
+names() { each member | cut -d' ' -f1; }
+
+# Says what the API server knows of a workload that is not ready.
+show_workload() {
+    kube -n "$1" get pods -l "$AGENT_LABEL" -o wide >&2 || true
+    kube -n "$1" get events --field-selector type=Warning --sort-by .lastTimestamp 2>/dev/null | tail -n 5 >&2 || true
+    kube -n "$1" logs "$2" --tail 5 2>&1 | cut -c 1-500 >&2 || true
+    show_nodes
+}
+
+# Names what keeps nodes from taking pods: their conditions, such as DiskPressure, each with the kubelet's own words.
+show_nodes() {
+    # shellcheck disable=SC2016
+    kube get nodes -o 'go-template={{range .items}}{{$name := .metadata.name}}{{range .status.conditions}}{{if eq .type "Ready"}}{{if ne .status "True"}}node {{$name}} is not Ready: {{.message}}{{"\n"}}{{end}}{{else}}{{if eq .status "True"}}node {{$name}} has {{.type}}: {{.message}}{{"\n"}}{{end}}{{end}}{{end}}{{end}}' >&2 || true
+}
+
+workload_ready() {
+    local status
+    status=$(kube -n "$1" rollout status "$2" --watch=false 2>&1 | tail -n 1)
+    [[ $status == *"successfully rolled out"* ]] || none "$status"
+}
+
+await_rollouts() {
+    local kind path
+    while read -r kind path; do
+        [ -n "$kind" ] || continue
+        wait_until 180 "$kind ${path#*/}" workload_ready "${path%/*}" "$kind/${path#*/}" && continue
+        show_workload "${path%/*}" "$kind/${path#*/}"
+        fail "$kind ${path#*/} of $(value network) is not ready"
+    done <<<"$(each rollout)"
+}
+
+nodes_ready() {
+    none "$(awk 'NR == FNR { if ($2 == "True") ready[$1] = 1; next } !($1 in ready) { printf "%s%s", sep, $1; sep = ", " }' \
+        <(kube get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}') <(names))"
+}
+
+pods_are_back() {
+    none "$(awk 'NR == FNR { before[$1 "/" $2] = $3; next } ($1 "/" $2) in before && ($8 != "yes" || $9 == before[$1 "/" $2]) { printf "%s%s/%s", sep, $1, $2; sep = ", " }' \
+        "$PODS_BEFORE" <(list_pods))"
+}
+
+do_enable() {
+    local node
+    # shellcheck disable=SC2046
+    kube label --overwrite node $(names) "$NETWORK_LABEL=$(value network)" >/dev/null
+    await_rollouts
+    wait_until 120 "every node to be Ready" nodes_ready || { show_nodes; fail "not every node is Ready"; }
+    if [ -e "$PODS_BEFORE" ]; then
+        wait_until 180 "the pods that ran before the change of network" pods_are_back || { show_nodes; fail "pods are not back"; }
+    fi
+    for node in $(kube get nodes -o "go-template={{range .items}}{{if index .metadata.annotations \"$CORDONED\"}}{{.metadata.name}}{{\"\\n\"}}{{end}}{{end}}"); do
+        kube uncordon "$node" >/dev/null
+        kube annotate node "$node" "$CORDONED-" >/dev/null
+    done
+    rm -f "$PODS_BEFORE" "$LEAVING"
+    answer "{}"
+}
+
+undo_enable() { :; }

@@ -1,0 +1,66 @@
+# Makes the machine a control plane, or leaves a working one as it is. Answers with the administrator's kubeconfig in base64, the
+# hash of the cluster CA's public key, and the bootstrap token that nodes join with: a secret.
+# shellcheck shell=bash
+use lib/kubeadm
+
+lasts 900
+
+declare_init() {
+    takes owner node files cluster kubernetes internal-ip pod-cidr service-cidr dns-domain kube-proxy-mode schedulable
+    may_take kubelet-config
+    takes_list cert-san ignore-preflight-error
+}
+
+# kube-proxy asks for kernel 5.13 (https://kubernetes.io/docs/reference/networking/virtual-ips/#proxy-mode-nftables).
+proxy_mode() {
+    local mode
+    mode=$(value kube-proxy-mode)
+    if [ "$mode" = auto ]; then
+        mode=iptables
+        if printf '5.13\n%s\n' "$(uname -r)" | sort -CV && nft -c add table ip podnet-probe 2>/dev/null; then mode=nftables; fi
+    fi
+    echo "$mode"
+}
+
+# kubeadm's configuration, one document a line (JSON is YAML). The controller manager allocates no pod CIDRs, since they are
+# declared, and kube-proxy leaves the kernel's conntrack settings to sysctl.d.
+# Fields: https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/
+init_config() {
+    local taints='[{"key":"node-role.kubernetes.io/control-plane","effect":"NoSchedule"}]' sans
+    [ "$(value schedulable)" = no ] || taints='[]'
+    sans=$(printf '%s\n%s\n' "$(value internal-ip)" "$(each cert-san)" | awk 'NF && !seen[$0]++' | json_list)
+    printf '{"apiVersion":"kubeadm.k8s.io/v1beta4","kind":"InitConfiguration","localAPIEndpoint":{"advertiseAddress":%s,"bindPort":6443},"nodeRegistration":%s,"patches":{"directory":%s}}\n---\n' \
+        "$(json_string "$(value internal-ip)")" "$(node_registration "$taints")" "$(json_string "$PATCHES")"
+    printf '{"apiVersion":"kubeadm.k8s.io/v1beta4","kind":"ClusterConfiguration","clusterName":%s,"kubernetesVersion":%s,"networking":{"podSubnet":%s,"serviceSubnet":%s,"dnsDomain":%s},"apiServer":{"certSANs":%s},"controllerManager":{"extraArgs":[{"name":"allocate-node-cidrs","value":"false"}]}}\n---\n' \
+        "$(json_string "$(value cluster)")" "$(json_string "$(value kubernetes)")" "$(json_string "$(value pod-cidr)")" \
+        "$(json_string "$(value service-cidr)")" "$(json_string "$(value dns-domain)")" "$sans"
+    printf '{"apiVersion":"kubelet.config.k8s.io/v1beta1","kind":"KubeletConfiguration","cgroupDriver":"systemd"}\n---\n'
+    printf '{"apiVersion":"kubeproxy.config.k8s.io/v1alpha1","kind":"KubeProxyConfiguration","mode":"%s","conntrack":{"maxPerCore":0,"min":0,"tcpEstablishedTimeout":"0s","tcpCloseWaitTimeout":"0s"}}\n' "$(proxy_mode)"
+}
+
+do_init() {
+    link_of "$(value internal-ip)" >/dev/null
+    write_kubelet_patch
+    init_config | put_file "$STATE/kubeadm-init.yaml" 0600
+    if [ ! -e "$STATE/initialized" ]; then
+        # What an interrupted run left would stop kubeadm's preflight checks.
+        if [ -d /etc/kubernetes/manifests ] || [ -d /var/lib/etcd/member ]; then kubeadm_reset; fi
+        kubeadm_run init --config "$STATE/kubeadm-init.yaml" --skip-token-print --skip-certificate-key-print
+        put_file "$STATE/initialized" <<<yes
+    elif ! api_ready; then
+        systemctl restart containerd kubelet
+        wait_until 120 "the API server" api_ready || fail "the API server does not answer; see: crictl ps -a"
+    fi
+    if [ ! -e "$JOIN_TOKEN" ]; then kubeadm token generate | put_file "$JOIN_TOKEN" 0600; fi
+    answer "{\"kubeconfig\":\"$(base64 -w0 "$ADMIN_CONF")\",\"caCertHash\":\"sha256:$(ca_hash)\",\"token\":$(json_string "$(cat "$JOIN_TOKEN")")}"
+}
+
+# The hash of the CA's public key, as kubeadm pins it: of its SubjectPublicKeyInfo.
+ca_hash() { openssl x509 -pubkey -noout -in /etc/kubernetes/pki/ca.crt | openssl pkey -pubin -outform der | sha256sum | cut -d' ' -f1; }
+
+undo_init() {
+    [ -e "$STATE/initialized" ] || [ -z "${1-}" ] || return 0
+    forget_cluster
+    remove_kube_proxy_rules
+    rm -f "$STATE/kubeadm-init.yaml" "$JOIN_TOKEN"
+}

@@ -1,0 +1,131 @@
+# Installs what makes a machine a node: binaries, units, kernel settings, containerd's configuration, images.
+# shellcheck shell=bash
+use lib/node
+use lib/fetch
+
+lasts 1800
+
+declare_install() {
+    takes owner node files role kubernetes pause-image
+    may_take mirror
+    takes_list sum image
+}
+
+# Where a release's files go, and which of an archive are taken: folder, folders to strip, members.
+place_of() {
+    case $1 in
+        runc) echo "/usr/local/sbin 0" ;;
+        containerd) echo "/usr/local/bin 1 containerd containerd-shim-runc-v2 ctr" ;;
+        crictl) echo "/usr/local/bin 0 crictl" ;;
+        cni-plugins) echo "/opt/cni/bin 0 bridge host-local loopback portmap" ;;
+        *) echo "/usr/local/bin 0" ;;
+    esac
+}
+
+# install_release NAME PATH SHA256: unless all of it is there from that very file.
+install_release() {
+    local name=$1 path=$2 sum=$3 folder strip members member present=yes fetched mark=$STATE/installed/$1
+    read -r folder strip members <<<"$(place_of "$name")"
+    for member in ${members:-$name}; do [ -x "$folder/$member" ] || present=; done
+    if [ -n "$present" ] && [ "$(cat "$mark" 2>/dev/null)" = "$sum" ]; then return 0; fi
+    fetch "$path" "$sum"
+    mkdir -p "$SCRATCH/$name"
+    if [ -n "$members" ]; then
+        tar -xf "$fetched" -C "$SCRATCH/$name" --strip-components "$strip" --no-same-owner
+    else
+        cp "$fetched" "$SCRATCH/$name/$name"
+    fi
+    for member in ${members:-$name}; do
+        cp "$(find "$SCRATCH/$name" -type f -name "$member" | head -n 1)" "$SCRATCH/.$member"
+    done
+    place_release "$folder" "${members:-$name}"
+    put_file "$mark" <<<"$sum"
+}
+
+# Puts unpacked files of a release in their folder. One at a time: the record is one file.
+place_release() {
+    local folder=$1 member
+    exec 8>"$SCRATCH/place.lock"
+    flock 8
+    make_dir "$folder"
+    for member in $2; do
+        cp "$SCRATCH/.$member" "$folder/.$member.podnet-new"
+        adopt_file "$folder/.$member.podnet-new" "$folder/$member" 0755 "$(sum_of "$SCRATCH/.$member")"
+    done
+    exec 8>&-
+}
+
+# The checksum of a file: the one given for this mirror, else the one that its project publishes.
+expected_sum() {
+    local given_sum
+    given_sum=$(each sum | awk -v name="$1" '$1 == name { print $2 }')
+    printf '%s' "${given_sum:-$2}"
+}
+
+install_releases() {
+    local arch name of sum path job jobs=() failed=
+    case $(uname -m) in x86_64) arch=amd64 ;; *) arch=arm64 ;; esac
+    while read -r name of sum path; do
+        [ "$of" = "$arch" ] || continue
+        install_release "$name" "$path" "$(expected_sum "$name" "$sum")" &
+        jobs+=($!)
+    done <"$ROOT/releases"
+    for job in "${jobs[@]}"; do wait "$job" || failed=yes; done
+    [ -z "$failed" ] || fail "some releases could not be installed"
+}
+
+# The kernel settings that every node needs, and swap, which the kubelet refuses.
+set_kernel() {
+    local module device
+    make_file /etc/modules-load.d/podnet.conf <"$ROOT/files/modules.conf"
+    make_file /etc/sysctl.d/90-podnet.conf <"$ROOT/files/sysctl.conf"
+    while read -r module; do modprobe "$module" 2>/dev/null || true; done <"$ROOT/files/modules.conf"
+    apply_sysctls <"$ROOT/files/sysctl.conf"
+    while read -r device; do
+        [ -n "$device" ] || continue
+        note swap "$device"
+        swapoff "$device" || fail "swap on $device cannot be turned off, and the kubelet does not run beside it"
+    done <<<"$(awk 'NR > 1 { print $1 }' /proc/swaps 2>/dev/null)"
+}
+
+configure_containerd() {
+    local oom=false
+    # A machine that may not lower an OOM score refuses a container that asks for it.
+    (echo -1 >/proc/self/oom_score_adj) 2>/dev/null || oom=true
+    sed "s/@OOM@/$oom/; s|@PAUSE@|$(value pause-image)|" "$ROOT/files/containerd.toml" | make_file /etc/containerd/config.toml
+    make_dir /etc/cni/net.d
+    make_file /etc/systemd/system/containerd.service <"$ROOT/files/containerd.service"
+    make_file /etc/systemd/system/kubelet.service <"$ROOT/files/kubelet.service"
+    # A file of the owner's says where his tools look; podnet's own calls do not need one.
+    if [ ! -e /etc/crictl.yaml ] || recorded /etc/crictl.yaml; then make_file /etc/crictl.yaml <"$ROOT/files/crictl.yaml"; fi
+}
+
+do_install() {
+    local before after
+    scratch
+    before=$(containerd_sum)
+    install_releases
+    set_kernel
+    configure_containerd
+    after=$(containerd_sum)
+    systemctl daemon-reload
+    [ "$before" = "$after" ] || systemctl stop containerd 2>/dev/null || true
+    enable_unit containerd
+    enable_unit kubelet
+    systemctl start containerd
+    give_images
+    answer "{\"kubernetes\":$(json_string "$(value kubernetes)")}"
+}
+
+# What containerd has to be started anew for.
+containerd_sum() { cat /etc/containerd/config.toml "$STATE"/installed/{containerd,runc} 2>/dev/null | sha256sum || true; }
+
+undo_install() {
+    systemctl stop kubelet 2>/dev/null || true
+    kubeadm_reset
+    # The uninstall of the whole machine ends containers first, with the tools that are still there.
+    [ -z "${1-}" ] || return 0
+    systemctl stop containerd 2>/dev/null || true
+    undo_record install
+    rm -rf "$STATE/installed" "$STATE/images"
+}

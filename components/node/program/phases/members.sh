@@ -1,0 +1,44 @@
+# Holds the cluster's members to the declared ones, on the control plane, before any of them joins: drains and takes out the
+# workers that podnet joined and that are no longer declared, while the others still know the way to their pods, and keeps the
+# bootstrap token that the declared ones join with valid for a day.
+# shellcheck shell=bash
+use lib/node
+
+lasts 900
+MANAGED=podnet.dev/managed
+
+declare_members() {
+    takes owner node files
+    takes_list member
+}
+
+declared() { each member | awk -v node="$1" '$1 == node { found = 1 } END { exit !found }'; }
+
+remove_member() {
+    say "taking the node $1 out of the cluster"
+    kubectl --kubeconfig "$ADMIN_CONF" drain "$1" --ignore-daemonsets --delete-emptydir-data --force --timeout 120s >&2 || true
+    kube delete node "$1" --ignore-not-found >&2
+    # The garbage collector would take most of a minute, in which Services still send requests there.
+    kube delete pods --all-namespaces --field-selector "spec.nodeName=$1" --force --grace-period 0 >&2 2>/dev/null || true
+}
+
+# The API server forgets a token when its time is over, so it is told of it anew.
+renew_token() {
+    local token
+    token=$(cat "$JOIN_TOKEN")
+    kubeadm --kubeconfig "$ADMIN_CONF" token delete "${token%%.*}" >/dev/null 2>&1 || true
+    kubeadm --kubeconfig "$ADMIN_CONF" token create "$token" --ttl 24h >/dev/null 2>&1 ||
+        fail "the API server takes no bootstrap token"
+}
+
+do_members() {
+    local node
+    wait_until 120 "the API server" api_ready
+    for node in $(kube get nodes -l "$MANAGED=yes" -o 'jsonpath={.items[*].metadata.name}'); do
+        declared "$node" || remove_member "$node"
+    done
+    renew_token
+    answer "{}"
+}
+
+undo_members() { :; }

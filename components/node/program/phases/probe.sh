@@ -1,0 +1,88 @@
+# Makes the connectivity check's requests from this node, all at once but for a bound, each with its deadline, and answers with
+# `ID:LINE` for each line of what came of them. A request is `ID PROBE KIND ...`:
+#   ID PROBE fetch URL             what curl gets, and how it ended, under w-PROBE
+#   ID PROBE packet ADDRESS SIZE   whether an IP packet of SIZE bytes that may not be fragmented is answered
+#   ID PROBE resolve NAME          the addresses of a name, asked as the pod would
+# PROBE is a probe's name, whose process is among the `pid` parameters, or probe-host for the node itself.
+# shellcheck shell=bash
+
+only_reads
+lasts 60
+
+# Seconds that one request may take.
+deadline=1.5
+
+declare_probe() {
+    takes_list request pid
+}
+
+# Runs a command in the network of a probe.
+inside() {
+    local probe=$1 pid
+    shift
+    if [ "$probe" = probe-host ]; then
+        "$@"
+        return
+    fi
+    pid=$(pid_of "$probe")
+    nsenter -t "$pid" -n "$@"
+}
+
+pid_of() { each pid | awk -v probe="$1" '$1 == probe { print $2; exit }'; }
+
+# Requests of one kind that a probe makes, without its name and the kind.
+of_kind() { each request | awk -v probe="$1" -v kind="$2" '$2 == probe && $3 == kind { print $1, $4, $5 }'; }
+
+fetch_all() {
+    local probe=$1 id url config=''
+    while read -r id url _; do
+        [ -z "$id" ] || config+="url = \"$url\""$'\n'"output = \"$id\""$'\n'
+    done <<<"$(of_kind "$probe" fetch)"
+    [ -n "$config" ] || return 0
+    inside "$probe" curl -q -sS -Z --parallel-immediate --parallel-max 32 --connect-timeout "$deadline" --max-time "$deadline" \
+        -H 'Connection: close' -w '%{filename_effective} code %{exitcode} %{time_connect} %{errormsg}\n' --config - \
+        >"w-$probe" 2>/dev/null <<<"$config" || true
+}
+
+send_packet() {
+    local probe=$1 id=$2 address=$3 size=$4 code=0
+    # 28 bytes are the IPv4 and ICMP headers.
+    inside "$probe" ping -n -q -M "do" -c 1 -W 1 -s $((size - 28)) "$address" >"$id" 2>&1 || code=1
+    echo "code $code" >>"$id"
+}
+
+resolve_name() {
+    local probe=$1 id=$2 name=$3 code=0
+    # shellcheck disable=SC2016
+    inside "$probe" timeout 4 env RES_OPTIONS='timeout:1 attempts:2' unshare -m sh -c \
+        'mount --bind "$1" /etc/resolv.conf && getent ahostsv4 "$2."' sh "$PWD/resolv-$probe" "$name" >"$id" 2>&1 || code=1
+    echo "code $code" >>"$id"
+}
+
+ask_for() {
+    local probe=$1 id one two
+    fetch_all "$probe" &
+    # What the kernel remembers of the path's MTU from an earlier fault is not this run's evidence.
+    [ -z "$(of_kind "$probe" packet)" ] || inside "$probe" ip route flush cache
+    while read -r id one two; do
+        [ -z "$id" ] || send_packet "$probe" "$id" "$one" "$two" &
+    done <<<"$(of_kind "$probe" packet)"
+    # A copy, because mount follows /proc/PID/root to the node's own root.
+    [ -z "$(of_kind "$probe" resolve)" ] || cp "/proc/$(pid_of "$probe")/root/etc/resolv.conf" "resolv-$probe"
+    while read -r id one _; do
+        [ -z "$id" ] || resolve_name "$probe" "$id" "$one" &
+    done <<<"$(of_kind "$probe" resolve)"
+    wait
+}
+
+do_probe() {
+    local folder probe
+    folder=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$folder'" EXIT
+    cd "$folder" || exit
+    for probe in $(each request | awk '!seen[$2]++ { print $2 }'); do ask_for "$probe" & done
+    wait
+    rm -f resolv-*
+    grep -H '' -- * >&3 2>/dev/null || true
+}

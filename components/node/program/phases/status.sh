@@ -1,0 +1,114 @@
+# Prints as JSON what podnet has on this node, as it is now: owner, program, works, files, units, settings, routes, rules, links,
+# network. Changes nothing.
+# shellcheck shell=bash
+use lib/node
+use lib/cni
+use lib/routing
+
+only_reads
+lasts 30
+
+declare_status() { :; }
+
+# Lines of standard input, each already JSON, joined into a list.
+join_json() { awk 'NF { printf "%s%s", sep, $0; sep = "," }'; }
+
+owner_json() {
+    local owner node cluster
+    [ -e "$STATE/owner" ] || { printf null; return; }
+    read -r owner node cluster <"$STATE/owner"
+    printf '{"id":%s,"node":%s,"cluster":%s}' "$(json_string "$owner")" "$(json_string "$node")" "$(json_string "$cluster")"
+}
+
+works_json() {
+    local file work count
+    for file in "$STATE"/work/[a-z]*; do
+        [ -e "$file" ] || continue
+        read -r work count <"$file"
+        printf '%s:{"work":%s,"applied":%s}\n' "$(json_string "${file##*/}")" "$(json_string "$work")" "$count"
+    done | join_json
+}
+
+# Every file on record: `as-made`, `changed` since, or `missing`.
+files_json() {
+    local what sum path now
+    while IFS=$'\t' read -r what sum path; do
+        [ "$what" = file ] || continue
+        now=missing
+        if [ -e "$path" ]; then
+            now=changed
+            [ "$(sum_of "$path")" != "$sum" ] || now=as-made
+        fi
+        printf '{"path":%s,"sha256":"%s","now":"%s"}\n' "$(json_string "$path")" "$sum" "$now"
+    done <<<"$(record_lines)" | join_json
+}
+
+record_lines() { cat /dev/null "$STATE"/record/[a-z]* 2>/dev/null || true; }
+
+units_json() {
+    local unit
+    for unit in $(record_lines | awk -F'\t' '$1 == "unit" && !seen[$2]++ { print $2 }'); do
+        printf '{"name":%s,"active":%s,"enabled":%s}\n' "$(json_string "$unit")" \
+            "$(json_string "$(systemctl is-active "$unit" 2>/dev/null || true)")" \
+            "$(json_string "$(systemctl is-enabled "$unit" 2>/dev/null || true)")"
+    done | join_json
+}
+
+# Kernel settings that podnet needs: what it wants, what they were before, what they are.
+sysctls_json() {
+    local key wanted before
+    while IFS=' =' read -r key wanted; do
+        case $key in '' | '#'* | -*) continue ;; esac
+        before=$(record_lines | awk -F'\t' -v key="$key" '$1 == "sysctl" && $2 == key { print $3; exit }')
+        printf '{"key":%s,"wanted":%s,"now":%s,"before":%s}\n' "$(json_string "$key")" "$(json_string "$wanted")" \
+            "$(json_string "$(sysctl -n "$key" 2>/dev/null || true)")" "$(if [ -n "$before" ]; then json_string "$before"; else printf null; fi)"
+    done <"$ROOT/files/network-sysctl.conf" | join_json
+}
+
+# Routes to the peers: those wanted, and those that are there, each as `CIDR via NEXT-HOP`.
+routes_json() {
+    printf '{"wanted":%s,"now":%s}' \
+        "$(awk 'NF { print $1 " via " $2 }' "$NETWORK_FOLDER/routes" 2>/dev/null | json_list)" \
+        "$(ip -4 route show proto "$ROUTE_PROTOCOL" type unicast 2>/dev/null | awk '{ for (i = 2; i < NF; i++) if ($i == "via") print $1 " via " $(i + 1) }' | json_list)"
+}
+
+# The egress rules: whether podnet has them here, and whether their table is there.
+egress_json() {
+    local wanted=false now=false
+    [ ! -e "$NETWORK_FOLDER/egress.nft" ] || wanted=true
+    ! nft list table ip "$EGRESS_TABLE" >/dev/null 2>&1 || now=true
+    printf '{"wanted":%s,"now":%s}' "$wanted" "$now"
+}
+
+network_json() {
+    local id kind pods
+    [ -e "$NETWORK_FILE" ] || { printf null; return; }
+    read -r id kind pods <"$NETWORK_FILE"
+    printf '{"id":%s,"kind":%s,"podCidr":%s}' "$(json_string "$id")" "$(json_string "$kind")" "$(json_string "$pods")"
+}
+
+# Conflists in the order in which the runtime reads them: the first one is the network that new pods get.
+conflists_json() {
+    local file
+    for file in /etc/cni/net.d/*.conflist /etc/cni/net.d/*.conf /etc/cni/net.d/*.json; do
+        [ ! -e "$file" ] || printf '%s\n' "${file##*/}"
+    done | sort | json_list
+}
+
+links_json() {
+    ip -o link show 2>/dev/null | awk -F'[ :@]+' '{ mtu = ""; for (i = 3; i < NF; i++) if ($i == "mtu") mtu = $(i + 1); if ($2 !~ /^(veth|lo$)/) printf "{\"name\":\"%s\",\"mtu\":%s}\n", $2, mtu }' | join_json
+}
+
+versions_json() {
+    local mark
+    for mark in "$STATE"/installed/[a-z]*; do
+        [ -e "$mark" ] || continue
+        printf '%s:%s\n' "$(json_string "${mark##*/}")" "$(json_string "$(cat "$mark")")"
+    done | join_json
+}
+
+do_status() {
+    answer "{\"owner\":$(owner_json),\"program\":$(json_string "${ROOT##*/}"),\"works\":{$(works_json)},\"installed\":{$(versions_json)},\"files\":[$(files_json)],\"units\":[$(units_json)],\"sysctls\":[$(sysctls_json)],\"network\":$(network_json),\"conflists\":$(conflists_json),\"routes\":$(routes_json),\"egress\":$(egress_json),\"links\":[$(links_json)]}"
+}
+
+undo_status() { :; }

@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { askAll } from "../../../components/connectivity/asking";
+import type { Answer } from "../../../components/connectivity/driver";
+import type { Request } from "../../../components/connectivity/request";
+import { ok, silent } from "./world";
+
+const request = (id: string, more: Partial<Request> = {}): Request => ({
+  id,
+  claim: "service",
+  node: "cp",
+  probe: "probe-b",
+  source: "cp/probe-b",
+  target: "probe",
+  ask: { kind: "hostnames", protocol: "TCP", address: "10.96.1.1", port: 80, tries: 1 },
+  ...more,
+});
+const packet = (id: string): Request =>
+  request(id, { ask: { kind: "packet", protocol: "ICMP", address: "10.244.0.2", size: 1500 } });
+
+/** Asks requests whose answers, round by round, are given; returns what is known at the end and who was asked when. */
+async function run(requests: Request[], rounds: Record<string, Answer[]>) {
+  const asked: string[] = [];
+  const answers = await askAll((pending) => {
+    const round = asked.length;
+    asked.push(pending.map(({ id }) => id).join(" "));
+    return Promise.resolve(new Map(pending.map(({ id }) => [id, rounds[id]?.[round] ?? silent])));
+  }, requests);
+  return { asked, answers: Object.fromEntries(answers) };
+}
+
+test("what has no answer is asked three times, and what has one is not asked again", async () => {
+  const { asked, answers } = await run([request("a"), request("b"), request("c")], {
+    a: [ok("x")],
+    b: [silent, ok("y")],
+  });
+  expect(asked).toEqual(["a b c", "b c", "c"]);
+  expect(answers).toEqual({ a: ok("x"), b: ok("y"), c: silent });
+});
+
+test("what needs several different answers is asked until it has them, and all of them count", async () => {
+  const { asked, answers } = await run([request("a", { answers: 3 })], {
+    a: [ok("x", "y", "x"), { ok: false, error: "lost" }, { ok: true, values: ["z"], errors: ["refused"] }],
+  });
+  expect(asked).toEqual(["a", "a", "a"]);
+  expect(answers).toEqual({ a: { ok: true, values: ["x", "y", "x", "z"], errors: ["refused"] } });
+});
+
+test("a lost packet gets a second chance and no third; one that is too long gets none", async () => {
+  const { asked } = await run([packet("a"), packet("b")], {
+    a: [
+      { ok: false, error: "no answer within 1 s" },
+      { ok: false, error: "no answer within 1 s" },
+    ],
+    b: [{ ok: false, error: "too long for the link" }],
+  });
+  expect(asked).toEqual(["a b", "a"]);
+});

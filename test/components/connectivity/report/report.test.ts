@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import { CLAIMS } from "../../../../components/connectivity/claims";
+import type { Finding } from "../../../../components/connectivity/report/finding";
+import { summarize } from "../../../../components/connectivity/report/report";
+import { palette, renderTable } from "../../../../components/connectivity/report/table";
+
+const finding = (claim: Finding["claim"], status: Finding["status"], seen = ""): Finding => ({
+  claim,
+  source: "a",
+  target: "b",
+  status,
+  expected: "",
+  seen,
+});
+const context = { nodes: ["cp", "w1"], network: "flannel-vxlan", seconds: 3, warnings: [] };
+const proven = CLAIMS.filter(({ id }) => id !== "network-policy").map(({ id }) => finding(id, "passed"));
+
+test("a claim that does not apply is counted with its reason and is no failure", () => {
+  const report = summarize(
+    [
+      ...proven,
+      finding("no-nat", "not-applicable", "an overlay"),
+      finding("no-nat", "not-applicable", "an overlay"),
+      finding("network-policy", "not-applicable", "no engine"),
+    ],
+    context,
+  );
+  expect(report.passed).toBe(true);
+  expect(report.claims["no-nat"]).toEqual({ passed: 1, failed: 0, blocked: 0, "not-applicable": 2 });
+  expect(report.notApplicable).toEqual([
+    { claim: "no-nat", count: 2, reason: "an overlay" },
+    { claim: "network-policy", count: 1, reason: "no engine" },
+  ]);
+  const table = renderTable(report, palette(false));
+  expect(table).toContain("  ○ network-policy       n/a  no engine\n");
+  expect(table).toContain("  ○ no-nat: 2 more do not apply: an overlay\n");
+  expect(table).toContain("  the network is proven: flannel-vxlan (11 of 11 proofs, 3.0 s)");
+});
+
+test("a claim without any finding leaves the network unproven", () => {
+  const report = summarize(proven, context);
+  expect(report.passed).toBe(false);
+  expect(renderTable(report, palette(false))).toContain("the network is not proven (11 of 11 proofs, 3.0 s)");
+});
+
+test("warnings stand in the table", () => {
+  const report = summarize(proven, { ...context, warnings: ["NetworkPolicy default/deny has no effect: advice"] });
+  expect(renderTable(report, palette(false))).toContain("  ! NetworkPolicy default/deny has no effect: advice\n");
+});
+
+test("a claim that needs two nodes is not missed on one", () => {
+  const all = CLAIMS.filter(({ id }) => id !== "mtu").map(({ id }) => finding(id, "passed"));
+  expect(summarize(all, { ...context, nodes: ["cp"] }).passed).toBe(true);
+  expect(summarize(all, context).passed).toBe(false);
+});
+
+test("failures between nodes are drawn, and those of Services are not", () => {
+  const drawn = (failed: Finding): string[] =>
+    renderTable(summarize([failed], context), palette(false))
+      .split("\n")
+      .filter((line) => /^ {2}(from|cp|w1) /.test(line));
+  expect(drawn({ ...finding("no-nat", "failed"), source: "w1/probe-a", target: "cp" })).toEqual([
+    "  from \\ to   cp   w1",
+    "  cp           ·    ·",
+    "  w1           ✗    ·",
+  ]);
+  expect(drawn({ ...finding("service", "failed"), source: "w1/probe-b", target: "probe" })).toEqual([]);
+});

@@ -1,0 +1,260 @@
+import { createHash } from "node:crypto";
+import type { Answer, SeenProbe } from "../../../components/connectivity/driver";
+import type { CheckInput } from "../../../components/connectivity/input";
+import type { ClaimId } from "../../../components/connectivity/claims";
+import type { Status } from "../../../components/connectivity/claims/claim";
+import { judgeRelabelling, type Relabelling } from "../../../components/connectivity/claims/endpoints";
+import { type Facts, factsOf } from "../../../components/connectivity/facts";
+import { judge, type Verdicts } from "../../../components/connectivity/judge";
+import { planRequests } from "../../../components/connectivity/plan";
+import { HAIRPIN_SERVICE, PROBES } from "../../../components/connectivity/probes";
+import { type Finding, findingsOf as asFindings } from "../../../components/connectivity/report/finding";
+import type { ProbePod, Request } from "../../../components/connectivity/request";
+import { type SeenService, topologyOf } from "../../../components/connectivity/topology";
+
+/** What is different in a world from one where everything holds. */
+export interface Change {
+  readonly nodes?: readonly string[];
+  readonly services?: CheckInput["services"];
+  readonly notApplicable?: CheckInput["network"]["notApplicable"];
+  /** Another answer than the good one, for some requests. */
+  readonly answer?: (request: Request, good: Answer) => Answer;
+  readonly seen?: (node: string, probes: readonly SeenProbe[]) => readonly SeenProbe[];
+  readonly found?: readonly (Omit<SeenService, "places"> & Partial<SeenService>)[];
+  readonly relabelling?: (good: Relabelling) => Relabelling;
+  readonly dnsNodes?: readonly string[];
+}
+
+/** One run's input and what it saw. */
+export interface World {
+  readonly input: CheckInput;
+  readonly pods: readonly ProbePod[];
+  readonly requests: readonly Request[];
+  readonly answers: ReadonlyMap<string, Answer>;
+  readonly facts: Facts;
+  readonly relabelling: Relabelling;
+}
+
+/** The demo service of the ready program. */
+export const WEB: CheckInput["services"][number] = {
+  namespace: "default",
+  name: "web",
+  type: "ClusterIP",
+  clusterIP: "10.96.7.7",
+  selector: { app: "web" },
+  sessionAffinity: "None",
+  publishNotReadyAddresses: false,
+  ports: [{ name: "main", port: 80, targetPort: 8080, protocol: "TCP", answersName: true }],
+};
+
+const FOUND = {
+  name: "default/web",
+  selector: { app: "web" },
+  pods: ["web-1", "web-2"],
+  endpoints: ["web-2", "web-1"],
+};
+
+/** An answer of these values. */
+export const ok = (...values: string[]): Answer => ({ ok: true, values, errors: [] });
+/** No answer. */
+export const silent: Answer = { ok: false, error: "no answer within 1.5 s" };
+
+const PROBE_IP = "10.96.1.1";
+const second = { "probe-a": 2, "probe-b": 3 } as const;
+
+function inputOf({ nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable = [] }: Change): CheckInput {
+  return {
+    kubeconfig: "",
+    dnsDomain: "cluster.local",
+    nodes: Object.fromEntries(
+      nodes.map((name, slot) => [
+        name,
+        {
+          internalIp: `192.0.2.${String(10 + slot)}`,
+          podCidr: `10.244.${String(slot)}.0/24`,
+          mtu: 1500,
+        },
+      ]),
+    ),
+    connections: {},
+    probeServices: Object.fromEntries([
+      ["probe", PROBE_IP],
+      [HAIRPIN_SERVICE, "10.96.2.1"],
+    ]),
+    services,
+    network: { id: "bridge", enforcesPolicy: false, notApplicable },
+    readyTimeout: 1,
+  };
+}
+
+function podsOf(input: CheckInput): ProbePod[] {
+  return Object.entries(input.nodes).flatMap(([node, { internalIp }], slot) =>
+    PROBES.map((probe) => ({
+      probe,
+      node,
+      name: `${probe}-${node}`,
+      ip: probe === "probe-host" ? internalIp : `10.244.${String(slot)}.${String(second[probe])}`,
+    })),
+  );
+}
+
+/** What a network where everything holds answers. */
+function goodAnswer(
+  request: Request,
+  input: CheckInput,
+  pods: readonly ProbePod[],
+  found: readonly SeenService[],
+): Answer {
+  const { node, probe, ask, service } = request;
+  const seen = found.find(({ name }) => name === service);
+  if (seen && ask.kind === "hostnames") {
+    return ok(...seen.pods.slice(0, 1));
+  }
+  if (seen && ask.kind === "resolve") {
+    return ok(...Object.values(seen.places).map(({ ip }) => ip));
+  }
+  const own = pods.find((pod) => pod.node === node && pod.probe === probe);
+  switch (ask.kind) {
+    case "clientip":
+      return ok(own?.ip ?? "");
+    case "hostnames":
+      return ask.address === "127.0.0.1" || ask.address === input.probeServices[HAIRPIN_SERVICE]
+        ? ok(own?.name ?? "")
+        : ok(...pods.filter((pod) => pod.probe === "probe-a").map(({ name }) => name));
+    case "connect":
+      return ok("connected");
+    case "packet":
+      return ask.size <= 1500 ? ok(String(ask.size)) : { ok: false, error: "too long for the link" };
+    case "resolve":
+      return ok(PROBE_IP);
+  }
+}
+
+function goodRelabelling(pods: readonly ProbePod[], nodes: readonly string[]): Relabelling {
+  const members = pods.filter(({ probe }) => probe === "probe-a").map(({ name }) => name);
+  const [pod = "", ...rest] = members;
+  return {
+    pod,
+    members,
+    before: members,
+    during: rest,
+    after: members,
+    answered: Object.fromEntries(nodes.map((node) => [node, rest.length === 0 ? undefined : rest])),
+  };
+}
+
+/** A run in a world where everything holds but for the change. */
+export function world(change: Change = {}): World {
+  const input = inputOf(change);
+  const pods = podsOf(input);
+  const nodes = Object.keys(input.nodes);
+  const found = (change.found ?? [FOUND]).map((service) => ({ places: {}, ...service }));
+  const topology = topologyOf(input, pods, found);
+  const requests = planRequests(topology);
+  const answers = new Map(
+    requests.map((request) => {
+      const good = goodAnswer(request, input, pods, found);
+      return [request.id, change.answer?.(request, good) ?? good];
+    }),
+  );
+  const seen = Object.fromEntries(
+    nodes.map((node) => {
+      const probes = pods
+        .filter((pod) => pod.node === node)
+        .map(({ probe, ip, name }) => ({ probe, pid: 1, downwardIp: ip, interfaceIps: [ip], podName: name }));
+      return [node, change.seen?.(node, probes) ?? probes];
+    }),
+  );
+  const good = goodRelabelling(pods, nodes);
+  return {
+    input,
+    pods,
+    requests,
+    answers,
+    facts: factsOf(topology, {
+      seen,
+      addresses: Object.fromEntries(
+        Object.entries(input.nodes).map(([node, { internalIp, podCidr }]) => [
+          node,
+          ["127.0.0.1", internalIp, podCidr.replace("0/24", "1")],
+        ]),
+      ),
+      requests,
+      answers,
+      dnsNodes: change.dnsNodes ?? ["cp"],
+    }),
+    relabelling: change.relabelling?.(good) ?? good,
+  };
+}
+
+/** All verdicts of a run, but for those of NetworkPolicy. */
+export function verdictsOf(change: Change = {}): Verdicts {
+  const { facts, relabelling } = world(change);
+  const verdicts = judge(facts);
+  const own = judgeRelabelling(relabelling, verdicts.get("service") ?? []);
+  return new Map([...verdicts, ["endpoints", [...(verdicts.get("endpoints") ?? []), ...own]]]);
+}
+
+/** All findings of a run, but for those of NetworkPolicy. */
+export function findingsOf(change: Change = {}): Finding[] {
+  return asFindings(verdictsOf(change));
+}
+
+/** A finding in one line. */
+export function line({ claim, source, target, protocol, status, expected, seen }: Finding): string {
+  return `${claim}: ${source} -> ${target} ${protocol ?? "-"} ${status}: ${expected} | ${seen}`;
+}
+
+/** Lines of a claim that a digest shows before it only counts them; its hash covers them all. */
+const SHOWN = 6;
+
+/**
+ * Findings as a text to compare: each claim's counts and a hash of all its lines in their order, then the first lines that
+ * did not pass.
+ */
+export function digest(findings: readonly Finding[]): string {
+  const claims = [...new Set(findings.map(({ claim }): string => claim))].sort();
+  const lines = claims.flatMap((claim) => digestOf(findings.filter((finding) => finding.claim === claim)));
+  return [...lines, ""].join("\n");
+}
+
+function digestOf(own: readonly Finding[]): string[] {
+  const count = (status: string): string =>
+    `${String(own.filter((finding) => finding.status === status).length)} ${status}`;
+  const statuses = ["passed", "failed", "blocked", "not-applicable"].map(count).join(", ");
+  const hash = createHash("sha256").update(own.map(line).join("\n")).digest("hex").slice(0, 16);
+  const problems = own.filter(({ status }) => status !== "passed").map((finding) => `  ${line(finding)}`);
+  const more = problems.length - SHOWN;
+  const rest = more > 0 ? [`  and ${String(more)} more`] : [];
+  return [`${own[0]?.claim ?? ""}: ${statuses}; ${hash}`, ...problems.slice(0, SHOWN), ...rest];
+}
+
+/** The verdicts on a claim that did not pass, in lines. */
+export function problemsOf(claim: ClaimId, change: Change): string[] {
+  return findingsOf(change)
+    .filter((finding) => finding.claim === claim && finding.status !== "passed")
+    .map((finding) => line(finding).slice(claim.length + 2));
+}
+
+/** How often a claim's instances ended in each way. */
+export function countsOf(claim: ClaimId, change: Change = {}): Partial<Record<Status, number>> {
+  const counts: Partial<Record<Status, number>> = {};
+  for (const { status } of findingsOf(change).filter((finding) => finding.claim === claim)) {
+    counts[status] = (counts[status] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** A change after which nothing answers any more, so that whatever can be blocked is. */
+export const SILENCE: Change = { answer: () => silent };
+
+/** What a network says that promises nothing which it may leave open. */
+export const NO_PROMISE: CheckInput["network"]["notApplicable"] = [
+  { promise: "policy", reason: "no policy engine" },
+  { promise: "no-nat-to-nodes", reason: "an overlay" },
+];
+
+/** Another answer for the requests that a test picks. */
+export function answering(matches: (request: Request) => boolean, answer: Answer): Change {
+  return { answer: (request, good) => (matches(request) ? answer : good) };
+}
