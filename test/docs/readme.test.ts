@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CLAIMS } from "../../components/connectivity/claims";
-import { bridgePlan } from "../../components/network/definition";
+import { bridgeDefinition } from "../../components/network/bridge/definition";
 import { settingsTable } from "../../toolchain/host/settings";
 
 const project = join(__dirname, "..", "..");
@@ -21,7 +21,7 @@ test("the README lists every setting with its default", () => {
 
 test("the README shows every claim, and why one does not apply", () => {
   const shown = [...readme.matchAll(/^ {2}(?:✓ (\S+) +\d+\/\d+|○ (\S+) +n\/a) {2}(.*)$/gm)];
-  const { notApplicable } = bridgePlan();
+  const { notApplicable } = bridgeDefinition();
   expect(shown.map(([, proven, exempt, text]) => [proven, exempt, text])).toEqual(
     CLAIMS.map(({ id, title, exemption }) => {
       const reason = notApplicable.find(({ promise }) => promise === exemption?.promise)?.reason;
