@@ -120,7 +120,11 @@ export function prepareNodes(
   const generation = change.answer.apply((lines) => answered(changed, lines).generation);
   const routes = pulumi
     .output(Object.fromEntries(nodes.map(({ nodeName, podCidr, internalIp }) => [nodeName, { podCidr, internalIp }])))
-    .apply(routesOfEach);
+    // A function: Pulumi walks through a value at each of its steps, and all routes would be walked for each node.
+    .apply((peers) => {
+      const routesOf = routesOfEach(peers);
+      return (nodeName: string) => routesOf[nodeName];
+    });
   const shared = pulumi.all([definition, mtu, routes, cluster.podCidr]);
   const commands = nodes.map(({ nodeName, handle, installed, internalIp, podCidr }) => {
     const phase = applyPhase(
@@ -144,7 +148,7 @@ export function prepareNodes(
             egress: known.ownEgress ? "podnet" : "agent",
             "replaces-kube-proxy": known.replacesKubeProxy ? "yes" : "no",
             // Only where podnet routes or masquerades itself a new peer is news to the others.
-            route: known.ownEgress ? routesOf[nodeName] : undefined,
+            route: known.ownEgress ? routesOf(nodeName) : undefined,
           })),
       },
       { parent, dependsOn: [installed, change.resource] },

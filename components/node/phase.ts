@@ -64,15 +64,19 @@ function archivePath(): string {
   return `${inline ? folder : relative(process.cwd(), folder)}/`;
 }
 
-/** Uploads the node program to a node. Another content is an update of this resource alone. */
+/**
+ * Uploads the node program to a node, after what `gate` depends on. Another content is an update of this resource alone.
+ */
 export function uploadProgram(
   name: string,
   connection: CheckedConnection,
+  gate: pulumi.Output<unknown>,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   return new command.remote.CopyToRemote(
     name,
-    { connection, source: new pulumi.asset.FileArchive(archivePath()), remotePath: UPLOAD },
+    // By an input: Pulumi walks through all that a promised dependency refers to, which is the whole program, for each node.
+    { connection, source: new pulumi.asset.FileArchive(archivePath()), remotePath: gate.apply(() => UPLOAD) },
     opts,
   );
 }
