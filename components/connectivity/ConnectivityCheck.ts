@@ -43,7 +43,6 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
     const { cluster, network } = args;
     const services = args.services ?? [];
     const options = { parent: this, provider: cluster.provider, deletedWith: cluster.deletedWith };
-    const nodeNames = Object.keys(cluster.nodes);
     const namespace = new core.Namespace(
       `${name}-namespace`,
       {
@@ -76,7 +75,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
           { ...options, deleteBeforeReplace: true },
         ),
     );
-    const ownServices = probeServices(nodeNames).map(({ name: serviceName, spec }) => ({
+    const ownServices = probeServices().map(({ name: serviceName, spec }) => ({
       serviceName,
       service: new core.Service(
         `${name}-${serviceName}`,

@@ -1,4 +1,5 @@
-import { HAIRPIN_LABEL, hairpinService, MEMBER_LABEL, PORTS, type Probe, PROBE_LABEL, PROBE_SERVICE } from "./probes";
+import type * as kubernetes from "@pulumi/kubernetes";
+import { HAIRPIN_SERVICE, MEMBER_LABEL, PORTS, type Probe, PROBE_LABEL, PROBE_SERVICE } from "./probes";
 
 function netexec(ports: { readonly TCP: number; readonly UDP: number }, host: boolean): string[] {
   const listen = [`--http-port=${String(ports.TCP)}`, `--udp-port=${String(ports.UDP)}`];
@@ -39,17 +40,23 @@ export function probeTemplate(probe: Probe, image: string) {
   };
 }
 
-/** Specs of the check's Services by name: one in front of all `probe-a`, and one per node in front of its `probe-b`. */
-export function probeServices(nodeNames: readonly string[]) {
+/** One of the check's own Services. */
+export interface ProbeService {
+  readonly name: string;
+  readonly spec: kubernetes.types.input.core.v1.ServiceSpec;
+}
+
+/** Specs of the check's Services by name: one in front of all `probe-a`, and one in front of all `probe-b`, node by node. */
+export function probeServices(): ProbeService[] {
   const ports = [
     { name: "tcp", protocol: "TCP", port: PORTS.service.TCP, targetPort: PORTS.pod.TCP },
     { name: "udp", protocol: "UDP", port: PORTS.service.UDP, targetPort: PORTS.pod.UDP },
   ];
   return [
     { name: PROBE_SERVICE, spec: { selector: { [MEMBER_LABEL]: "yes" }, ports } },
-    ...nodeNames.map((nodeName) => ({
-      name: hairpinService(nodeName),
-      spec: { selector: { [HAIRPIN_LABEL]: nodeName }, ports },
-    })),
+    {
+      name: HAIRPIN_SERVICE,
+      spec: { selector: { [PROBE_LABEL]: "probe-b" }, internalTrafficPolicy: "Local", ports },
+    },
   ];
 }

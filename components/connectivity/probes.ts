@@ -9,15 +9,10 @@ export type Probe = (typeof PROBES)[number];
 export const PROBE_LABEL = "podnet.dev/probe";
 /** Label that the check's Service selects by; the check takes it off a pod and puts it back. */
 export const MEMBER_LABEL = "podnet.dev/member";
-/** Label that a node's hairpin Service selects its only pod by; its value is the node's name. */
-export const HAIRPIN_LABEL = "podnet.dev/hairpin";
-
 /** The Service in front of all nodes' `probe-a`. */
 export const PROBE_SERVICE = "probe";
-/** The Service whose only pod is a node's `probe-b`. */
-export function hairpinService(nodeName: string): string {
-  return `hairpin-${nodeName}`.slice(0, 63).replace(/-+$/, "");
-}
+/** The Service in front of all nodes' `probe-b`, each of which answers its own node only. */
+export const HAIRPIN_SERVICE = "hairpin";
 
 /** Ports of agnhost: of a pod's first container, its second one, and on a node's own network. */
 export const PORTS = {

@@ -104,6 +104,12 @@ export class Lab extends pulumi.ComponentResource {
   }
 }
 
+/** Reads a minted key pair; podnet 0.1 printed both keys as they are, the public one last. */
+function parseKeys(text: string): z.output<typeof keyPair> {
+  const old = /^(-----BEGIN [\s\S]+-----\n)(ssh-ed25519 .+)\s*$/.exec(text);
+  return keyPair.parse(old ? { privateKey: old[1], publicKey: old[2] } : JSON.parse(text));
+}
+
 /** Mints the lab's SSH key pair, once: one that changed would lock podnet out of the nodes that have the old one. */
 function mintKeys(
   parent: pulumi.Resource,
@@ -118,7 +124,7 @@ function mintKeys(
       ignoreChanges: ["create", "stdin", "logging", "addPreviousOutputInEnv"],
     },
   );
-  const pair = keys.stdout.apply((text) => keyPair.parse(JSON.parse(text)));
+  const pair = keys.stdout.apply(parseKeys);
   return {
     privateKey: pulumi.secret(pair.apply(({ privateKey }) => privateKey)),
     publicKey: pulumi.unsecret(pair.apply(({ publicKey }) => publicKey)),

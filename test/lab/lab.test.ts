@@ -23,7 +23,7 @@ import {
 } from "./lab";
 
 const NODES = ["cp", "w1", "w2"];
-let before: Record<string, string>;
+let before: Record<string, string[]>;
 let verify = "";
 
 /** Every ordered pair of an a-side and a b-side, both ways. */
@@ -284,7 +284,7 @@ bridge link set dev "$(ip -o link | awk -F'[ :@]+' -v i="$index" '$1 == i { prin
     broken(
       () => onNode("w2", port("off")),
       () => onNode("w2", port("on")),
-      BOTH.map((protocol) => `hairpin w2/probe-b -> hairpin-w2 ${protocol}`),
+      BOTH.map((protocol) => `hairpin w2/probe-b -> hairpin ${protocol}`),
     );
   });
 

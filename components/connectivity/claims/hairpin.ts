@@ -1,18 +1,24 @@
 import { blockedBy, BrokenWays, serviceTrouble } from "../broken";
-import { HAIRPIN_LABEL, hairpinService, PORTS } from "../probes";
-import { labelProbes, waitForMembers } from "../members";
+import { HAIRPIN_SERVICE, PORTS } from "../probes";
+import { waitForMembers } from "../members";
 import { type Request, TRANSPORTS } from "../request";
 import { type Claim, type JudgedBy, type Verdict, verdict } from "./claim";
 
-/** Each node has a Service whose only pod is its `probe-b`, which asks itself by way of the ClusterIP. */
+/**
+ * Each node's `probe-b` asks itself by way of a ClusterIP. One Service serves them all: its traffic stays on the node it comes
+ * from (https://kubernetes.io/docs/concepts/services-networking/service-traffic-policy/), where it has that one pod.
+ */
 export const hairpin = {
   id: "hairpin",
   title: "a service's only pod reaches itself through the ClusterIP",
   waitsOn: ["pod-to-pod", "service"],
   prepare: async (client, pods) => {
     const own = pods.filter(({ probe }) => probe === "probe-b");
-    await labelProbes(client, own, ({ node }) => ({ [HAIRPIN_LABEL]: node }));
-    await Promise.all(own.map(({ node, name }) => waitForMembers(client, hairpinService(node), [name])));
+    await waitForMembers(
+      client,
+      HAIRPIN_SERVICE,
+      own.map(({ name }) => name),
+    );
   },
   requests: ({ input, nodes }) =>
     nodes.flatMap((node) =>
@@ -20,11 +26,11 @@ export const hairpin = {
         node,
         probe: "probe-b" as const,
         targetNode: node,
-        target: hairpinService(node),
+        target: HAIRPIN_SERVICE,
         ask: {
           kind: "hostnames",
           protocol,
-          address: input.probeServices[hairpinService(node)] ?? "",
+          address: input.probeServices[HAIRPIN_SERVICE] ?? "",
           port: PORTS.service[protocol],
           tries: 1,
         } as const,

@@ -112,15 +112,17 @@ const WORLDS: Readonly<Record<string, Change>> = {
     answer: (request, good) =>
       request.ask.kind === "resolve"
         ? { ok: false, error: "the name does not resolve" }
-        : toService(request) || request.target.startsWith("hairpin-")
+        : toService(request) || request.target === "hairpin"
           ? silent
           : good,
     relabelling: (good) => ({ ...good, answered: { cp: undefined, w1: [], w2: ["probe-a-cp"] } }),
   },
   "no hairpin": {
-    answer: where(({ target, ask }) => target === "hairpin-w2" && ask.protocol === "TCP", silent),
+    answer: where(({ target, node, ask }) => target === "hairpin" && node === "w2" && ask.protocol === "TCP", silent),
   },
-  "a hairpin that ends elsewhere": { answer: where(({ target }) => target === "hairpin-cp", ok("probe-b-w1")) },
+  "a hairpin that ends elsewhere": {
+    answer: where(({ target, node }) => target === "hairpin" && node === "cp", ok("probe-b-w1")),
+  },
   "another address by name": {
     answer: where(({ node, ask }) => ask.kind === "resolve" && node !== "cp", ok("10.96.1.9")),
   },

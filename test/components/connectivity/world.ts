@@ -7,7 +7,7 @@ import { judgeRelabelling, type Relabelling } from "../../../components/connecti
 import { type Facts, factsOf } from "../../../components/connectivity/facts";
 import { judge, type Verdicts } from "../../../components/connectivity/judge";
 import { planRequests } from "../../../components/connectivity/plan";
-import { hairpinService, PROBES } from "../../../components/connectivity/probes";
+import { HAIRPIN_SERVICE, PROBES } from "../../../components/connectivity/probes";
 import { type Finding, findingsOf as asFindings } from "../../../components/connectivity/report/finding";
 import type { ProbePod, Request } from "../../../components/connectivity/request";
 import { type SeenService, topologyOf } from "../../../components/connectivity/topology";
@@ -79,7 +79,7 @@ function inputOf({ nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable =
     connections: {},
     probeServices: Object.fromEntries([
       ["probe", PROBE_IP],
-      ...nodes.map((name, slot): [string, string] => [hairpinService(name), `10.96.2.${String(slot + 1)}`]),
+      [HAIRPIN_SERVICE, "10.96.2.1"],
     ]),
     services,
     network: { id: "bridge", enforcesPolicy: false, notApplicable },
@@ -118,7 +118,7 @@ function goodAnswer(
     case "clientip":
       return ok(own?.ip ?? "");
     case "hostnames":
-      return ask.address === "127.0.0.1" || ask.address === input.probeServices[hairpinService(node)]
+      return ask.address === "127.0.0.1" || ask.address === input.probeServices[HAIRPIN_SERVICE]
         ? ok(own?.name ?? "")
         : ok(...pods.filter((pod) => pod.probe === "probe-a").map(({ name }) => name));
     case "connect":

@@ -25,9 +25,10 @@ note() {
 sum_of() { sha256sum <"$1" | cut -d' ' -f1; }
 
 # Whether a path is on the record of any phase, with any content.
-recorded() {
-    awk -F'\t' -v path="$1" '$1 == "file" && $3 == path { found = 1 } END { exit !found }' /dev/null "$STATE"/record/[a-z]*
-}
+recorded() { record_lines | awk -F'\t' -v path="$1" '$1 == "file" && $3 == path { found = 1 } END { exit !found }'; }
+
+# Everything on record, of all phases.
+record_lines() { cat /dev/null "$STATE"/record/[a-z]* 2>/dev/null || true; }
 
 # Makes a folder and its parents, noting each that was not there.
 make_dir() {

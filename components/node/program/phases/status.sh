@@ -43,8 +43,6 @@ files_json() {
     done <<<"$(record_lines)" | join_json
 }
 
-record_lines() { cat /dev/null "$STATE"/record/[a-z]* 2>/dev/null || true; }
-
 units_json() {
     local unit
     for unit in $(record_lines | awk -F'\t' '$1 == "unit" && !seen[$2]++ { print $2 }'); do

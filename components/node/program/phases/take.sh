@@ -16,6 +16,10 @@ obstacle() {
 # What stands in the way of a machine that nobody has taken. Only what is not podnet's by the record is an obstacle.
 look_for_obstacles() {
     local file folder missing='' program
+    if [ -e "$STATE/claim" ]; then
+        obstacle "podnet 0.1 took it for the cluster $(cat "$STATE/claim"), and this version cannot go on from there. It was left as it is. Destroy that stack first (pulumi destroy), then run the update again"
+        return
+    fi
     [ -d /run/systemd/system ] || obstacle "systemd is not the init system; podnet needs it to run containerd and the kubelet"
     case $(uname -m) in
         x86_64 | aarch64) ;;
@@ -26,8 +30,6 @@ look_for_obstacles() {
     done
     [ -z "$missing" ] ||
         obstacle "missing programs:$missing; on Debian and Ubuntu: apt-get install conntrack coreutils curl gawk iproute2 kmod nftables procps tar util-linux"
-    [ ! -e "$STATE/claim" ] ||
-        obstacle "podnet 0.1 took it for the cluster $(cat "$STATE/claim"); this version cannot go on from there: destroy that stack with podnet 0.1 first"
     [ ! -e "$KUBELET_CONF" ] || obstacle "it is a Kubernetes node already; run kubeadm reset on it first"
     for file in "$ADMIN_CONF" /etc/kubernetes/manifests/*.yaml /etc/kubernetes/pki/ca.crt /etc/containerd/config.toml \
         /etc/systemd/system/containerd.service /etc/systemd/system/kubelet.service \

@@ -14,7 +14,7 @@ test("asks each node's only pod of a Service by way of its ClusterIP, from that 
   expect(own.map(({ source, target, ask }) => ({ source, target, ...ask }))).toEqual([
     {
       source: "cp/probe-b",
-      target: "hairpin-cp",
+      target: "hairpin",
       kind: "hostnames",
       protocol: "TCP",
       address: "10.96.2.1",
@@ -23,7 +23,7 @@ test("asks each node's only pod of a Service by way of its ClusterIP, from that 
     },
     {
       source: "cp/probe-b",
-      target: "hairpin-cp",
+      target: "hairpin",
       kind: "hostnames",
       protocol: "UDP",
       address: "10.96.2.1",
@@ -39,11 +39,14 @@ test("passes where the pod answers itself", () => {
 
 test("fails where it does not, or another does", () => {
   expect(problemsOf("hairpin", noHairpin("UDP"))).toEqual([
-    "w2/probe-b -> hairpin-w2 UDP failed: w2/probe-b answers itself | no answer within 1.5 s",
+    "w2/probe-b -> hairpin UDP failed: w2/probe-b answers itself | no answer within 1.5 s",
   ]);
-  const other = answering(({ target, ask }) => target === "hairpin-w2" && ask.protocol === "TCP", ok("probe-b-cp"));
+  const other = answering(
+    ({ target, node, ask }) => target === "hairpin" && node === "w2" && ask.protocol === "TCP",
+    ok("probe-b-cp"),
+  );
   expect(problemsOf("hairpin", other)).toEqual([
-    "w2/probe-b -> hairpin-w2 TCP failed: w2/probe-b answers itself | an answer of probe-b-cp",
+    "w2/probe-b -> hairpin TCP failed: w2/probe-b answers itself | an answer of probe-b-cp",
   ]);
 });
 
@@ -53,10 +56,10 @@ test("is blocked where the node's ClusterIPs fail, by the same transport", () =>
     silent,
   );
   expect(problemsOf("hairpin", both(service, noHairpin("TCP")))).toEqual([
-    "w2/probe-b -> hairpin-w2 TCP blocked: w2/probe-b answers itself | service from w2/probe-b to probe failed",
+    "w2/probe-b -> hairpin TCP blocked: w2/probe-b answers itself | service from w2/probe-b to probe failed",
   ]);
   expect(problemsOf("hairpin", both(service, noHairpin("UDP")))).toEqual([
-    "w2/probe-b -> hairpin-w2 UDP failed: w2/probe-b answers itself | no answer within 1.5 s",
+    "w2/probe-b -> hairpin UDP failed: w2/probe-b answers itself | no answer within 1.5 s",
   ]);
 });
 
@@ -67,7 +70,7 @@ test("is blocked where the node's pods reach no other node", () => {
     silent,
   );
   expect(problemsOf("hairpin", both(cut, noHairpin("TCP")))).toEqual([
-    "w2/probe-b -> hairpin-w2 TCP blocked: w2/probe-b answers itself | pod-to-pod from w2/probe-b to cp/probe-b over TCP failed",
+    "w2/probe-b -> hairpin TCP blocked: w2/probe-b answers itself | pod-to-pod from w2/probe-b to cp/probe-b over TCP failed",
   ]);
 });
 
