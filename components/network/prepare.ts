@@ -129,7 +129,7 @@ export function prepareNodes(
   const routes = pulumi
     .output(Object.fromEntries(nodes.map(({ nodeName, podCidr, internalIp }) => [nodeName, { podCidr, internalIp }])))
     .apply(routesOfEach);
-  const shared = pulumi.all([definition, mtu, generation, routes, cluster.podCidr]);
+  const shared = pulumi.all([definition, mtu, routes, cluster.podCidr]);
   const commands = nodes.map(({ nodeName, handle, installed, internalIp, podCidr }) => {
     const phase = applyPhase(
       `${name}-on-${nodeName}`,
@@ -137,9 +137,11 @@ export function prepareNodes(
       {
         phase: "network",
         network: definition.kind,
+        // A node that an interrupted change left half way is applied again, also on the way back.
+        again: generation,
         parameters: pulumi
           .all([shared, internalIp, podCidr])
-          .apply(([[known, podMtu, generationNow, routesOf, clusterCidr], ip, nodePodCidr]) => ({
+          .apply(([[known, podMtu, routesOf, clusterCidr], ip, nodePodCidr]) => ({
             network: known.id,
             kind: known.kind,
             "internal-ip": ip,
@@ -151,7 +153,6 @@ export function prepareNodes(
             "replaces-kube-proxy": known.replacesKubeProxy ? "yes" : "no",
             // Only where podnet routes or masquerades itself a new peer is news to the others.
             route: known.ownEgress ? routesOf[nodeName] : undefined,
-            generation: generationNow,
           })),
       },
       { parent, dependsOn: [installed, change.resource] },
