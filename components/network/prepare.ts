@@ -7,9 +7,17 @@ import { imageLines } from "../node/images";
 import { applyPhase } from "../node/phase";
 import type { NetworkDefinition } from "./definition";
 import type { ImagesRequest } from "./images";
-import type { NetworkDesign } from "./PodNetwork";
 import type { PreflightRequest } from "./preflight";
 import { routesOfEach } from "./routes";
+
+/** What preparing the nodes takes from a network. */
+export interface Preparation {
+  readonly definition: pulumi.Output<NetworkDefinition>;
+  /** MTU of the pods' links in bytes; without it each node's own link decides. */
+  readonly mtu: pulumi.Output<number | undefined>;
+  /** Whether it has agents, whose images every node then gets. */
+  readonly hasAgents: boolean;
+}
 
 /** The first steps of every network: everything that happens before its own objects are made. */
 export interface Prepared {
@@ -96,11 +104,11 @@ export function prepareNodes(
   parent: pulumi.Resource,
   name: string,
   cluster: Cluster,
-  { definition, mtu, objects }: NetworkDesign,
+  { definition, mtu, hasAgents }: Preparation,
 ): Prepared {
   const nodes = Object.values(cluster.nodes);
   const before = [preflight(parent, name, cluster, definition)];
-  if (objects !== undefined) {
+  if (hasAgents) {
     before.push(giveImages(parent, name, cluster, definition));
   }
   const change = applyPhase(
