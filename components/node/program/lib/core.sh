@@ -70,7 +70,8 @@ run_inner() {
     if [ -z "$phase_reads" ]; then
         mkdir -p "$RUN"
         exec 9>"$RUN/lock"
-        flock -w "$phase_seconds" 9 || fail "another run of podnet holds this node for more than $phase_seconds s"
+        # A second less than the phase may take, so that the reason can be given.
+        flock -w $((phase_seconds - 1)) 9 || fail "another run of podnet holds this node for more than $((phase_seconds - 1)) s"
         owned
     fi
     case $ACTION in
@@ -79,14 +80,16 @@ run_inner() {
     esac
 }
 
-# Applies the phase and notes which work stands on the node. `update` applies what stands already once more; `do` counts, since
-# a replace makes the new work first and takes the old one away after.
+# Applies the phase and notes which work stands on the node. `do` counts how often the same work was applied, since a replace
+# makes the new work first and takes the old one away after; `update` applies what stands already once more.
 do_phase() {
-    local work count=1
+    local work stands='' count=0
     work=$(value nonce)
-    if [ -z "$phase_reads" ] && [ -e "$STATE/work/$PHASE" ]; then
-        read -r _ count <"$STATE/work/$PHASE"
-        [ "$ACTION" = update ] || count=$((count + 1))
+    if [ -z "$phase_reads" ] && [ -e "$STATE/work/$PHASE" ]; then read -r stands count <"$STATE/work/$PHASE"; fi
+    if [ "$stands" != "$work" ]; then
+        count=1
+    elif [ "$ACTION" != update ]; then
+        count=$((count + 1))
     fi
     "do_$PHASE"
     if [ -z "$phase_reads" ]; then
