@@ -74,7 +74,8 @@ run_inner() {
     if [ -z "$phase_reads" ]; then
         mkdir -p "$RUN"
         exec 9>"$RUN/lock"
-        flock -w "$phase_seconds" 9 || fail "another run of podnet holds this node for more than $phase_seconds s"
+        # A second less than the phase may take, so that the reason can be given.
+        flock -w $((phase_seconds - 1)) 9 || fail "another run of podnet holds this node for more than $((phase_seconds - 1)) s"
         owned
     fi
     case $ACTION in
@@ -83,8 +84,8 @@ run_inner() {
     esac
 }
 
-# Applies the phase and notes which work stands on the node. `update` applies what stands already once more; `do` counts, since
-# a replace makes the new work first and takes the old one away after.
+# Applies the phase and notes which work stands on the node. `do` counts how often the same work was applied, since a replace
+# makes the new work first and takes the old one away after; `update` applies what stands already once more.
 do_phase() {
     local work stands='' count=1 runs=0
     work=$(value nonce)

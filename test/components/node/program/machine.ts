@@ -211,9 +211,13 @@ export class Machine {
 
   /** Runs a command in the machine, with a root user's login environment of no use to the program. */
   async exec(words: readonly string[], input = "", env: Readonly<Record<string, string>> = {}): Promise<Run> {
-    const child = spawn("nsenter", ["-t", this.pid, "-m", "-n", "-u", "-i", "-p", "-r", "-w", "--", ...words], {
-      env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root", ...env },
-    });
+    const child = spawn(
+      "/usr/bin/nsenter",
+      ["-t", this.pid, "-m", "-n", "-u", "-i", "-p", "-r", "-w", "--", ...words],
+      {
+        env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root", ...env },
+      },
+    );
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
