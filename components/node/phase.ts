@@ -43,6 +43,8 @@ export interface PhaseArgs {
   readonly secret?: boolean;
   /** Whether the answer is a secret. */
   readonly secretAnswer?: boolean;
+  /** Another value makes the phase be applied again, whatever its parameters: in a preview they stay readable beside it. */
+  readonly again?: pulumi.Input<string>;
   /** Values that replace the resource when they change. */
   readonly triggers?: pulumi.Input<unknown>[];
 }
@@ -105,14 +107,16 @@ export function applyPhase(
       ),
   );
   const stdin = args.secret === true ? pulumi.secret(text) : text;
-  const line = (option?: string): pulumi.Input<string> =>
-    mapped(connection.user, (user) => asRoot(startWords(phase, option), user));
+  const line = (option: pulumi.Input<string> = ""): pulumi.Input<string> =>
+    typeof option === "string"
+      ? mapped(connection.user, (user) => asRoot(startWords(phase, option), user))
+      : pulumi.all([connection.user, option]).apply(([user, words]) => asRoot(startWords(phase, words), user));
   const resource = new command.remote.Command(
     name,
     {
       connection: connection.dialled,
       create: line(),
-      update: line("--update"),
+      update: line(args.again === undefined ? "--update" : pulumi.interpolate`--update ${args.again}`),
       delete: line("--undo"),
       stdin,
       addPreviousOutputInEnv: false,

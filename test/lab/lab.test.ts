@@ -23,7 +23,7 @@ import {
 } from "./lab";
 
 const NODES = ["cp", "w1", "w2"];
-let before: Record<string, string>;
+let before: Record<string, string[]>;
 let verify = "";
 
 /** Every ordered pair of an a-side and a b-side, both ways. */

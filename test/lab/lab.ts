@@ -1,9 +1,10 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Finding } from "../../components/connectivity/report/finding";
 import type { Report } from "../../components/connectivity/report/report";
 import { chooseSubnet, HOST_ROUTES, labIdentity, parseHostRoutes } from "../../components/lab/identity";
+import { givenNames, hostView, type Marks, tracesOf } from "./host";
 
 /** The clone under test. */
 export const PROJECT = resolve(__dirname, "..", "..");
@@ -12,6 +13,10 @@ export const STACK = "test";
 const identity = labIdentity(join(PROJECT, "test"));
 export const LAB = identity.name;
 export const BRIDGE = identity.bridge;
+
+let subnet: string | undefined;
+const given = new Set<string>();
+const marks = (): Marks => ({ name: LAB, bridge: BRIDGE, subnet, given });
 
 /** How a program ended and what it printed. */
 export interface Ended {
@@ -37,23 +42,32 @@ export function run(command: string, args: readonly string[], input?: string): E
 
 /** Runs a program that has to succeed and returns what it printed. */
 export function must(command: string, args: readonly string[], input?: string): string {
-  const { code, out, err } = run(command, args, input);
-  if (code !== 0) {
-    throw new Error(
-      `${command} ${args.join(" ")}: exit code ${String(code)}\n${out.slice(-4000)}\n${err.slice(-4000)}`,
-    );
+  const ended = run(command, args, input);
+  if (ended.code !== 0) {
+    throw failure(command, args, ended);
   }
-  return out;
+  return ended.out;
+}
+
+function failure(command: string, args: readonly string[], { code, out, err }: Ended): Error {
+  return new Error(`${command} ${args.join(" ")}: exit code ${String(code)}\n${out.slice(-4000)}\n${err.slice(-4000)}`);
 }
 
 /** Runs the CLI on the test's stack. */
 export function pulumi(...args: string[]): Ended {
-  return run("pulumi", [...args, "--stack", STACK, "--non-interactive"]);
+  const ended = run("pulumi", [...args, "--stack", STACK, "--non-interactive"]);
+  // What there is now is what has to be gone later.
+  givenNames(marks()).forEach((name) => given.add(name));
+  return ended;
 }
 
 /** Runs the CLI on the test's stack, which has to succeed. */
 export function mustPulumi(...args: string[]): string {
-  return must("pulumi", [...args, "--stack", STACK, "--non-interactive"]);
+  const ended = pulumi(...args);
+  if (ended.code !== 0) {
+    throw failure("pulumi", args, ended);
+  }
+  return ended.out;
 }
 
 /** Sets config of the test's stack. */
@@ -74,7 +88,8 @@ export function createStack(): void {
   };
   const routes = parseHostRoutes(must("ip", HOST_ROUTES));
   run("pulumi", ["stack", "init", STACK]);
-  configure({ ...written.settings, labName: LAB, labSubnet: chooseSubnet(identity, routes) });
+  subnet = chooseSubnet(identity, routes);
+  configure({ ...written.settings, labName: LAB, labSubnet: subnet });
 }
 
 /** An output of the stack, secrets in the clear. */
@@ -87,6 +102,13 @@ export function output(name: string): unknown {
 export function onNode(node: string, script: string): string {
   return must("docker", ["exec", "-i", `${LAB}-${node}`, "bash", "--norc", "-euo", "pipefail", "-s"], script);
 }
+
+/**
+ * Settings of a machine's kubelet, for its /etc/default/kubelet, with which it neither evicts pods nor collects images for lack
+ * of disk. A test's machine shares the host's disk, whose free percentage says nothing of the room that it has.
+ */
+export const ROOMY_KUBELET =
+  'KUBELET_EXTRA_ARGS="--eviction-hard=memory.available<100Mi,nodefs.available<0%,nodefs.inodesFree<0%,imagefs.available<0%,imagefs.inodesFree<0% --image-gc-high-threshold=100"\n';
 
 /** Runs kubectl against the lab. */
 export function kubectl(...args: string[]): string {
@@ -120,24 +142,7 @@ export function logins(node: string): number {
   return log.split("\n").filter((line) => line.startsWith("Accepted publickey")).length;
 }
 
-/** What a lab could leave behind on its host, to compare before and after. */
-export function hostState(): Record<string, string> {
-  const docker = (...args: string[]): string => must("docker", args).split("\n").sort().join("\n");
-  const links = JSON.parse(must("ip", ["-j", "link"])) as { ifname: string }[];
-  return {
-    containers: docker("ps", "-aq"),
-    networks: docker("network", "ls", "-q"),
-    volumes: docker("volume", "ls", "-q"),
-    links: links
-      .map(({ ifname }) => ifname)
-      .sort()
-      .join("\n"),
-    routes: must("ip", ["-4", "route", "show", "table", "all"]),
-    nftables: must("nft", ["list", "ruleset"]),
-    iptables: must("iptables-save", [])
-      .replace(/^#.*$/gm, "")
-      .replace(/\[[0-9:]+\]/g, ""),
-    mounts: execFileSync("sh", ["-c", `grep -c '${LAB}' /proc/mounts || true`], { encoding: "utf8" }),
-    cgroups: execFileSync("sh", ["-c", "find /sys/fs/cgroup -path '*docker/*' -type d | wc -l"], { encoding: "utf8" }),
-  };
+/** What this lab has on its host now, to compare before and after. What other labs do meanwhile is not seen. */
+export function hostState(): Record<string, string[]> {
+  return tracesOf(marks(), hostView());
 }
