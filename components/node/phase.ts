@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { CheckedConnection } from "../machine/connection";
+import { type CheckedConnection, mapped } from "../machine/connection";
 import { asRoot, type Shell } from "../machine/shell";
 import { answerLines, nonceIn, type Parameters, parametersText, runOf } from "./parameters";
 import { phaseHash, programFolder } from "./programFiles";
@@ -79,7 +79,11 @@ export function uploadProgram(
   return new command.remote.CopyToRemote(
     name,
     // By an input: Pulumi walks through all that a promised dependency refers to, which is the whole program, for each node.
-    { connection, source: new pulumi.asset.FileArchive(archivePath()), remotePath: gate.apply(() => UPLOAD) },
+    {
+      connection: connection.dialled,
+      source: new pulumi.asset.FileArchive(archivePath()),
+      remotePath: gate.apply(() => UPLOAD),
+    },
     opts,
   );
 }
@@ -93,18 +97,27 @@ export function applyPhase(
 ): AppliedPhase {
   const { phase } = args;
   const { nodeName, connection } = node;
-  const text = pulumi
-    .all([args.parameters, node.owner, args.network])
-    .apply(([parameters, owner, network]) =>
-      parametersText(phase, { node: nodeName, owner, ...parameters, files: phaseHash(phase, network) }),
-    );
+  // One inside the other: Pulumi takes three times the steps for a list of Outputs.
+  const text = node.owner.apply((owner) =>
+    pulumi
+      .output(args.parameters)
+      .apply((parameters) =>
+        pulumi
+          .output(args.network)
+          .apply((network) =>
+            parametersText(phase, { node: nodeName, owner, ...parameters, files: phaseHash(phase, network) }),
+          ),
+      ),
+  );
   const stdin = args.secret === true ? pulumi.secret(text) : text;
-  const line = (option?: pulumi.Input<string>): pulumi.Output<string> =>
-    pulumi.all([connection.user, option]).apply(([user, words]) => asRoot(startWords(phase, words), user));
+  const line = (option: pulumi.Input<string> = ""): pulumi.Input<string> =>
+    typeof option === "string"
+      ? mapped(connection.user, (user) => asRoot(startWords(phase, option), user))
+      : pulumi.all([connection.user, option]).apply(([user, words]) => asRoot(startWords(phase, words), user));
   const resource = new command.remote.Command(
     name,
     {
-      connection,
+      connection: connection.dialled,
       create: line(),
       update: line(args.again === undefined ? "--update" : pulumi.interpolate`--update ${args.again}`),
       delete: line("--undo"),
@@ -119,9 +132,9 @@ export function applyPhase(
       ...(args.secretAnswer === true && { additionalSecretOutputs: ["stdout"] }),
     },
   );
-  const answer = pulumi
-    .all([resource.stdin, resource.stdout])
-    .apply(([given, stdout]) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout));
+  const answer = resource.stdin.apply((given) =>
+    resource.stdout.apply((stdout) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout)),
+  );
   // The number alone starts again where a machine is made anew; the resource's id then differs.
   const run = pulumi.unsecret(
     pulumi
