@@ -11,16 +11,17 @@ import {
 import { AGENT_NETWORKS, type AgentNetwork } from "../../components/node/releases";
 import { quote } from "../../components/node/quote";
 import { messageOf } from "../../components/args/validate";
-import { ensureEngine, findEngine, openOutside, stopEngine } from "../host/engine";
+import { findEngine, openOutside, stopEngine } from "../host/engine";
 import { must, run } from "../host/exec";
 import { withLock } from "../host/lock";
-import { ensureNodeImage } from "../supply/nodeimage";
 import { cacheDir, clonePaths, type ClonePaths } from "../host/paths";
 import { duration, Progress } from "../host/progress";
 import { readWritten, Stack, STACK, stackEnv, stackExists } from "./stack";
 import { BENCH_NEEDS, ensurePackages } from "../host/system";
 import { closingLine, labReport, readReport, unitReport } from "./tests";
-import { ensureNetworkImages, ensureToolchain, type Toolchain } from "../supply/toolchain";
+import { ensureNetworkImages } from "../supply/networkimages";
+import { ensureSetup } from "../supply/setup";
+import { ensureToolchain, type Toolchain } from "../supply/toolchain";
 
 interface Context {
   readonly project: string;
@@ -50,9 +51,7 @@ async function prepare(context: Context, networks?: readonly AgentNetwork[]): Pr
   const { project, paths, cache, identity, progress } = context;
   mkdirSync(paths.dotPodnet, { recursive: true });
   await ensurePackages(progress);
-  const toolchain = await ensureToolchain({ project, cache, progress });
-  const dockerHost = await ensureEngine(identity, paths, progress);
-  const nodeImage = await ensureNodeImage(project, cache, dockerHost, progress);
+  const { toolchain, dockerHost, nodeImage } = await ensureSetup({ project, cache, progress }, identity, paths);
   const stack = new Stack(paths, stackEnv(paths, toolchain, dockerHost));
   await stack.ensure();
   await stack.freeStaleLock();

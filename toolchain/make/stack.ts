@@ -16,6 +16,7 @@ export function stackEnv(
 ): Record<string, string> {
   return {
     PATH: [...toolchain.binDirs, process.env["PATH"] ?? ""].join(delimiter),
+    PULUMI_HOME: paths.pulumiHome,
     PULUMI_BACKEND_URL: `file://${paths.state}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase,
     PULUMI_SKIP_UPDATE_CHECK: "true",
