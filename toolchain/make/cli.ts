@@ -18,6 +18,7 @@ import { cacheDir, clonePaths, type ClonePaths } from "../host/paths";
 import { duration, Progress } from "../host/progress";
 import { readWritten, Stack, STACK, stackEnv, stackExists } from "./stack";
 import { BENCH_NEEDS, ensurePackages } from "../host/system";
+import { removeCache } from "../supply/unpacked";
 import { closingLine, labReport, readReport, unitReport } from "./tests";
 import { ensureNetworkImages } from "../supply/networkimages";
 import { ensureSetup } from "../supply/setup";
@@ -169,7 +170,9 @@ async function clean(context: Context): Promise<number> {
   const code = await down(context);
   if (code === 0) {
     // Go and npm keep their own caches; only what podnet made is podnet's to remove.
-    rmSync(context.cache, { recursive: true, force: true });
+    if (!removeCache(context.cache)) {
+      context.progress.say(`${join(context.cache, "mirror")} stays: nodes of another clone's lab run from it.`);
+    }
     rmSync(join(context.project, "dist"), { recursive: true, force: true });
     rmSync(join(context.project, "node_modules"), { recursive: true, force: true });
   }
