@@ -100,6 +100,8 @@ export function joinNodes(
     },
     { parent, dependsOn: init.resource },
   );
+  // A function: Pulumi walks through a value at each of its steps, and the whole cluster would be walked for each node.
+  const parametersOf = valid.apply((known) => (nodeName: string) => nodeParameters(known, nodeName));
   const joins = workers.map(({ nodeName, handle, installed, internalIp, podCidr }) =>
     applyPhase(
       `${name}-${nodeName}-join`,
@@ -108,9 +110,9 @@ export function joinNodes(
         phase: "join",
         secret: true,
         parameters: pulumi
-          .all([valid, endpoint, made.token, made.caCertHash])
-          .apply(([known, at, bootstrapToken, caCertHash]): Parameters => ({
-            ...nodeParameters(known, nodeName),
+          .all([parametersOf, endpoint, made.token, made.caCertHash])
+          .apply(([of, at, bootstrapToken, caCertHash]): Parameters => ({
+            ...of(nodeName),
             endpoint: at,
             token: bootstrapToken,
             "ca-cert-hash": caCertHash,

@@ -50,7 +50,7 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
     super(`podnet:index:${type}`, name, {}, withAliases(opts));
     this.definition = design.definition;
     warnOfPolicies(this, design.definition);
-    const prepared = prepareNodes(this, name, cluster, design);
+    const prepared = prepareNodes(this, name, cluster, { ...design, hasAgents: design.objects !== undefined });
     const workloads = design.objects?.(new AgentObjects(`${name}-${design.kind}`, this, cluster, prepared)) ?? [];
     const enabled = enableNetwork(this, name, cluster, design.definition, prepared, workloads);
     this.mtus = prepared.mtus;

@@ -7,9 +7,17 @@ import { imageLines } from "../node/images";
 import { applyPhase } from "../node/phase";
 import type { NetworkDefinition } from "./definition";
 import type { ImagesRequest } from "./images";
-import type { NetworkDesign } from "./PodNetwork";
 import type { PreflightRequest } from "./preflight";
 import { routesOfEach } from "./routes";
+
+/** What preparing the nodes takes from a network. */
+export interface Preparation {
+  readonly definition: pulumi.Output<NetworkDefinition>;
+  /** MTU of the pods' links in bytes; without it each node's own link decides. */
+  readonly mtu: pulumi.Output<number | undefined>;
+  /** Whether it has agents, whose images every node then gets. */
+  readonly hasAgents: boolean;
+}
 
 /** The first steps of every network: everything that happens before its own objects are made. */
 export interface Prepared {
@@ -96,11 +104,11 @@ export function prepareNodes(
   parent: pulumi.Resource,
   name: string,
   cluster: Cluster,
-  { definition, mtu, objects }: NetworkDesign,
+  { definition, mtu, hasAgents }: Preparation,
 ): Prepared {
   const nodes = Object.values(cluster.nodes);
   const before = [preflight(parent, name, cluster, definition)];
-  if (objects !== undefined) {
+  if (hasAgents) {
     before.push(giveImages(parent, name, cluster, definition));
   }
   const change = applyPhase(
@@ -120,8 +128,12 @@ export function prepareNodes(
   const generation = change.answer.apply((lines) => answered(changed, lines).generation);
   const routes = pulumi
     .output(Object.fromEntries(nodes.map(({ nodeName, podCidr, internalIp }) => [nodeName, { podCidr, internalIp }])))
-    .apply(routesOfEach);
-  const shared = pulumi.all([definition, mtu, generation, routes, cluster.podCidr]);
+    // A function: Pulumi walks through a value at each of its steps, and all routes would be walked for each node.
+    .apply((peers) => {
+      const routesOf = routesOfEach(peers);
+      return (nodeName: string) => routesOf[nodeName];
+    });
+  const shared = pulumi.all([definition, mtu, routes, cluster.podCidr]);
   const commands = nodes.map(({ nodeName, handle, installed, internalIp, podCidr }) => {
     const phase = applyPhase(
       `${name}-on-${nodeName}`,
@@ -129,9 +141,11 @@ export function prepareNodes(
       {
         phase: "network",
         network: definition.kind,
+        // A node that an interrupted change left half way is applied again, also on the way back.
+        again: generation,
         parameters: pulumi
           .all([shared, internalIp, podCidr])
-          .apply(([[known, podMtu, generationNow, routesOf, clusterCidr], ip, nodePodCidr]) => ({
+          .apply(([[known, podMtu, routesOf, clusterCidr], ip, nodePodCidr]) => ({
             network: known.id,
             kind: known.kind,
             "internal-ip": ip,
@@ -142,8 +156,7 @@ export function prepareNodes(
             egress: known.ownEgress ? "podnet" : "agent",
             "replaces-kube-proxy": known.replacesKubeProxy ? "yes" : "no",
             // Only where podnet routes or masquerades itself a new peer is news to the others.
-            route: known.ownEgress ? routesOf[nodeName] : undefined,
-            generation: generationNow,
+            route: known.ownEgress ? routesOf(nodeName) : undefined,
           })),
       },
       { parent, dependsOn: [installed, change.resource] },

@@ -43,6 +43,8 @@ export interface PhaseArgs {
   readonly secret?: boolean;
   /** Whether the answer is a secret. */
   readonly secretAnswer?: boolean;
+  /** Another value makes the phase be applied again, whatever its parameters: in a preview they stay readable beside it. */
+  readonly again?: pulumi.Input<string>;
   /** Values that replace the resource when they change. */
   readonly triggers?: pulumi.Input<unknown>[];
 }
@@ -62,15 +64,19 @@ function archivePath(): string {
   return `${inline ? folder : relative(process.cwd(), folder)}/`;
 }
 
-/** Uploads the node program to a node. Another content is an update of this resource alone. */
+/**
+ * Uploads the node program to a node, after what `gate` depends on. Another content is an update of this resource alone.
+ */
 export function uploadProgram(
   name: string,
   connection: CheckedConnection,
+  gate: pulumi.Output<unknown>,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   return new command.remote.CopyToRemote(
     name,
-    { connection, source: new pulumi.asset.FileArchive(archivePath()), remotePath: UPLOAD },
+    // By an input: Pulumi walks through all that a promised dependency refers to, which is the whole program, for each node.
+    { connection, source: new pulumi.asset.FileArchive(archivePath()), remotePath: gate.apply(() => UPLOAD) },
     opts,
   );
 }
@@ -90,14 +96,14 @@ export function applyPhase(
       parametersText(phase, { node: nodeName, owner, ...parameters, files: phaseHash(phase, network) }),
     );
   const stdin = args.secret === true ? pulumi.secret(text) : text;
-  const line = (option?: string): pulumi.Output<string> =>
-    connection.user.apply((user) => asRoot(startWords(phase, option), user));
+  const line = (option?: pulumi.Input<string>): pulumi.Output<string> =>
+    pulumi.all([connection.user, option]).apply(([user, words]) => asRoot(startWords(phase, words), user));
   const resource = new command.remote.Command(
     name,
     {
       connection,
       create: line(),
-      update: line("--update"),
+      update: line(args.again === undefined ? "--update" : pulumi.interpolate`--update ${args.again}`),
       delete: line("--undo"),
       stdin,
       addPreviousOutputInEnv: false,

@@ -11,7 +11,7 @@ import {
   nodeAddress,
   parseHostRoutes,
 } from "../../components/lab/identity";
-import { must, PROJECT, run } from "./lab";
+import { must, PROJECT, ROOMY_KUBELET, run } from "./lab";
 
 // A machine that podnet did not make and that stays when the stack goes: what is put on it has to come off again.
 const STACK = "hosts";
@@ -59,6 +59,7 @@ beforeAll(async () => {
     publicKey: readFileSync(join(folder, "key.pub"), "utf8").trim(),
     mirrorDir: settings["mirrorDir"],
   });
+  onMachine(`printf %s '${ROOMY_KUBELET}' >/etc/default/kubelet`);
   before = machineState();
   must("pulumi", ["stack", "init", STACK]);
   const hosts = { cp: { slot: 3, role: "control-plane", host: address, hostKey } };

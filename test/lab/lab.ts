@@ -103,6 +103,13 @@ export function onNode(node: string, script: string): string {
   return must("docker", ["exec", "-i", `${LAB}-${node}`, "bash", "--norc", "-euo", "pipefail", "-s"], script);
 }
 
+/**
+ * Settings of a machine's kubelet, for its /etc/default/kubelet, with which it neither evicts pods nor collects images for lack
+ * of disk. A test's machine shares the host's disk, whose free percentage says nothing of the room that it has.
+ */
+export const ROOMY_KUBELET =
+  'KUBELET_EXTRA_ARGS="--eviction-hard=memory.available<100Mi,nodefs.available<0%,nodefs.inodesFree<0%,imagefs.available<0%,imagefs.inodesFree<0% --image-gc-high-threshold=100"\n';
+
 /** Runs kubectl against the lab. */
 export function kubectl(...args: string[]): string {
   return onNode("cp", `kubectl --kubeconfig /etc/kubernetes/admin.conf ${args.map((arg) => `'${arg}'`).join(" ")}`);

@@ -1,7 +1,7 @@
 import { NETWORK_KINDS } from "../../components/network/registry";
 import { configSchema } from "../../src/config";
 
-/** What each setting means, for the README; its test asserts that no key is missing. */
+/** What each setting means, for docs/settings.md; its test asserts that no key is missing. */
 const MEANINGS: Readonly<Record<string, string>> = {
   clusterName: "name of the cluster",
   podCidr: "addresses of all pods",
@@ -35,7 +35,7 @@ function networkMeanings(): Record<string, string> {
   return Object.fromEntries(settings.map(([key, { meaning }]) => [key, meaning]));
 }
 
-/** The README's table of settings: key, default and meaning. */
+/** The page's table of settings: key, default and meaning. */
 export function settingsTable(): string {
   const meanings = { ...MEANINGS, ...networkMeanings() };
   const defaults = configSchema.parse({}) as Readonly<Record<string, unknown>>;

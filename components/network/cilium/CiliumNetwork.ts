@@ -61,5 +61,5 @@ export const cilium = networkKind({
       meaning: "whether Cilium serves ClusterIPs by eBPF in kube-proxy's place",
     },
   },
-  make: (name, args) => new CiliumNetwork(name, args as CiliumNetworkArgs),
+  make: (name, args) => new CiliumNetwork(name, args),
 });

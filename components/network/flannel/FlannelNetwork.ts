@@ -52,5 +52,5 @@ export const flannel = networkKind({
       meaning: "`host-gw`, or `vxlan` where nodes do not share a link-layer segment",
     },
   },
-  make: (name, args) => new FlannelNetwork(name, args as FlannelNetworkArgs),
+  make: (name, args) => new FlannelNetwork(name, args),
 });

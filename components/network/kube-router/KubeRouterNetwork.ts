@@ -52,5 +52,5 @@ export const kubeRouter = networkKind({
       meaning: "whether Kube-router serves ClusterIPs by IPVS in kube-proxy's place",
     },
   },
-  make: (name, args) => new KubeRouterNetwork(name, args as KubeRouterNetworkArgs),
+  make: (name, args) => new KubeRouterNetwork(name, args),
 });

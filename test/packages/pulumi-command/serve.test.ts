@@ -19,7 +19,7 @@ import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import type { LogRequest } from "@pulumi/pulumi/proto/engine_pb";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as proto from "@pulumi/pulumi/proto/provider_pb";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { serve, type Serving } from "../../../packages/pulumi-command/src/server";
 import {
   plain,
@@ -29,6 +29,9 @@ import {
   type ValueMap,
 } from "../../../packages/pulumi-command/src/value";
 import { startSshServer, type TestServer } from "./sshd";
+
+// Megabytes pass through two servers here, which takes long on a machine that is busy with something else.
+vi.setConfig({ testTimeout: 180_000 });
 
 interface Logged {
   readonly urn: string;

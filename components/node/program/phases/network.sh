@@ -9,7 +9,7 @@ lasts 900
 
 declare_network() {
     takes owner node files network kind internal-ip pod-cidr node-pod-cidr overhead egress replaces-kube-proxy
-    may_take mtu generation
+    may_take mtu
     takes_list route
 }
 
