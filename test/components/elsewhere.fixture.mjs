@@ -1,6 +1,10 @@
 // Plans the ready program with mocks in the engine's place and prints every resource: its URN and its inputs, as JSON. Runs
 // compiled, from the working directory's own checkout. Argument: the stack's config as JSON.
+import { Buffer } from "node:buffer";
+import console from "node:console";
 import { createRequire } from "node:module";
+import process from "node:process";
+import { setTimeout } from "node:timers/promises";
 
 const load = createRequire(`${process.cwd()}/`);
 const pulumi = load("@pulumi/pulumi");
@@ -22,7 +26,7 @@ await pulumi.runtime.setMocks(
 pulumi.runtime.setAllConfig(JSON.parse(process.argv[2]), []);
 load("./dist/src/main.js");
 for (let before = -1, quiet = 0; quiet < 6;) {
-  await new Promise((done) => setTimeout(done, 50));
+  await setTimeout(50);
   quiet = before === made.length ? quiet + 1 : 0;
   before = made.length;
 }
