@@ -161,5 +161,7 @@ export async function askNode(
 
 /** One short text for many runs, which differs as soon as one of them does. */
 export function runsText(runs: readonly pulumi.Output<string>[]): pulumi.Output<string> {
-  return pulumi.all([...runs]).apply((known) => createHash("sha256").update(known.join("\n")).digest("hex").slice(0, 16));
+  return pulumi
+    .all([...runs])
+    .apply((known) => createHash("sha256").update(known.join("\n")).digest("hex").slice(0, 16));
 }
