@@ -101,12 +101,7 @@ export class Cluster extends pulumi.ComponentResource {
     this.deletedWith = control.handle.deletedWith;
     this.provider = new kubernetes.Provider(
       `${name}-kubernetes`,
-      {
-        kubeconfig: this.kubeconfig,
-        // Resources stay the cluster's own when its kubeconfig is written anew.
-        clusterIdentifier: this.owner,
-        enableServerSideApply: false,
-      },
+      { kubeconfig: this.kubeconfig, enableServerSideApply: false },
       { parent: this },
     );
     this.registerOutputs({ kubeconfig: this.kubeconfig });

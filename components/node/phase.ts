@@ -40,6 +40,8 @@ export interface PhaseArgs {
   readonly parameters: pulumi.Input<Parameters>;
   /** Kind of network whose part of the program the phase runs. */
   readonly network?: pulumi.Input<string>;
+  /** Whether other files of the program are no reason to apply the phase again. */
+  readonly withoutFiles?: boolean;
   /** Whether the parameters hold a secret. */
   readonly secret?: boolean;
   /** Whether the answer is a secret. */
@@ -99,15 +101,16 @@ export function applyPhase(
   const { nodeName, connection } = node;
   // One inside the other: Pulumi takes three times the steps for a list of Outputs.
   const text = node.owner.apply((owner) =>
-    pulumi
-      .output(args.parameters)
-      .apply((parameters) =>
-        pulumi
-          .output(args.network)
-          .apply((network) =>
-            parametersText(phase, { node: nodeName, owner, ...parameters, files: phaseHash(phase, network) }),
-          ),
+    pulumi.output(args.parameters).apply((parameters) =>
+      pulumi.output(args.network).apply((network) =>
+        parametersText(phase, {
+          node: nodeName,
+          owner,
+          ...parameters,
+          files: args.withoutFiles === true ? undefined : phaseHash(phase, network),
+        }),
       ),
+    ),
   );
   const stdin = args.secret === true ? pulumi.secret(text) : text;
   const line = (option: pulumi.Input<string> = ""): pulumi.Input<string> =>
