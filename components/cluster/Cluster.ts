@@ -2,9 +2,11 @@ import * as command from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { type DialTable, dialTableOf } from "../machine/dialTable";
+import type { Parameters } from "../node/parameters";
+import { runsText } from "../node/phase";
 import { checkedCluster, type ClusterArgs } from "./args";
 import { joinNodes, memberLinesOf } from "./kubeadm";
-import { type ClusterNode, makeNode } from "./nodes";
+import { type AddressesOf, type ClusterNode, installParameters, makeNode } from "./nodes";
 import { planTopology } from "./topology";
 
 /** A Kubernetes cluster made by kubeadm on machines reached over SSH; its nodes are Ready once a network is on them. */
@@ -57,6 +59,11 @@ export class Cluster extends pulumi.ComponentResource {
    */
   readonly dialTable: pulumi.Output<DialTable>;
   /**
+   * Another text after each run that may have changed a node or the cluster.
+   * @internal
+   */
+  readonly runs: pulumi.Output<string>;
+  /**
    * Resources after which every node is registered.
    * @internal
    */
@@ -79,10 +86,21 @@ export class Cluster extends pulumi.ComponentResource {
     const context = {
       parent: this,
       name,
-      valid,
-      podCidrs: topology.podCidrs,
+      addressesOf: pulumi.all([valid, topology]).apply(([{ nodes }, { podCidrs }]): AddressesOf => (nodeName) => ({
+        internalIp: nodes[nodeName]?.internalIp ?? "",
+        podCidr: podCidrs[nodeName] ?? "",
+      })),
+      takeParameters: valid.apply(({ clusterName }): Parameters => ({ cluster: clusterName })),
+      installParameters: {
+        "control-plane": valid.apply((known) => installParameters("control-plane", known)),
+        worker: valid.apply((known) => installParameters("worker", known)),
+      },
       owner: this.owner,
-      gate: new Promise<pulumi.Resource[]>((open) => setImmediate(() => open(this.#awaited))),
+      gate: pulumi.output(
+        new Promise<pulumi.Output<string[]>>((open) =>
+          setImmediate(() => open(pulumi.all(this.#awaited.map(({ urn }) => urn)))),
+        ),
+      ),
     };
     this.nodes = Object.fromEntries(
       Object.entries(args.nodes).map(([nodeName, machine]) => [nodeName, makeNode(context, nodeName, machine)]),
@@ -101,6 +119,7 @@ export class Cluster extends pulumi.ComponentResource {
     this.endpoint = joined.endpoint;
     this.members = joined.members;
     this.registered = [joined.registered];
+    this.runs = runsText([joined.runs, ...Object.values(this.nodes).map(({ runs }) => runs)]);
     this.podCidr = valid.podCidr;
     this.serviceCidr = valid.serviceCidr;
     this.dnsDomain = valid.dnsDomain;

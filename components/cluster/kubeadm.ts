@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { applyPhase } from "../node/phase";
+import { applyPhase, runsText } from "../node/phase";
 import type { Parameters } from "../node/parameters";
 import { KUBERNETES_VERSION } from "../node/releases";
 import type { ValidCluster } from "./args";
@@ -16,6 +16,8 @@ export interface Joined {
   readonly members: pulumi.Resource;
   /** The command after which every node is registered with its pod CIDR. */
   readonly registered: pulumi.Resource;
+  /** Another text after each run that may have changed the cluster. */
+  readonly runs: pulumi.Output<string>;
 }
 
 /** What kubeadm is told of one node beside its addresses. */
@@ -40,8 +42,8 @@ function initControlPlane(
   name: string,
   valid: pulumi.Output<ValidCluster>,
   { nodeName, handle, installed }: ClusterNode,
-): { readonly resource: pulumi.Resource; readonly answer: pulumi.Output<string> } {
-  const { resource, answer } = applyPhase(
+): { readonly resource: pulumi.Resource; readonly run: pulumi.Output<string>; readonly answer: pulumi.Output<string> } {
+  const { resource, run, answer } = applyPhase(
     `${name}-${nodeName}-init`,
     handle,
     {
@@ -67,7 +69,7 @@ function initControlPlane(
     },
     { parent, dependsOn: installed, deleteBeforeReplace: true, customTimeouts: { create: "20m" } },
   );
-  return { resource, answer: pulumi.secret(answer.apply((lines) => lines.join(""))) };
+  return { resource, run, answer: pulumi.secret(answer.apply((lines) => lines.join(""))) };
 }
 
 /**
@@ -100,6 +102,8 @@ export function joinNodes(
     },
     { parent, dependsOn: init.resource },
   );
+  // A function: Pulumi walks through a value at each of its steps, and the whole cluster would be walked for each node.
+  const parametersOf = valid.apply((known) => (nodeName: string) => nodeParameters(known, nodeName));
   const joins = workers.map(({ nodeName, handle, installed, internalIp, podCidr }) =>
     applyPhase(
       `${name}-${nodeName}-join`,
@@ -108,9 +112,9 @@ export function joinNodes(
         phase: "join",
         secret: true,
         parameters: pulumi
-          .all([valid, endpoint, made.token, made.caCertHash])
-          .apply(([known, at, bootstrapToken, caCertHash]): Parameters => ({
-            ...nodeParameters(known, nodeName),
+          .all([parametersOf, endpoint, made.token, made.caCertHash])
+          .apply(([of, at, bootstrapToken, caCertHash]): Parameters => ({
+            ...of(nodeName),
             endpoint: at,
             token: bootstrapToken,
             "ca-cert-hash": caCertHash,
@@ -132,5 +136,6 @@ export function joinNodes(
     endpoint,
     members: members.resource,
     registered: registered.resource,
+    runs: runsText([init.run, members.run, ...joins.map(({ run }) => run), registered.run]),
   };
 }

@@ -2,8 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { checkedConnection } from "../machine/connection";
 import type { Machine, Role } from "../machine/Machine";
 import { imageLines } from "../node/images";
-import { applyPhase, type NodeHandle, uploadProgram } from "../node/phase";
+import { applyPhase, type NodeHandle, runsText, uploadProgram } from "../node/phase";
 import { imagesOf, KUBERNETES_VERSION, PAUSE_IMAGE, releaseFiles } from "../node/releases";
+import type { Parameters } from "../node/parameters";
 import type { ValidCluster } from "./args";
 
 /** One node of a cluster. */
@@ -26,17 +27,27 @@ export interface ClusterNode {
    * @internal
    */
   readonly installed: pulumi.Resource;
+  /**
+   * Another text after each run that may have changed the machine before it joined.
+   * @internal
+   */
+  readonly runs: pulumi.Output<string>;
 }
+
+/** Addresses of a node, by its name. */
+export type AddressesOf = (nodeName: string) => { readonly internalIp: string; readonly podCidr: string };
 
 /** What all nodes of a cluster have in common while they are made. */
 export interface NodeContext {
   readonly parent: pulumi.Resource;
   readonly name: string;
-  readonly valid: pulumi.Output<ValidCluster>;
-  readonly podCidrs: pulumi.Output<Readonly<Record<string, string>>>;
+  /** A function, since Pulumi walks through a value at each of its steps, and one that holds all nodes would be walked for each. */
+  readonly addressesOf: pulumi.Output<AddressesOf>;
+  readonly takeParameters: pulumi.Output<Parameters>;
+  readonly installParameters: Readonly<Record<Role, pulumi.Output<Parameters>>>;
   readonly owner: pulumi.Output<string>;
-  /** Resources before which no machine is touched. */
-  readonly gate: Promise<pulumi.Resource[]>;
+  /** URNs of the resources before which no machine is touched: it carries them as its dependencies. */
+  readonly gate: pulumi.Output<string[]>;
 }
 
 /** Checksums of the releases where the mirror's files differ from the official ones: `NAME SHA256` lines. */
@@ -53,45 +64,50 @@ function mirrored(role: Role, checksums: Readonly<Record<string, string>> | unde
   return imageLines(imagesOf(role), checksums).filter((line) => line.includes(" "));
 }
 
+/** Parameters of the phase `install`, which are the same for all nodes of a role. */
+export function installParameters(
+  role: Role,
+  { mirror, checksums }: Pick<ValidCluster, "mirror" | "checksums">,
+): Parameters {
+  return {
+    role,
+    kubernetes: KUBERNETES_VERSION,
+    "pause-image": PAUSE_IMAGE,
+    mirror,
+    sum: sumLines(checksums),
+    image: mirrored(role, checksums),
+  };
+}
+
 /** Makes a machine a node: uploads the program, takes the machine, installs the runtime. */
 export function makeNode(context: NodeContext, nodeName: string, machine: Machine): ClusterNode {
-  const { parent, name, valid, owner } = context;
+  const { parent, name, owner, addressesOf } = context;
   const role = machine.role ?? "worker";
   const connection = checkedConnection(nodeName, machine.connection);
-  const program = uploadProgram(`${name}-${nodeName}-program`, connection, {
+  const program = uploadProgram(`${name}-${nodeName}-program`, connection, context.gate, {
     parent,
-    dependsOn: context.gate,
     deletedWith: machine.deletedWith,
   });
   const handle = { nodeName, connection, owner, program, deletedWith: machine.deletedWith };
   const taken = applyPhase(
     `${name}-${nodeName}-take`,
     handle,
-    { phase: "take", parameters: valid.apply(({ clusterName }) => ({ cluster: clusterName })) },
+    { phase: "take", parameters: context.takeParameters },
     { parent, dependsOn: program },
   );
   const installed = applyPhase(
     `${name}-${nodeName}-install`,
     handle,
-    {
-      phase: "install",
-      parameters: valid.apply(({ mirror, checksums }) => ({
-        role,
-        kubernetes: KUBERNETES_VERSION,
-        "pause-image": PAUSE_IMAGE,
-        mirror,
-        sum: sumLines(checksums),
-        image: mirrored(role, checksums),
-      })),
-    },
+    { phase: "install", parameters: context.installParameters[role] },
     { parent, dependsOn: taken.resource },
   );
   return {
     nodeName,
     role,
-    internalIp: valid.apply(({ nodes }) => nodes[nodeName]?.internalIp ?? ""),
-    podCidr: context.podCidrs.apply((podCidrs) => podCidrs[nodeName] ?? ""),
+    internalIp: addressesOf.apply((of) => of(nodeName).internalIp),
+    podCidr: addressesOf.apply((of) => of(nodeName).podCidr),
     handle,
     installed: installed.resource,
+    runs: runsText([taken.run, installed.run]),
   };
 }

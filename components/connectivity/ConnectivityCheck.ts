@@ -87,14 +87,16 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
         { ...options, deleteBeforeReplace: true },
       ),
     }));
-    const nodes = pulumi.all(
-      Object.fromEntries(
-        Object.values(cluster.nodes).map(({ nodeName, internalIp, podCidr }) => [
-          nodeName,
-          pulumi.output({ internalIp, podCidr, mtu: network.mtus.apply((mtus) => mtus[nodeName] ?? 0) }),
-        ]),
-      ),
+    const addresses = Object.fromEntries(
+      Object.values(cluster.nodes).map(({ nodeName, internalIp, podCidr }) => [nodeName, { internalIp, podCidr }]),
     );
+    const nodes = pulumi
+      .all([addresses, network.mtus])
+      .apply(([known, mtus]) =>
+        Object.fromEntries(
+          Object.entries(known).map(([nodeName, node]) => [nodeName, { ...node, mtu: mtus[nodeName] ?? 0 }]),
+        ),
+      );
     const input = pulumi.secret(
       pulumi
         .output({
@@ -119,7 +121,8 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
         triggers: [
           services.map((service) => service.endpoints),
           daemonSets.map((set) => set.metadata.uid),
-          network.generation,
+          network.runs,
+          cluster.runs,
         ],
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.Stderr,

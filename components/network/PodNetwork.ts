@@ -47,6 +47,11 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
    */
   readonly generation: pulumi.Output<string>;
   /**
+   * Another text after each run that may have changed a node's network.
+   * @internal
+   */
+  readonly runs: pulumi.Output<string>;
+  /**
    * What follows from the choice of this network.
    * @internal
    */
@@ -68,6 +73,7 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
     const enabled = enableNetwork(this, name, cluster, design.definition, prepared, workloads);
     this.mtus = prepared.mtus;
     this.generation = prepared.generation;
+    this.runs = prepared.runs;
     this.prepared = prepared.commands;
     this.applied = [...prepared.commands, enabled];
     this.registerOutputs({ mtus: this.mtus });

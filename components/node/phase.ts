@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import { relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { CheckedConnection } from "../machine/connection";
 import { asRoot, type Shell } from "../machine/shell";
-import { answerLines, nonceIn, type Parameters, parametersText } from "./parameters";
+import { answerLines, nonceIn, type Parameters, parametersText, runOf } from "./parameters";
 import { phaseHash, programFolder } from "./programFiles";
 
 /** A phase of the node program. */
@@ -54,6 +55,8 @@ export interface AppliedPhase {
   readonly resource: command.remote.Command;
   /** Lines of the program's answer. An update fails, naming the node, when there is none. */
   readonly answer: pulumi.Output<string[]>;
+  /** Tells the runs of the phase apart: another one means that something may have changed on the node. */
+  readonly run: pulumi.Output<string>;
 }
 
 /** Path by which Pulumi's engine finds the program's folder: relative to the program, so that no plan holds a path of its machine. */
@@ -64,15 +67,19 @@ function archivePath(): string {
   return `${inline ? folder : relative(process.cwd(), folder)}/`;
 }
 
-/** Uploads the node program to a node. Another content is an update of this resource alone. */
+/**
+ * Uploads the node program to a node, after what `gate` depends on. Another content is an update of this resource alone.
+ */
 export function uploadProgram(
   name: string,
   connection: CheckedConnection,
+  gate: pulumi.Output<unknown>,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   return new command.remote.CopyToRemote(
     name,
-    { connection, source: new pulumi.asset.FileArchive(archivePath()), remotePath: UPLOAD },
+    // By an input: Pulumi walks through all that a promised dependency refers to, which is the whole program, for each node.
+    { connection, source: new pulumi.asset.FileArchive(archivePath()), remotePath: gate.apply(() => UPLOAD) },
     opts,
   );
 }
@@ -115,7 +122,13 @@ export function applyPhase(
   const answer = pulumi
     .all([resource.stdin, resource.stdout])
     .apply(([given, stdout]) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout));
-  return { resource, answer };
+  // The number alone starts again where a machine is made anew; the resource's id then differs.
+  const run = pulumi.unsecret(
+    pulumi
+      .all([resource.id, resource.stdin, resource.stdout])
+      .apply(([id, given, stdout]) => `${id} ${runOf(nonceIn(given ?? ""), stdout)}`),
+  );
+  return { resource, answer, run };
 }
 
 /** Asks the program on a node a question over an open connection. Throws, naming the node, when it gives no whole answer. */
@@ -131,4 +144,9 @@ export async function askNode(
     throw new Error(`${shell.name}: ${question} ended with code ${String(code)}: ${stderr.trim().slice(-400)}`);
   }
   return answerLines(shell.name, question, nonceIn(text), stdout);
+}
+
+/** One short text for many runs, which differs as soon as one of them does. */
+export function runsText(runs: readonly pulumi.Output<string>[]): pulumi.Output<string> {
+  return pulumi.all([...runs]).apply((known) => createHash("sha256").update(known.join("\n")).digest("hex").slice(0, 16));
 }

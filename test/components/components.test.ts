@@ -4,74 +4,31 @@ import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1";
 import {
   BridgeNetwork,
   CiliumNetwork,
-  Cluster,
+  type Cluster,
   ConnectivityCheck,
   FlannelNetwork,
   KubeRouterNetwork,
-  type PodNetwork,
   SelectedService,
-  SshHost,
 } from "../../components/index";
-
-interface Made {
-  readonly type: string;
-  readonly name: string;
-  readonly inputs: Record<string, unknown>;
-}
+import { preflightInput } from "../../components/network/preflight";
+import { phaseHash } from "../../components/node/programFiles";
+import { cluster, type Made, MOCK_TOKEN, plain, settle as settled, useMocks } from "./mocks";
 
 let made: Made[] = [];
-const controlPlane = JSON.stringify({
-  kubeconfig: Buffer.from("clusters:\n- cluster:\n    server: https://10.0.0.1:6443\n").toString("base64"),
-  caCertHash: `sha256:${"a".repeat(64)}`,
-});
+const settle = (): Promise<void> => settled(() => made.length);
 
-beforeAll(async () => {
-  await pulumi.runtime.setMocks({
-    newResource: ({ type, name, inputs }) => {
-      made.push({ type, name, inputs: inputs as Record<string, unknown> });
-      const stdout = name.endsWith("-init")
-        ? controlPlane
-        : name.endsWith("-token")
-          ? "abcdef.0123456789abcdef\n"
-          : name.endsWith("-switch")
-            ? '{"network":"bridge","generation":"1"}'
-            : name.startsWith("network-")
-              ? '{"mtu":1500,"link":"eth0"}'
-              : name.endsWith("-endpoints")
-                ? '{"endpoints":["web-1"]}'
-                : '{"passed":true,"claims":{}}';
-      return { id: `${name}-id`, state: { ...(inputs as object), stdout } };
-    },
-    call: () => ({}),
-  });
-});
-
+beforeAll(() => useMocks((one) => made.push(one)));
 beforeEach(() => {
   made = [];
 });
-
 // What one test began must not end in the next.
 afterEach(() => settle());
 
-const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----\n";
-const host = (name: string, slot: number, role: string) =>
-  new SshHost(name, {
-    slot,
-    role,
-    connection: { host: `192.0.2.${String(10 + slot)}`, privateKey, hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA" },
-  });
-
-function cluster(workers: number, more: object = {}): Cluster {
-  const nodes = Object.fromEntries([
-    ["cp", host("cp", 0, "control-plane")],
-    ...Array.from({ length: workers }, (_, i) => [`w${String(i + 1)}`, host(`w${String(i + 1)}`, i + 1, "worker")]),
-  ]) as Record<string, SshHost>;
-  return new Cluster("demo", { nodes, podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/16", ...more });
-}
-
-/** Lets everything that is asynchronous in a program come about. */
-function settle(): Promise<void> {
-  return new Promise((done) => setTimeout(done, 300));
+/** Parameters of the node program that a resource was given, as lines. */
+function parameters(name: string): string[] {
+  return plain(made.find((one) => one.name === name)?.inputs["stdin"])
+    .split("\n")
+    .slice(0, -1);
 }
 
 describe("a whole program", () => {
@@ -89,25 +46,24 @@ describe("a whole program", () => {
     const commands = made.filter(({ type }) => type === "command:remote:Command").map(({ name }) => name);
     expect(commands.sort()).toEqual([
       "demo-cp-init",
-      "demo-cp-runtime-claim",
-      "demo-cp-runtime-install",
+      "demo-cp-install",
+      "demo-cp-take",
       "demo-members",
+      "demo-register",
+      "demo-w1-install",
       "demo-w1-join",
-      "demo-w1-register",
-      "demo-w1-runtime-claim",
-      "demo-w1-runtime-install",
-      "demo-w1-token",
+      "demo-w1-take",
+      "demo-w2-install",
       "demo-w2-join",
-      "demo-w2-register",
-      "demo-w2-runtime-claim",
-      "demo-w2-runtime-install",
-      "demo-w2-token",
-      "network-cp",
-      "network-ready",
-      "network-switch",
-      "network-w1",
-      "network-w2",
+      "demo-w2-take",
+      "network-change",
+      "network-enable",
+      "network-on-cp",
+      "network-on-w1",
+      "network-on-w2",
     ]);
+    const uploads = made.filter(({ type }) => type === "command:remote:CopyToRemote").map(({ name }) => name);
+    expect(uploads.sort()).toEqual(["demo-cp-program", "demo-w1-program", "demo-w2-program"]);
   });
 
   test("grows linearly with the nodes", async () => {
@@ -123,109 +79,93 @@ describe("a whole program", () => {
     expect(twelve - two).toBe(10 * (two - one));
   });
 
-  test("gives a node's peers one file of routes", async () => {
+  test("tells a node its routes and addresses in the field's terms", async () => {
     const demo = cluster(2);
     new BridgeNetwork("network", { cluster: demo, mtu: 1400 });
     await settle();
-    const stdin = String(made.find(({ name }) => name === "network-w1")?.inputs["stdin"]);
-    expect(stdin).toContain("\n10.244.0.0/24 192.0.2.10\n10.244.2.0/24 192.0.2.12\nEND_");
-    expect(stdin).toContain("elements = { 10.244.0.0/16, 192.0.2.11, 192.0.2.10, 192.0.2.12 }");
+    expect(parameters("network-on-w1").slice(1)).toEqual([
+      "node: w1",
+      "owner: 11111111-2222-3333-4444-555555555555",
+      "network: bridge",
+      "kind: bridge",
+      "internal-ip: 192.0.2.11",
+      "pod-cidr: 10.244.0.0/16",
+      "node-pod-cidr: 10.244.1.0/24",
+      "mtu: 1400",
+      "overhead: 0",
+      "egress: podnet",
+      "replaces-kube-proxy: no",
+      "route: 10.244.0.0/24 via 192.0.2.10",
+      "route: 10.244.2.0/24 via 192.0.2.12",
+      `files: ${phaseHash("network", "bridge")}`,
+      "end",
+    ]);
+  });
+
+  test("sends plain words and data to a node, and no shell", async () => {
+    const demo = cluster(1);
+    new BridgeNetwork("network", { cluster: demo });
+    await settle();
+    const remote = made.filter(({ type }) => type === "command:remote:Command");
+    expect(remote.length).toBeGreaterThan(8);
+    for (const { inputs } of remote) {
+      const [create, update, remove] = [inputs["create"], inputs["update"], inputs["delete"]].map(String);
+      expect(create).toMatch(/^bash --norc -p \.podnet\/program\/start [a-z]+$/);
+      expect(update).toMatch(/^bash --norc -p \.podnet\/program\/start [a-z]+ --update( 1)?$/);
+      expect(remove).toBe(`${String(create)} --undo`);
+      const lines = plain(inputs["stdin"]).split("\n");
+      expect(lines[0]).toMatch(/^nonce: [0-9a-f]{16}$/);
+      expect(lines.slice(1, -2).filter((line) => !/^[a-z][a-z0-9-]*: \S.*$/.test(line))).toEqual([]);
+      expect(lines.slice(-2)).toEqual(["end", ""]);
+    }
+  });
+
+  test("grows by at most 6 resources for each node more, its machine included", async () => {
+    const count = async (workers: number): Promise<number> => {
+      made = [];
+      new BridgeNetwork("network", { cluster: cluster(workers) });
+      await settle();
+      return made.length;
+    };
+    const [two, twelve] = [await count(2), await count(12)];
+    expect((twelve - two) / 10).toBeLessThanOrEqual(6);
   });
 
   test("puts no token and no key into a command line", async () => {
     cluster(1);
     await settle();
-    for (const { inputs } of made.filter(({ type }) => type === "command:remote:Command")) {
-      for (const line of [inputs["create"], inputs["delete"]]) {
-        expect(String(line)).not.toMatch(/abcdef\.0123456789abcdef|PRIVATE KEY/);
+    const remote = made.filter(({ type }) => type === "command:remote:Command");
+    expect(remote.length).toBeGreaterThan(0);
+    for (const { inputs } of remote) {
+      for (const line of [inputs["create"], inputs["update"], inputs["delete"]]) {
+        expect(String(line)).not.toContain(MOCK_TOKEN);
+        expect(String(line)).not.toContain("PRIVATE KEY");
       }
     }
+  });
+
+  test("gives the token to a join as a secret, and to nothing else", async () => {
+    const demo = cluster(1);
+    new BridgeNetwork("network", { cluster: demo });
+    await settle();
+    const holding = made.filter(({ inputs }) => JSON.stringify(inputs).includes(MOCK_TOKEN));
+    expect(holding.map(({ name }) => name)).toEqual(["demo-w1-join"]);
+    expect(typeof holding[0]?.inputs["stdin"]).toBe("object");
+    expect(parameters("demo-w1-join")).toContain(`token: ${MOCK_TOKEN}`);
   });
 });
 
 describe("a network", () => {
-  const objects = (): string[] =>
-    made
-      .filter(({ type, name }) => type.startsWith("kubernetes:") && name.startsWith("network-"))
-      .map(({ type, inputs }) => {
-        const { name, namespace } = inputs["metadata"] as { name: string; namespace?: string };
-        return `${type.replace(/^.*:/, "")} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
-      })
-      .sort();
-  const commands = (): string[] =>
-    made.filter(({ type, name }) => type.startsWith("command:") && name.startsWith("network-")).map(({ name }) => name);
-
-  test.each<[string, (on: Cluster) => PodNetwork, string[]]>([
-    ["bridge", (on) => new BridgeNetwork("network", { cluster: on }), []],
-    [
-      "flannel",
-      (on) => new FlannelNetwork("network", { cluster: on, backend: "vxlan" }),
-      [
-        "ClusterRole flannel",
-        "ClusterRoleBinding flannel",
-        "ConfigMap kube-flannel/kube-flannel-cfg",
-        "DaemonSet kube-flannel/kube-flannel-ds",
-        "Namespace kube-flannel",
-        "ServiceAccount kube-flannel/flannel",
-      ],
-    ],
-    [
-      "kube-router",
-      (on) => new KubeRouterNetwork("network", { cluster: on }),
-      [
-        "ClusterRole kube-router",
-        "ClusterRoleBinding kube-router",
-        "ConfigMap kube-system/kube-router-cfg",
-        "DaemonSet kube-system/kube-router",
-        "ServiceAccount kube-system/kube-router",
-      ],
-    ],
-    [
-      "cilium",
-      (on) => new CiliumNetwork("network", { cluster: on, kubeProxyReplacement: true }),
-      [
-        "ClusterRole cilium",
-        "ClusterRole cilium-operator",
-        "ClusterRoleBinding cilium",
-        "ClusterRoleBinding cilium-operator",
-        "ConfigMap kube-system/cilium-config",
-        "DaemonSet kube-system/cilium",
-        "Deployment kube-system/cilium-operator",
-        "Role kube-system/cilium-config-agent",
-        "RoleBinding kube-system/cilium-config-agent",
-        "ServiceAccount kube-system/cilium",
-        "ServiceAccount kube-system/cilium-operator",
-      ],
-    ],
-  ])("%s makes the same commands and its own objects, and is proven by the same check", async (_, make, expected) => {
-    const demo = cluster(1);
-    const network = make(demo);
-    new ConnectivityCheck("check", { cluster: demo, network });
-    await settle();
-    expect(objects()).toEqual(expected);
-    const images = expected.length > 0;
-    expect(commands().sort()).toEqual(
-      [
-        ...["network-cp", "network-preflight", "network-ready", "network-switch", "network-w1"],
-        ...(images ? ["network-cp-images", "network-w1-images"] : []),
-      ].sort(),
-    );
-    const mtus = await new Promise((done) => network.mtus.apply(done));
-    expect(mtus).toEqual({ cp: 1500, w1: 1500 });
-  });
-
-  test("that the cluster is told of is looked for on every machine before one is claimed", async () => {
-    cluster(1, { network: "cilium-native" });
+  test("is looked for on every machine before one is touched", async () => {
+    new CiliumNetwork("network", { cluster: cluster(1) });
     await settle();
     const names = made.map(({ name }) => name);
-    expect(names.indexOf("demo-preflight")).toBeGreaterThanOrEqual(0);
-    expect(names.indexOf("demo-preflight")).toBeLessThan(names.indexOf("demo-cp-runtime-claim"));
-    const secret = made.find(({ name }) => name === "demo-preflight")?.inputs["stdin"] as { value: string };
-    const stdin = JSON.parse(secret.value) as {
-      network: string;
-      features: string[];
-      nodes: Record<string, { host: string }>;
-    };
+    expect(names.indexOf("network-preflight")).toBeGreaterThanOrEqual(0);
+    for (const first of ["demo-cp-program", "demo-w1-program", "demo-cp-take", "demo-w1-take"]) {
+      expect(names.indexOf("network-preflight")).toBeLessThan(names.indexOf(first));
+    }
+    const secret = made.find(({ name }) => name === "network-preflight")?.inputs["stdin"] as { value: string };
+    const stdin = preflightInput.parse(JSON.parse(secret.value));
     expect(stdin.network).toBe("cilium-native");
     expect(stdin.features).toContain("cgroup-bpf");
     expect(Object.entries(stdin.nodes).map(([name, { host: at }]) => [name, at])).toEqual([
@@ -262,12 +202,12 @@ describe("a network", () => {
   test.each([
     [
       "flannel",
-      (on: Cluster) => new FlannelNetwork("network", { cluster: on, backend: "ipsec" }),
+      (on: Cluster) => new FlannelNetwork("network", { cluster: on, backend: "ipsec" as "vxlan" }),
       'invalid FlannelNetwork args: backend: must be "host-gw" or "vxlan", got "ipsec"',
     ],
     [
       "cilium",
-      (on: Cluster) => new CiliumNetwork("network", { cluster: on, routingMode: "bgp", mtu: 1 }),
+      (on: Cluster) => new CiliumNetwork("network", { cluster: on, routingMode: "bgp" as "native", mtu: 1 }),
       'invalid CiliumNetwork args:\n  routingMode: must be "native" or "tunnel", got "bgp"\n  mtu: must be a whole number between 576 and 9216, got 1',
     ],
   ] as const)("refuses wrong arguments: %s", (_, make, message) => {

@@ -15,7 +15,10 @@ const nodes = (value: object): Record<string, string> => ({ nodes: JSON.stringif
 const cp = { slot: 0, role: "control-plane" };
 
 test("an empty config is the default one", () => {
-  expect(parseConfig({ "other:key": "is not podnet's" })).toEqual(configSchema.parse({}));
+  expect(parseConfig({ "other:key": "is not podnet's" })).toEqual({
+    ...configSchema.parse({}),
+    networkArguments: {},
+  });
 });
 
 test.each<[string, Record<string, string>, string]>([
@@ -67,7 +70,7 @@ test.each<[string, Record<string, string>, string]>([
   [
     "an unknown network",
     { network: "calico" },
-    'invalid config: network: must be "bridge", "flannel", "kube-router" or "cilium", got "calico"',
+    'invalid config: network: must be "bridge", "cilium", "flannel" or "kube-router", got "calico"',
   ],
   [
     "a setting of another network",
@@ -110,6 +113,11 @@ test.each<[string, Record<string, string>, string]>([
   ],
 ])("refuses %s", (_, config, message) => {
   expect(errorOf(config)).toBe(message);
+});
+
+test("hands a network its own settings by the names of its arguments", () => {
+  const config = { "podnet:network": "cilium", "podnet:ciliumRoutingMode": "tunnel" };
+  expect(parseConfig(config).networkArguments).toEqual({ routingMode: "tunnel", kubeProxyReplacement: false });
 });
 
 test("reports all that is wrong at once", () => {

@@ -1,10 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { featureProblem, featuresScript } from "../../../components/network/features";
+import { type FeatureId, featureProblem, preflightQuestions } from "../../../components/network/features";
+import { answerLines } from "../../../components/node/parameters";
 
+const PROGRAM = join(__dirname, "..", "..", "..", "components", "node", "program");
+const NONCE = "0123456789abcdef";
 let bin = "";
 
 beforeEach(() => {
@@ -18,19 +21,27 @@ function stub(name: string, body: string): void {
   chmodSync(join(bin, name), 0o755);
 }
 
-function look(script: string): string[] {
-  const out = execFileSync("bash", ["--norc", "-euo", "pipefail", "-s"], {
-    input: script,
-    encoding: "utf8",
-    env: { PATH: `${bin}:${process.env["PATH"] ?? ""}` },
-  });
-  return out.split("\n").filter((line) => line !== "");
+/** The program's preflight, with the test's programs first on the PATH that it sets itself. */
+function preflightText(): string {
+  const text = readFileSync(join(PROGRAM, "preflight"), "utf8");
+  const stubbed = text.replace("export PATH=", `export PATH=${bin}:`);
+  expect(stubbed).not.toBe(text);
+  return stubbed;
+}
+
+function answer(features: readonly FeatureId[], programs: readonly string[]): string {
+  const input = preflightText() + preflightQuestions(NONCE, features, programs);
+  return execFileSync("bash", ["--norc", "-p", "-s"], { input, encoding: "utf8", env: { PATH: "/usr/bin:/bin" } });
+}
+
+function look(features: readonly FeatureId[], programs: readonly string[]): string[] {
+  return answerLines("w1", "preflight", NONCE, answer(features, programs));
 }
 
 test("an old kernel without BPF says each thing that it lacks", () => {
   stub("uname", "echo 5.4.0-test");
   stub("zcat", "printf '# CONFIG_BPF_SYSCALL is not set\\nCONFIG_BPF_JIT=y\\nCONFIG_CGROUP_BPF=m\\n'");
-  expect(look(featuresScript(["kernel-5.10", "bpf", "bpf-jit", "cgroup-bpf"], ["podnet-no-such-program"]))).toEqual([
+  expect(look(["kernel-5.10", "bpf", "bpf-jit", "cgroup-bpf"], ["podnet-no-such-program"])).toEqual([
     "kernel 5.4.0-test lacks Linux 5.10",
     "kernel 5.4.0-test lacks the bpf system call (CONFIG_BPF_SYSCALL)",
     "the program podnet-no-such-program is not installed; on Debian and Ubuntu: apt-get install podnet-no-such-program",
@@ -40,21 +51,31 @@ test("an old kernel without BPF says each thing that it lacks", () => {
 test("a kernel that has everything says nothing", () => {
   stub("uname", "echo 6.1.0-test");
   stub("zcat", "printf 'CONFIG_BPF_SYSCALL=y\\n'");
-  expect(look(featuresScript(["kernel-5.10", "bpf"], ["sh"]))).toEqual([]);
+  expect(look(["kernel-5.10", "bpf"], ["sh"])).toEqual([]);
 });
 
 test("a module that can be loaded is there, and is not loaded for the look", () => {
   stub("uname", "echo 6.1.0-test");
   stub("zcat", "printf '# CONFIG_PODNET is not set\\n'");
   stub("modprobe", `echo "$*" >>${bin}/calls; [ "$2" = ip_vs ]`);
-  expect(look(featuresScript(["ipvs"], []))).toEqual([]);
+  expect(look(["ipvs"], [])).toEqual([]);
+  expect(readFileSync(join(bin, "calls"), "utf8")).toBe("-nq ip_vs\n");
 });
 
 test("a kernel that tells nothing of itself is not refused", () => {
   stub("uname", "echo 6.1.0-podnet-test");
   stub("zcat", "exit 1");
   stub("modprobe", "exit 1");
-  expect(look(featuresScript(["vxlan", "bpf", "cls-bpf"], []))).toEqual([]);
+  expect(look(["vxlan", "bpf", "cls-bpf"], [])).toEqual([]);
+});
+
+test("questions that do not arrive whole get no answer", () => {
+  stub("uname", "echo 6.1.0-test");
+  stub("zcat", "exit 1");
+  const questions = preflightQuestions(NONCE, ["kernel-5.10"], ["sh"]).replace(/end\n$/, "");
+  const input = preflightText() + questions;
+  const out = execFileSync("bash", ["--norc", "-p", "-s"], { input, encoding: "utf8" });
+  expect(() => answerLines("w1", "preflight", NONCE, out)).toThrow('node "w1": the phase preflight gave no answer');
 });
 
 test("the error names every machine once for each thing", () => {

@@ -53,7 +53,7 @@ install_bridge() {
 }
 
 remove_bridge() {
-    rm -f "$conflist"
+    unmake_file "$conflist"
     drop_routing
     remove_empty_bridge
     rm -f /var/lib/cni/results/podnet-*

@@ -53,9 +53,13 @@ run_outer() {
     if [ "$code" = 124 ] || [ "$code" = 137 ]; then
         say "podnet $PHASE on $(hostname) did not end within $phase_seconds s and was stopped"
     fi
-    if [ -n "$body" ]; then
-        while IFS= read -r line; do printf 'podnet %s | %s\n' "$nonce" "$line"; done <<<"$body"
-    fi
+    while IFS= read -r line; do
+        case $line in
+            '') ;;
+            'run '[0-9]*) printf 'podnet %s %s\n' "$nonce" "$line" ;;
+            *) printf 'podnet %s | %s\n' "$nonce" "$line" ;;
+        esac
+    done <<<"$body"
     printf 'podnet %s %s\n' "$nonce" "$code"
     exit "$code"
 }
@@ -70,7 +74,8 @@ run_inner() {
     if [ -z "$phase_reads" ]; then
         mkdir -p "$RUN"
         exec 9>"$RUN/lock"
-        flock -w "$phase_seconds" 9 || fail "another run of podnet holds this node for more than $phase_seconds s"
+        # A second less than the phase may take, so that the reason can be given.
+        flock -w $((phase_seconds - 1)) 9 || fail "another run of podnet holds this node for more than $((phase_seconds - 1)) s"
         owned
     fi
     case $ACTION in
@@ -79,20 +84,24 @@ run_inner() {
     esac
 }
 
-# Applies the phase and notes which work stands on the node. `update` applies what stands already once more; `do` counts, since
-# a replace makes the new work first and takes the old one away after.
+# Applies the phase and notes which work stands on the node. `do` counts how often the same work was applied, since a replace
+# makes the new work first and takes the old one away after; `update` applies what stands already once more.
 do_phase() {
-    local work count=1
+    local work stands='' count=1 runs=0
     work=$(value nonce)
-    if [ -z "$phase_reads" ] && [ -e "$STATE/work/$PHASE" ]; then
-        read -r _ count <"$STATE/work/$PHASE"
-        [ "$ACTION" = update ] || count=$((count + 1))
-    fi
     "do_$PHASE"
-    if [ -z "$phase_reads" ]; then
-        mkdir -p "$STATE/work"
-        put_file "$STATE/work/$PHASE" <<<"$work $count"
+    [ -z "$phase_reads" ] || return 0
+    if [ -e "$STATE/work/$PHASE" ]; then read -r stands count <"$STATE/work/$PHASE"; fi
+    if [ "$stands" != "$work" ]; then
+        count=1
+    elif [ "$ACTION" != update ]; then
+        count=$((count + 1))
     fi
+    put_file "$STATE/work/$PHASE" <<<"$work $count"
+    # Whoever waits for changes on this node sees one by this number.
+    if [ -e "$STATE/runs" ]; then read -r runs <"$STATE/runs"; fi
+    put_file "$STATE/runs" <<<"$((runs + 1))"
+    printf 'run %s\n' "$((runs + 1))" >&3
 }
 
 # Undoes the phase if the work that stands on the node is the one named, and no newer application of it stands.

@@ -4,6 +4,8 @@
 # A folder for downloads, which goes when the phase ends.
 scratch() {
     mkdir -p "$STATE"
+    # What an interrupted run left.
+    rm -rf "$STATE"/fetch.*
     SCRATCH=$(mktemp -d "$STATE/fetch.XXXXXX")
     trap 'rm -rf "$SCRATCH"' EXIT
 }

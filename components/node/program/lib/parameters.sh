@@ -71,7 +71,7 @@ read_parameters() {
         fi
         name=${BASH_REMATCH[1]} text=${BASH_REMATCH[2]}
         if [ -z "${formats[$name]-}" ]; then
-            parameter_problems+=("$name: there is no such parameter")
+            [ "$ACTION" = undo ] || parameter_problems+=("$name: there is no such parameter")
         elif [[ ! $text =~ ^${formats[$name]}$ ]]; then
             parameter_problems+=("$name: is not well formed")
         fi
@@ -80,16 +80,18 @@ read_parameters() {
     [ -n "$ended" ] || parameter_problems+=("the last line is not \`end\`: some are missing")
 }
 
-# Refuses what the phase does not take and what it lacks, all at once.
+# Refuses what the phase does not take and what it lacks, all at once. An undo may be an older version's, with the parameters that
+# were right for it: what it undoes is on the record, so it needs to say no more than whose work it is.
 check_parameters() {
     local name
+    [ "$ACTION" != undo ] || required=(nonce owner node)
     for name in "${required[@]}"; do
         [ -n "${given[$name]-}" ] || parameter_problems+=("$name: is missing")
     done
     for name in "${!given[@]}"; do
         if one_of "$name" "${required[@]}" "${optional[@]}"; then
             [[ ${given[$name]} != *$'\n'* ]] || parameter_problems+=("$name: is given more than once")
-        elif ! one_of "$name" "${lists[@]}" && [ -n "${formats[$name]-}" ]; then
+        elif [ "$ACTION" != undo ] && ! one_of "$name" "${lists[@]}" && [ -n "${formats[$name]-}" ]; then
             parameter_problems+=("$name: this phase does not take it")
         fi
     done

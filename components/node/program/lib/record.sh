@@ -1,6 +1,7 @@
 # The record: what podnet made on this node and what it changed, so that an undo takes exactly that away. One file a phase,
 # lines of tab-separated words, written before the thing itself, so that half a phase can be undone too:
 #   file SHA256 PATH      a file that was not there before
+#   new PATH              a file that is not finished and has its own name after
 #   dir PATH              a folder that was not there before
 #   sysctl KEY BEFORE NOW a kernel setting
 #   unit NAME             a unit that was enabled
@@ -45,6 +46,7 @@ make_file() {
     local path=$1 mode=${2:-0644} temporary sum
     make_dir "${path%/*}"
     temporary=$path.podnet-new
+    note new "$temporary"
     (umask 077 && cat >"$temporary")
     sum=$(sum_of "$temporary")
     adopt_file "$temporary" "$path" "$mode" "$sum"
@@ -64,17 +66,23 @@ adopt_file() {
     note file "$sum" "$path"
     chmod "$mode" "$temporary"
     mv -f "$temporary" "$path"
-    forget_file "$path" "$sum"
+    forget_file "$path" "$sum" "$temporary"
 }
 
 # Keeps only the newest content of a file on the record.
 forget_file() {
-    local path=$1 sum=$2 record
+    local path=$1 sum=$2 temporary=$3 record new=$STATE/record/.new
     for record in "$STATE"/record/[a-z]*; do
-        awk -F'\t' -v path="$path" -v sum="$sum" '!($1 == "file" && $3 == path && $2 != sum)' "$record" >"$record.new"
-        cmp -s "$record" "$record.new" || cp "$record.new" "$record"
-        rm -f "$record.new"
+        awk -F'\t' -v path="$path" -v sum="$sum" -v temporary="$temporary" \
+            '!($1 == "file" && $3 == path && $2 != sum) && !($1 == "new" && $2 == temporary)' "$record" >"$new"
+        if cmp -s "$record" "$new"; then rm -f "$new"; else mv -f "$new" "$record"; fi
     done
+}
+
+# Removes a file of podnet's before the rest of its phase is undone, if it is still as made.
+unmake_file() {
+    local path=$1
+    if [ -e "$path" ] && record_lines | grep -qxF "file"$'\t'"$(sum_of "$path")"$'\t'"$path"; then rm -f "$path"; fi
 }
 
 # set_sysctl KEY VALUE: sets a kernel setting now and notes what it was. A setting that this kernel lacks fails.
@@ -125,6 +133,7 @@ undo_record() {
                 if [ "$(sysctl -n "$one" 2>/dev/null)" = "$three" ]; then sysctl -qw "$one=$two" 2>/dev/null || true; fi
                 ;;
             swap) swapon "$one" 2>/dev/null || say "swap $one could not be turned on again" ;;
+            new) rm -f "$one" ;;
             dir) rmdir "$one" 2>/dev/null || true ;;
         esac
     done <<<"$lines"

@@ -65,7 +65,10 @@ node-pod-cidr $(value node-pod-cidr)"
 # Takes it off again. Reads the pod CIDR from what was put there.
 drop_routing() {
     local side cidr pods
-    [ -e "$NETWORK_FOLDER/node" ] || return 0
+    if [ ! -e "$NETWORK_FOLDER/node" ]; then
+        rm -rf "$NETWORK_FOLDER"
+        return
+    fi
     systemctl disable -q --now podnet-network 2>/dev/null || true
     pods=$(awk '$1 == "pod-cidr" { print $2 }' "$NETWORK_FOLDER/node")
     ip -4 route flush proto "$ROUTE_PROTOCOL" 2>/dev/null || true

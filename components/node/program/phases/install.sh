@@ -49,6 +49,7 @@ place_release() {
     flock 8
     make_dir "$folder"
     for member in $2; do
+        note new "$folder/.$member.podnet-new"
         cp "$SCRATCH/.$member" "$folder/.$member.podnet-new"
         adopt_file "$folder/.$member.podnet-new" "$folder/$member" 0755 "$(sum_of "$SCRATCH/.$member")"
     done

@@ -64,7 +64,7 @@ remove_program() {
         rm -rf "$PODNET_UPLOAD"
         rmdir "${PODNET_UPLOAD%/*}" 2>/dev/null || true
     fi
-    rm -rf "$base"/[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f] "$base/current"
+    rm -rf "$base"/[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f] "$base/current" "$base"/.new.* "$base"/.current.*
     rmdir "$base" 2>/dev/null || true
 }
 

@@ -1,15 +1,25 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { conflist } from "../../../../components/network/bridge/conflist";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { releaseFiles } from "../../../../components/node/releases";
 import { cacheDir } from "../../../../toolchain/host/paths";
 import { hostArch } from "../../../../toolchain/supply/toolchain";
+import { bundled, Machine } from "../../node/program/machine";
+import { BRIDGE, TAKE } from "../../node/program/node";
+
+const CONFLIST = "/etc/cni/net.d/10-podnet.conflist";
+let machine: Machine;
+
+beforeAll(async () => {
+  machine = await Machine.make(bundled());
+  await machine.does("take", TAKE);
+  await machine.does("network", { ...BRIDGE, "node-pod-cidr": "10.244.9.0/24", mtu: 1400 });
+});
+afterAll(() => machine.close());
 
 test("is the declared network and nothing else", () => {
-  expect(JSON.parse(conflist({ podCidr: "10.244.1.0/24", mtu: 1450 }))).toEqual({
+  expect(JSON.parse(machine.read(CONFLIST))).toEqual({
     cniVersion: "1.0.0",
     name: "podnet",
     plugins: [
@@ -19,11 +29,11 @@ test("is the declared network and nothing else", () => {
         isGateway: true,
         ipMasq: false,
         hairpinMode: true,
-        mtu: 1450,
+        mtu: 1400,
         ipam: {
           type: "host-local",
           dataDir: "/run/podnet/ipam",
-          ranges: [[{ subnet: "10.244.1.0/24" }]],
+          ranges: [[{ subnet: "10.244.9.0/24" }]],
           routes: [{ dst: "0.0.0.0/0" }],
         },
       },
@@ -32,38 +42,30 @@ test("is the declared network and nothing else", () => {
   });
 });
 
-test("gives a network namespace an address, a route and a hairpin, by the real plugins", () => {
+test("gives a network namespace an address, a route and a hairpin, by the real plugins", async () => {
   const mirrors = join(cacheDir(), "mirror");
   const newest = (existsSync(mirrors) ? readdirSync(mirrors) : []).filter((name) => !name.endsWith(".new"));
   const mirror = process.env["PODNET_MIRROR"] ?? join(mirrors, newest[0] ?? "none");
   const release = releaseFiles(hostArch()).find(({ name }) => name === "cni-plugins");
   const archive = join(mirror, release?.path ?? "");
   expect(existsSync(archive), `${archive} is there ("make up" makes it)`).toBe(true);
-  const plugins = mkdtempSync(join(tmpdir(), "podnet-cni-"));
-  execFileSync("tar", ["-xf", archive, "-C", plugins]);
-  const list = JSON.parse(conflist({ podCidr: "10.244.9.0/24", mtu: 1400 })) as { plugins: [Record<string, unknown>] };
-  // One plugin at a time, as a runtime calls it; in namespaces of the test's own, so that the host sees no bridge.
-  const ipam = { ...(list.plugins[0]["ipam"] as object), dataDir: "/tmp/podnet-test-ipam" };
-  const config = JSON.stringify({ ...list.plugins[0], ipam, cniVersion: "1.0.0", name: "podnet" });
-  const outer = `pn-o-${String(process.pid)}`;
-  const inner = `pn-i-${String(process.pid)}`;
-  const script = `
-set -eu
-trap 'ip netns del ${inner} 2>/dev/null || true; ip netns del ${outer} 2>/dev/null || true; rm -rf /tmp/podnet-test-ipam ${plugins}' EXIT
-ip netns add ${outer}
-ip netns add ${inner}
-export CNI_COMMAND=ADD CNI_CONTAINERID=test CNI_NETNS=/run/netns/${inner} CNI_IFNAME=eth0 CNI_PATH=${plugins}
-printf %s '${config}' | nsenter --net=/run/netns/${outer} ${plugins}/bridge >/dev/null
-ip -n ${inner} -o -4 address show dev eth0 | awk '{ print $4 }'
-ip -n ${inner} -o link show dev eth0 | grep -o 'mtu [0-9]*'
-ip -n ${inner} route show default
-nsenter --net=/run/netns/${outer} bridge -d link show | grep -o 'hairpin [a-z]*'
-CNI_COMMAND=DEL; export CNI_COMMAND
-printf %s '${config}' | nsenter --net=/run/netns/${outer} ${plugins}/bridge
-`;
-  const seen = execFileSync("bash", ["-c", script], { encoding: "utf8" })
-    .trim()
-    .split("\n")
-    .map((line) => line.trim());
-  expect(seen).toEqual(["10.244.9.2/24", "mtu 1400", "default via 10.244.9.1 dev eth0", "hairpin on"]);
+  mkdirSync(machine.path("/plugins"));
+  execFileSync("tar", ["-xf", archive, "-C", machine.path("/plugins")]);
+  // One plugin at a time, as a runtime calls it.
+  const { plugins } = JSON.parse(machine.read(CONFLIST)) as { plugins: [object] };
+  machine.write("/tmp/bridge.json", JSON.stringify({ ...plugins[0], cniVersion: "1.0.0", name: "podnet" }));
+  const seen = await machine.sh(`
+ip netns add pod
+export CNI_COMMAND=ADD CNI_CONTAINERID=test CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/plugins
+/plugins/bridge </tmp/bridge.json >/dev/null
+ip -n pod -o -4 address show dev eth0 | awk '{ print $4 }'
+ip -n pod -o link show dev eth0 | grep -o 'mtu [0-9]*'
+ip -n pod route show default
+bridge -d link show master cni0 | grep -o 'hairpin [a-z]*'
+CNI_COMMAND=DEL /plugins/bridge </tmp/bridge.json
+ls /run/podnet/ipam/podnet`);
+  expect(seen.split("\n").map((line) => line.trim())).toEqual([
+    ...["10.244.9.2/24", "mtu 1400", "default via 10.244.9.1 dev eth0", "hairpin on"],
+    ...["last_reserved_ip.0", "lock"],
+  ]);
 });

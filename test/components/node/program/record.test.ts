@@ -1,0 +1,272 @@
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Parameters } from "../../../../components/node/parameters";
+import { bundled, edit, Machine } from "./machine";
+import { BRIDGE, installFrom, TAKE } from "./node";
+
+const program = bundled();
+let machine: Machine;
+let install: Parameters;
+
+beforeEach(async () => {
+  machine = await Machine.make(program);
+  // Not what podnet wants, so that putting back shows.
+  await machine.sh("sysctl -qw net.ipv4.ip_forward=0 net.bridge.bridge-nf-call-iptables=0");
+  install = installFrom(machine);
+});
+afterEach(() => machine.close());
+
+/** A snapshot without the program itself, the upload, and what the container runtime keeps: as a machine is before and after. */
+async function bare(): Promise<string[]> {
+  return (await machine.snapshot()).filter((line) => !/\/root\/\.podnet|\/usr\/local\/lib/.test(line));
+}
+
+describe("applied twice", () => {
+  test.each(["take", "install", "network"] as const)("%s changes nothing the second time", async (phase) => {
+    const all = { take: TAKE, install, network: BRIDGE };
+    await machine.does("take", TAKE);
+    await machine.does(phase, all[phase]);
+    const before = await machine.snapshot();
+    const answer = await machine.does(`${phase} --update`, all[phase]);
+    expect(await machine.snapshot()).toEqual(before);
+    machine.calls();
+    expect(await machine.does(phase, all[phase])).toEqual(answer);
+    const work = `/var/lib/podnet/work/${phase}`;
+    const rest = (lines: string[]): string[] => lines.filter((line) => !line.includes(work));
+    expect(rest(await machine.snapshot())).toEqual(rest(before));
+    // A working containerd, kubelet and image are left alone.
+    expect(machine.calls().filter((call) => /stop|import|kubeadm/.test(call))).toEqual([]);
+  });
+});
+
+describe("undone", () => {
+  test("every phase leaves the machine as it was, settings and swap put back", async () => {
+    machine.write("/stub/swaps", "Filename Type Size Used Priority\n/dev/vda2 partition 1024 0 -2\n");
+    const before = await bare();
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    expect(machine.calls()).toContain("swapoff /dev/vda2");
+    await machine.does("network", BRIDGE);
+    expect(await machine.sh("sysctl -n net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables")).toBe("1\n1");
+    await machine.does("network --undo", BRIDGE);
+    expect(await machine.sh("ip -4 route show proto 71; nft list ruleset")).toBe("");
+    await machine.does("install --undo", install);
+    expect(machine.calls()).toContain("swapon /dev/vda2");
+    await machine.does("take --undo", TAKE);
+    expect(await bare()).toEqual(before);
+    expect(machine.has("/root/.podnet")).toBe(false);
+    expect(machine.has("/usr/local/lib/podnet")).toBe(false);
+  });
+
+  test("the take alone undoes every other phase", async () => {
+    const before = await bare();
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    await machine.does("network", BRIDGE);
+    await machine.does("take --undo", TAKE);
+    expect(await bare()).toEqual(before);
+  });
+
+  test.each([
+    ["install", "modprobe overlay"],
+    ["install", "systemctl daemon-reload"],
+    ["install", "systemctl enable -q kubelet"],
+    ["install", "systemctl start containerd"],
+    ["install", "ctr -n k8s.io images import"],
+    ["network", "modprobe br_netfilter"],
+    ["network", "systemctl daemon-reload"],
+    ["network", "systemctl restart podnet-network"],
+  ] as const)("%s that died at `%s` leaves nothing", async (phase, call) => {
+    const all = { install, network: BRIDGE };
+    await machine.does("take", TAKE);
+    const before = await bare();
+    machine.crashAt(call);
+    expect((await machine.run(phase, all[phase])).code).toBe(137);
+    await machine.does(`${phase} --undo`, all[phase]);
+    const after = await bare();
+    const own = (line: string): boolean => line.includes("/var/lib/podnet") || line.includes("/var/lib/containerd");
+    expect(after.filter((line) => !own(line))).toEqual(before.filter((line) => !own(line)));
+    expect(after.filter((line) => /podnet\/(record|installed|images|network)\//.test(line))).toEqual([]);
+  });
+
+  test("a phase that died can be applied again, and undone then", async () => {
+    const before = await bare();
+    await machine.does("take", TAKE);
+    machine.crashAt("systemctl start containerd");
+    await machine.run("install", install);
+    machine.crashAt("systemctl restart podnet-network");
+    await machine.does("install", install);
+    await machine.run("network", BRIDGE);
+    await machine.does("network", BRIDGE);
+    await machine.does("take --undo", TAKE);
+    expect(await bare()).toEqual(before);
+  });
+
+  test("twice is undone once", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    await machine.does("network --undo", BRIDGE);
+    const before = await machine.snapshot();
+    await machine.does("network --undo", BRIDGE);
+    expect(await machine.snapshot()).toEqual(before);
+  });
+
+  test("a download that died is no file on the machine", async () => {
+    await machine.does("take", TAKE);
+    const before = await bare();
+    // The copy into place dies half-way.
+    machine.standIn("cp");
+    machine.answers(
+      "cp",
+      'case ${@: -1} in /usr/local/bin/*) head -c 3 "$1" >"${@: -1}"; kill -9 -1 ;; esac; exec /bin/cp "$@"',
+    );
+    expect((await machine.run("install", install)).code).toBe(137);
+    await machine.sh("rm /usr/local/sbin/cp");
+    await machine.does("install --undo", install);
+    const own = (line: string): boolean => line.includes("/var/lib/podnet");
+    expect((await bare()).filter((line) => !own(line))).toEqual(before.filter((line) => !own(line)));
+  });
+
+  test("with the parameters of an older version, whatever a newer one asks for", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    const newer = bundled((components) => {
+      edit(
+        join(components, "node/program/phases/network.sh"),
+        "takes owner node files",
+        "takes owner node files token",
+      );
+      edit(join(components, "node/program/phases/network.sh"), "overhead egress", "egress");
+    });
+    machine.upload(newer);
+    expect((await machine.run("network --update", BRIDGE)).stderr).toContain(
+      "these parameters are wrong: overhead: this phase does not take it; token: is missing",
+    );
+    await machine.does("network --undo", BRIDGE);
+    expect(machine.has("/etc/cni/net.d/10-podnet.conflist")).toBe(false);
+    expect(await machine.sh("ip -4 route show proto 71; nft list ruleset")).toBe("");
+  });
+
+  test("what an older version made, by a newer one that makes other things", async () => {
+    const before = await bare();
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    await machine.does("network", BRIDGE);
+    const newer = bundled((components) => {
+      edit(
+        join(components, "node/program/phases/install.sh"),
+        "/etc/sysctl.d/90-podnet.conf",
+        "/etc/sysctl.d/91-podnet.conf",
+      );
+      edit(join(components, "node/program/lib/routing.sh"), "ROUTE_PROTOCOL=71", "ROUTE_PROTOCOL=71 # as ever");
+      edit(join(components, "network/bridge/node/node.sh"), "10-podnet.conflist", "11-podnet.conflist");
+    });
+    machine.upload(newer);
+    await machine.does("network --undo", BRIDGE);
+    expect(await machine.sh("ls /etc/cni/net.d")).toBe("");
+    await machine.does("take --undo", TAKE);
+    expect(await bare()).toEqual(before);
+  });
+});
+
+describe("files of somebody else", () => {
+  const theirs = "/etc/sysctl.d/90-podnet.conf";
+
+  test("are refused, never overwritten, and stay", async () => {
+    await machine.does("take", TAKE);
+    machine.write(theirs, "kernel.panic = 1\n", 0o600);
+    const { code, stderr } = await machine.run("install", install);
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      `podnet install on machine: ${theirs} was there before podnet and holds something else; move it away, or run podnet on another machine`,
+    );
+    await machine.does("take --undo", TAKE);
+    expect(machine.read(theirs)).toBe("kernel.panic = 1\n");
+    expect(await machine.sh(`stat -c %a ${theirs}; ls /etc/sysctl.d`)).toBe("600\n90-podnet.conf");
+  });
+
+  test("that hold the same stay theirs", async () => {
+    await machine.does("take", TAKE);
+    machine.write(theirs, await machine.sh("cat /root/.podnet/program/files/sysctl.conf").then((text) => `${text}\n`));
+    await machine.does("install", install);
+    await machine.does("take --undo", TAKE);
+    expect(machine.has(theirs)).toBe(true);
+  });
+
+  test("and their folders outlive podnet's files in them", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    await machine.does("network", BRIDGE);
+    machine.write("/etc/cni/net.d/99-theirs.conflist", "{}\n");
+    machine.write("/opt/cni/bin/theirs", "x", 0o755);
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("find /etc/cni /opt -type f")).toBe(
+      "/etc/cni/net.d/99-theirs.conflist\n/opt/cni/bin/theirs",
+    );
+  });
+
+  test("are what podnet's own become when they are changed: each is left, and named", async () => {
+    const paths = [
+      "/etc/sysctl.d/90-podnet.conf",
+      "/etc/cni/net.d/10-podnet.conflist",
+      "/usr/local/bin/kubectl",
+      "/etc/systemd/system/podnet-network.service",
+    ];
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    await machine.does("network", BRIDGE);
+    paths.forEach((path) => machine.write(path, "# mine now\n"));
+    const { code, stderr } = await machine.run("take --undo", TAKE);
+    expect(code).toBe(0);
+    for (const path of paths) {
+      expect(stderr).toContain(`${path} was changed since podnet made it; left as it is`);
+      expect(machine.read(path)).toBe("# mine now\n");
+    }
+  });
+
+  test("an nftables table of the same name is refused", async () => {
+    await machine.does("take", TAKE);
+    await machine.sh("nft add table ip podnet");
+    const { code, stderr } = await machine.run("network", BRIDGE);
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      "an nftables table ip podnet was there before podnet; take it away first (nft delete table ip podnet)",
+    );
+    await machine.does("network --undo", BRIDGE);
+    expect(await machine.sh("nft list tables")).toBe("table ip podnet");
+  });
+
+  test("a setting that somebody changed since is not put back", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    await machine.sh("sysctl -qw net.bridge.bridge-nf-call-iptables=0");
+    await machine.does("network --undo", BRIDGE);
+    expect(await machine.sh("sysctl -n net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables")).toBe("0\n0");
+  });
+});
+
+describe("put_file", () => {
+  test("writes any text as it is, with its mode", async () => {
+    await machine.does("status", {});
+    const nasty = fc
+      .array(
+        fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("'", "$(id)", "${x}", "\\", "\n", "END", "<<", "%s")),
+      )
+      .map((parts) => parts.join("").replaceAll("\0", ""))
+      .filter((text) => Buffer.from(text, "utf8").toString("utf8") === text);
+    await fc.assert(
+      fc.asyncProperty(nasty, async (text) => {
+        const script =
+          "STATE=/tmp/state; . /usr/local/lib/podnet/current/lib/record.sh; put_file \"/tmp/it's a 'file'\" 0600";
+        const { code } = await machine.exec(["bash", "-euo", "pipefail", "-c", script], text);
+        expect(code).toBe(0);
+        expect(machine.read("/tmp/it's a 'file'")).toBe(text);
+        expect(statSync(machine.path("/tmp/it's a 'file'")).mode & 0o777).toBe(0o600);
+        expect(readdirSync(machine.path("/tmp"))).toEqual(["it's a 'file'"]);
+      }),
+      { numRuns: 15 },
+    );
+  });
+});
