@@ -60,6 +60,9 @@ function initControlPlane(
         "cert-san": [host],
       })),
       secretAnswer: true,
+      // Its answer is the provider's kubeconfig: not knowing it, a preview would say that all objects are replaced. A control
+      // plane that works is left as it is anyway.
+      withoutFiles: true,
       // None of these can change in a cluster that lives.
       triggers: [
         valid.apply(({ podCidr, serviceCidr, dnsDomain, nodes }) =>

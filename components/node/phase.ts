@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { CheckedConnection } from "../machine/connection";
+import { type CheckedConnection, mapped } from "../machine/connection";
 import { asRoot, type Shell } from "../machine/shell";
 import { answerLines, nonceIn, type Parameters, parametersText, runOf } from "./parameters";
 import { phaseHash, programFolder } from "./programFiles";
@@ -40,6 +40,8 @@ export interface PhaseArgs {
   readonly parameters: pulumi.Input<Parameters>;
   /** Kind of network whose part of the program the phase runs. */
   readonly network?: pulumi.Input<string>;
+  /** Whether other files of the program are no reason to apply the phase again. */
+  readonly withoutFiles?: boolean;
   /** Whether the parameters hold a secret. */
   readonly secret?: boolean;
   /** Whether the answer is a secret. */
@@ -79,7 +81,11 @@ export function uploadProgram(
   return new command.remote.CopyToRemote(
     name,
     // By an input: Pulumi walks through all that a promised dependency refers to, which is the whole program, for each node.
-    { connection, source: new pulumi.asset.FileArchive(archivePath()), remotePath: gate.apply(() => UPLOAD) },
+    {
+      connection: connection.dialled,
+      source: new pulumi.asset.FileArchive(archivePath()),
+      remotePath: gate.apply(() => UPLOAD),
+    },
     opts,
   );
 }
@@ -93,18 +99,28 @@ export function applyPhase(
 ): AppliedPhase {
   const { phase } = args;
   const { nodeName, connection } = node;
-  const text = pulumi
-    .all([args.parameters, node.owner, args.network])
-    .apply(([parameters, owner, network]) =>
-      parametersText(phase, { node: nodeName, owner, ...parameters, files: phaseHash(phase, network) }),
-    );
+  // One inside the other: Pulumi takes three times the steps for a list of Outputs.
+  const text = node.owner.apply((owner) =>
+    pulumi.output(args.parameters).apply((parameters) =>
+      pulumi.output(args.network).apply((network) =>
+        parametersText(phase, {
+          node: nodeName,
+          owner,
+          ...parameters,
+          files: args.withoutFiles === true ? undefined : phaseHash(phase, network),
+        }),
+      ),
+    ),
+  );
   const stdin = args.secret === true ? pulumi.secret(text) : text;
-  const line = (option?: pulumi.Input<string>): pulumi.Output<string> =>
-    pulumi.all([connection.user, option]).apply(([user, words]) => asRoot(startWords(phase, words), user));
+  const line = (option: pulumi.Input<string> = ""): pulumi.Input<string> =>
+    typeof option === "string"
+      ? mapped(connection.user, (user) => asRoot(startWords(phase, option), user))
+      : pulumi.all([connection.user, option]).apply(([user, words]) => asRoot(startWords(phase, words), user));
   const resource = new command.remote.Command(
     name,
     {
-      connection,
+      connection: connection.dialled,
       create: line(),
       update: line(args.again === undefined ? "--update" : pulumi.interpolate`--update ${args.again}`),
       delete: line("--undo"),
@@ -119,9 +135,9 @@ export function applyPhase(
       ...(args.secretAnswer === true && { additionalSecretOutputs: ["stdout"] }),
     },
   );
-  const answer = pulumi
-    .all([resource.stdin, resource.stdout])
-    .apply(([given, stdout]) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout));
+  const answer = resource.stdin.apply((given) =>
+    resource.stdout.apply((stdout) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout)),
+  );
   // The number alone starts again where a machine is made anew; the resource's id then differs.
   const run = pulumi.unsecret(
     pulumi
@@ -148,5 +164,7 @@ export async function askNode(
 
 /** One short text for many runs, which differs as soon as one of them does. */
 export function runsText(runs: readonly pulumi.Output<string>[]): pulumi.Output<string> {
-  return pulumi.all([...runs]).apply((known) => createHash("sha256").update(known.join("\n")).digest("hex").slice(0, 16));
+  return pulumi
+    .all([...runs])
+    .apply((known) => createHash("sha256").update(known.join("\n")).digest("hex").slice(0, 16));
 }
