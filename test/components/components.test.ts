@@ -7,10 +7,10 @@ import {
   type Cluster,
   ConnectivityCheck,
   FlannelNetwork,
-  KubeRouterNetwork,
   SelectedService,
 } from "../../components/index";
 import { preflightInput } from "../../components/network/preflight";
+import { NETWORK_KINDS } from "../../components/network/registry";
 import { phaseHash } from "../../components/node/programFiles";
 import { cluster, type Made, MOCK_TOKEN, plain, settle as settled, useMocks } from "./mocks";
 
@@ -175,15 +175,13 @@ describe("a network", () => {
     ]);
   });
 
-  test.each([
-    ["bridge", (on: Cluster) => new BridgeNetwork("network", { cluster: on }), 1],
-    ["kube-router", (on: Cluster) => new KubeRouterNetwork("network", { cluster: on }), 0],
-  ] as const)("warns of a NetworkPolicy that it does not enforce: %s", async (_, make, times) => {
+  test.each(NETWORK_KINDS)("warns of a NetworkPolicy that it does not enforce: $kind", async ({ kind, make }) => {
+    const times = ["bridge", "flannel"].includes(kind) ? 1 : 0;
     const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue(undefined);
     try {
       await pulumi.runtime.runInPulumiStack(async () => {
         const demo = cluster(0);
-        make(demo);
+        make("network", { cluster: demo });
         new NetworkPolicy("deny", { spec: { podSelector: {} } }, { provider: demo.provider });
         await settle();
       });
