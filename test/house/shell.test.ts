@@ -99,7 +99,7 @@ test("every shell file of the repository is clean by shellcheck, at its default 
     scripts: Record<string, string>;
   };
   expect(scripts["check"]).toContain("npm run --silent shell");
-  const seen = execFileSync("sh", ["-c", (scripts["shell"] ?? "").replace("xargs shellcheck -x -P SCRIPTDIR", "cat")], {
+  const seen = execFileSync("sh", ["-c", (scripts["check:shell"] ?? "").replace("xargs shellcheck -x -P SCRIPTDIR", "cat")], {
     cwd: project,
     encoding: "utf8",
   });
@@ -113,5 +113,5 @@ test("every shell file of the repository is clean by shellcheck, at its default 
     ...tracked("*.sh"),
   ];
   expect(expected.filter((file) => !files.includes(file))).toEqual([]);
-  execFileSync("sh", ["-c", scripts["shell"] ?? "false"], { cwd: project, encoding: "utf8" });
+  execFileSync("sh", ["-c", scripts["check:shell"] ?? "false"], { cwd: project, encoding: "utf8" });
 }, 60_000);
