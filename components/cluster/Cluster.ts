@@ -1,7 +1,8 @@
 import * as command from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
-import { type DialTable, dialTableOf } from "../machine/dialTable";
+import { dialTableOf } from "../machine/connection";
+import type { DialTable } from "../machine/dialTable";
 import type { Parameters } from "../node/parameters";
 import { runsText } from "../node/phase";
 import { checkedCluster, type ClusterArgs } from "./args";

@@ -38,14 +38,20 @@ function readFilesOf(text: string): string[] {
   return [...text.matchAll(/\$ROOT\/((?:files\/)?[a-z][a-z.-]*)(?=["'\s])/g)].map((match) => match[1] ?? "");
 }
 
+/** Parts of a kind of network that a file loads, by its `use "networks/$1/NAME"`: `node` or `cluster`. */
+function networkPartsOf(text: string): string[] {
+  return [...text.matchAll(/use "networks\/\$1\/([a-z]+)"/g)].map((match) => match[1] ?? "");
+}
+
 const ALWAYS = ["lib/core", "lib/parameters", "lib/wait", "lib/record"];
 
 /**
- * Paths of the files that a phase is made of: its own, what it uses, and the data files those read. `network` adds the part of
- * one kind of network. Throws when a part is missing.
+ * Paths of the files that a phase is made of: its own, what it uses, and the data files those read. `network` adds what
+ * the phase loads of one kind of network. Throws when a part is missing.
  */
 export function phaseFiles(phase: string, network?: string, folder = programFolder()): string[] {
   const found = new Set<string>();
+  const networkParts = new Set<string>();
   const add = (part: string): void => {
     const path = `${part}.sh`;
     if (found.has(path)) {
@@ -54,6 +60,7 @@ export function phaseFiles(phase: string, network?: string, folder = programFold
     found.add(path);
     const text = readFileSync(join(folder, path), "utf8");
     usedParts(text).forEach(add);
+    networkPartsOf(text).forEach((name) => networkParts.add(name));
     for (const file of readFilesOf(text)) {
       if (existsSync(join(folder, file)) && file !== "podnet") {
         found.add(file);
@@ -62,7 +69,7 @@ export function phaseFiles(phase: string, network?: string, folder = programFold
   };
   [...ALWAYS, `phases/${phase}`].forEach(add);
   if (network !== undefined) {
-    for (const part of ["node", "cluster"]) {
+    for (const part of [...networkParts]) {
       if (existsSync(join(folder, "networks", network, `${part}.sh`))) {
         add(`networks/${network}/${part}`);
       }

@@ -19,6 +19,7 @@ const NEEDS: readonly Need[] = [
   { probe: "gcc", package: "gcc" },
   { probe: "/usr/include/seccomp.h", package: "libseccomp-dev" },
   { probe: "pkg-config", package: "pkg-config" },
+  { probe: "shellcheck", package: "shellcheck" },
 ];
 
 /** What starting an engine takes: a machine may have the client of an engine that runs elsewhere, and no engine. */

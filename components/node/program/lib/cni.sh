@@ -6,6 +6,8 @@ export BRIDGE=cni0
 
 # Network on this node: its id, its kind, the pods' CIDR of the cluster.
 export NETWORK_FILE=$STATE/network-on-node
+# The parameters that it was applied with last, for a reader: `name: value` lines.
+export NETWORK_PARAMETERS=$STATE/network-parameters
 
 pods_of_network() { awk '{ print $3 }' "$NETWORK_FILE"; }
 

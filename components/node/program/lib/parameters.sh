@@ -112,6 +112,9 @@ value() { printf '%s' "${given[$1]-}"; }
 # A list parameter's values, one a line; no line when there are none.
 each() { [ -z "${given[$1]-}" ] || printf '%s\n' "${given[$1]}"; }
 
+# Names of all parameters that were given, in their order.
+names_given() { printf '%s\n' "${!given[@]}" | sort; }
+
 # A text as a JSON string with its quotes.
 json_string() {
     local text=${1//\\/\\\\}

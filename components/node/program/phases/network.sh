@@ -28,7 +28,7 @@ remove_network() {
     "remove_${kind//-/_}"
     rm -rf "$RUN/ipam"
     undo_record network
-    rm -f "$NETWORK_FILE"
+    rm -f "$NETWORK_FILE" "$NETWORK_PARAMETERS"
 }
 
 # MTU of the pods' links: as declared, or that of the node's link less what the network adds to each packet.
@@ -39,6 +39,14 @@ pod_mtu() {
     [ "${declared:-$most}" -le "$most" ] ||
         fail "mtu $declared is more than the $most of link $link: packets between nodes would be lost; declare at most $most"
     echo "${declared:-$most}"
+}
+
+# What describes the network, without whose work it is.
+parameters_of_network() {
+    local name
+    for name in $(names_given); do
+        case $name in nonce | files | owner | node) ;; *) each "$name" | sed "s/^/$name: /" ;; esac
+    done
 }
 
 do_network() {
@@ -60,6 +68,7 @@ do_network() {
     put_file "$NETWORK_FILE" <<<"$(value network) $kind $(value pod-cidr)"
     [ "$(value replaces-kube-proxy)" = no ] || remove_kube_proxy_rules
     "install_${kind//-/_}"
+    parameters_of_network | put_file "$NETWORK_PARAMETERS"
     answer "{\"mtu\":$MTU,\"link\":$(json_string "$link")}"
 }
 

@@ -70,19 +70,32 @@ routes_json() {
         "$(ip -4 route show proto "$ROUTE_PROTOCOL" type unicast 2>/dev/null | awk '{ for (i = 2; i < NF; i++) if ($i == "via") print $1 " via " $(i + 1) }' | json_list)"
 }
 
-# The egress rules: whether podnet has them here, and whether their table is there.
+# The egress rules: whether podnet has them here, and whether their table is as it was made.
 egress_json() {
-    local wanted=false now=false
+    local wanted=false now=missing
     [ ! -e "$NETWORK_FOLDER/egress.nft" ] || wanted=true
-    ! nft list table ip "$EGRESS_TABLE" >/dev/null 2>&1 || now=true
-    printf '{"wanted":%s,"now":%s}' "$wanted" "$now"
+    if nft list table ip "$EGRESS_TABLE" >/dev/null 2>&1; then
+        now=changed
+        [ "$(egress_sum)" != "$(cat "$NETWORK_FOLDER/egress.sum" 2>/dev/null)" ] || now=as-made
+    fi
+    printf '{"wanted":%s,"now":"%s"}' "$wanted" "$now"
+}
+
+# Whether the host drops what it forwards, and whether podnet's accepts for the pods stand in that chain.
+forward_json() {
+    local rules drops=false accepted=false
+    rules=$(iptables -S FORWARD 2>/dev/null || true)
+    ! grep -qx -- '-P FORWARD DROP' <<<"$rules" || drops=true
+    [ "$(grep -c -- '--comment podnet -j ACCEPT' <<<"$rules")" -lt 2 ] || accepted=true
+    printf '{"drops":%s,"accepted":%s}' "$drops" "$accepted"
 }
 
 network_json() {
     local id kind pods
     [ -e "$NETWORK_FILE" ] || { printf null; return; }
     read -r id kind pods <"$NETWORK_FILE"
-    printf '{"id":%s,"kind":%s,"podCidr":%s}' "$(json_string "$id")" "$(json_string "$kind")" "$(json_string "$pods")"
+    printf '{"id":%s,"kind":%s,"podCidr":%s,"parameters":%s}' "$(json_string "$id")" "$(json_string "$kind")" "$(json_string "$pods")" \
+        "$(json_list < <(cat "$NETWORK_PARAMETERS" 2>/dev/null || true))"
 }
 
 # Conflists in the order in which the runtime reads them: the first one is the network that new pods get.
@@ -94,7 +107,10 @@ conflists_json() {
 }
 
 links_json() {
-    ip -o link show 2>/dev/null | awk -F'[ :@]+' '{ mtu = ""; for (i = 3; i < NF; i++) if ($i == "mtu") mtu = $(i + 1); if ($2 !~ /^(veth|lo$)/) printf "{\"name\":\"%s\",\"mtu\":%s}\n", $2, mtu }' | join_json
+    local name mtu
+    while read -r name mtu; do
+        [ -z "$name" ] || printf '{"name":%s,"mtu":%s}\n' "$(json_string "$name")" "$mtu"
+    done <<<"$(ip -o link show 2>/dev/null | awk -F'[ :@]+' '{ for (i = 3; i < NF; i++) if ($i == "mtu" && $2 !~ /^(veth|lo$)/) print $2, $(i + 1) }')" | join_json
 }
 
 versions_json() {
@@ -106,7 +122,7 @@ versions_json() {
 }
 
 do_status() {
-    answer "{\"owner\":$(owner_json),\"program\":$(json_string "${ROOT##*/}"),\"works\":{$(works_json)},\"installed\":{$(versions_json)},\"files\":[$(files_json)],\"units\":[$(units_json)],\"sysctls\":[$(sysctls_json)],\"network\":$(network_json),\"conflists\":$(conflists_json),\"routes\":$(routes_json),\"egress\":$(egress_json),\"links\":[$(links_json)]}"
+    answer "{\"owner\":$(owner_json),\"program\":$(json_string "${ROOT##*/}"),\"works\":{$(works_json)},\"installed\":{$(versions_json)},\"files\":[$(files_json)],\"units\":[$(units_json)],\"sysctls\":[$(sysctls_json)],\"network\":$(network_json),\"conflists\":$(conflists_json),\"routes\":$(routes_json),\"egress\":$(egress_json),\"forward\":$(forward_json),\"links\":[$(links_json)]}"
 }
 
 undo_status() { :; }

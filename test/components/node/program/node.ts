@@ -27,7 +27,6 @@ export const BRIDGE: Parameters = {
   egress: "podnet",
   "replaces-kube-proxy": "no",
   route: ["10.244.0.0/24 via 192.0.2.10", "10.244.2.0/24 via 192.0.2.12"],
-  generation: 1,
   files: FILES,
 };
 

@@ -141,7 +141,9 @@ describe("parameters that do not arrive whole", () => {
   test.each(["", "../take", "no-such", "take --now", "take undo"])("start with the words `%s`", async (words) => {
     const { code, stdout, stderr } = await machine.start(words, whole);
     expect([code, stdout]).toEqual([2, ""]);
-    expect(stderr).toContain("usage: podnet PHASE [--undo | --update] <parameters; phases: change discover enable ");
+    expect(stderr).toContain(
+      "usage: podnet PHASE [--undo | --update [ANYTHING]] <parameters; phases: change discover enable ",
+    );
   });
 });
 

@@ -1,0 +1,264 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Parameters } from "../../../../components/node/parameters";
+import { bundled, Machine } from "./machine";
+import { FILES, OWNER, TAKE } from "./node";
+
+const program = bundled();
+const TOKEN = "abcdef.0123456789abcdef";
+const CA = `sha256:${"a".repeat(64)}`;
+const INIT: Parameters = {
+  ...OWNER,
+  cluster: "demo",
+  kubernetes: "v1.36.3",
+  "internal-ip": "192.0.2.11",
+  "kubelet-config": '{"evictionHard":{"nodefs.available":"0%"}}',
+  "ignore-preflight-error": ["NumCPU"],
+  "pod-cidr": "10.244.0.0/16",
+  "service-cidr": "10.96.0.0/16",
+  "dns-domain": "cluster.local",
+  "kube-proxy-mode": "iptables",
+  schedulable: "yes",
+  "cert-san": ["192.0.2.11", "api.example.com"],
+  files: FILES,
+};
+const JOIN: Parameters = {
+  ...OWNER,
+  "internal-ip": "192.0.2.11",
+  endpoint: "192.0.2.10:6443",
+  token: TOKEN,
+  "ca-cert-hash": CA,
+  files: FILES,
+};
+
+/** kubeadm, as far as it leaves traces on a node. */
+const KUBEADM = `
+case "$1 $2" in
+    "init --config")
+        mkdir -p /etc/kubernetes/manifests /etc/kubernetes/pki
+        cp "$3" /stub/init-config
+        echo "server: x" >/etc/kubernetes/admin.conf
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -out /etc/kubernetes/pki/ca.crt -subj /CN=test -config /stub/openssl 2>/dev/null
+        touch /etc/kubernetes/manifests/etcd.yaml
+        ;;
+    "join --config") cp -p "$3" /stub/join-config; mkdir -p /etc/kubernetes; touch /etc/kubernetes/kubelet.conf ;;
+    "reset --force") rm -rf /etc/kubernetes ;;
+    "token generate") echo ${TOKEN} ;;
+esac
+`;
+
+let machine: Machine;
+beforeEach(async () => {
+  machine = await Machine.make(program);
+  await machine.does("take", TAKE);
+  for (const name of ["kubeadm", "kubectl", "crictl"]) {
+    machine.standIn(name, "/usr/local/bin");
+  }
+  machine.write("/stub/openssl", "[req]\ndistinguished_name=dn\n[dn]\n");
+  machine.write("/etc/systemd/system/kubelet.service", "");
+  machine.answers("kubeadm", KUBEADM);
+});
+afterEach(() => machine.close());
+
+const kubeadmCalls = (): string[] =>
+  machine
+    .calls()
+    .filter((call) => call.startsWith("kubeadm "))
+    .map((call) => call.split(" ").slice(0, 3).join(" "));
+
+describe("init", () => {
+  test("makes a control plane of its parameters, once, and answers with what others need of it", async () => {
+    const [line] = await machine.does("init", INIT);
+    const hash = await machine.sh(
+      "openssl x509 -pubkey -noout -in /etc/kubernetes/pki/ca.crt | openssl pkey -pubin -outform der | sha256sum | cut -d' ' -f1",
+    );
+    expect(JSON.parse(line ?? "")).toEqual({
+      kubeconfig: Buffer.from("server: x\n").toString("base64"),
+      caCertHash: `sha256:${hash}`,
+      token: TOKEN,
+    });
+    const [init, cluster, kubelet, proxy] = machine
+      .read("/stub/init-config")
+      .split("\n---\n")
+      .map((text) => JSON.parse(text) as Record<string, unknown>);
+    const registration = init?.["nodeRegistration"] as Record<string, unknown>;
+    expect(registration).toMatchObject({
+      name: "w1",
+      taints: [],
+      kubeletExtraArgs: [{ name: "node-ip", value: "192.0.2.11" }],
+    });
+    expect(registration["ignorePreflightErrors"]).toContain("NumCPU");
+    expect(cluster).toMatchObject({
+      clusterName: "demo",
+      networking: { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16", dnsDomain: "cluster.local" },
+      apiServer: { certSANs: ["192.0.2.11", "api.example.com"] },
+      controllerManager: { extraArgs: [{ name: "allocate-node-cidrs", value: "false" }] },
+    });
+    expect(kubelet?.["cgroupDriver"]).toBe("systemd");
+    expect(proxy).toMatchObject({ mode: "iptables", conntrack: { maxPerCore: 0, min: 0 } });
+    expect(JSON.parse(machine.read("/var/lib/podnet/kubeadm-patches/kubeletconfiguration0+merge.json"))).toMatchObject({
+      evictionHard: { "nodefs.available": "0%" },
+    });
+    expect(kubeadmCalls()).toEqual(["kubeadm init --config", "kubeadm token generate"]);
+    const before = await machine.snapshot();
+    expect(await machine.does("init --update", INIT)).toEqual([line]);
+    expect(kubeadmCalls()).toEqual([]);
+    expect(await machine.snapshot()).toEqual(before);
+  });
+
+  test("keeps ordinary pods away where it is told so", async () => {
+    await machine.does("init", { ...INIT, schedulable: "no", "kubelet-config": undefined });
+    const [init] = machine.read("/stub/init-config").split("\n---\n");
+    expect(init).toContain('"taints":[{"key":"node-role.kubernetes.io/control-plane","effect":"NoSchedule"}]');
+    JSON.parse(machine.read("/var/lib/podnet/kubeadm-patches/kubeletconfiguration0+merge.json"));
+  });
+
+  test("that died half-way is begun anew, and is undone", async () => {
+    machine.answers(
+      "kubeadm",
+      KUBEADM.replace(
+        "touch /etc/kubernetes/manifests/etcd.yaml",
+        "touch /etc/kubernetes/manifests/etcd.yaml; kill -9 -1",
+      ),
+    );
+    expect((await machine.run("init", INIT)).code).toBe(137);
+    machine.answers("kubeadm", KUBEADM);
+    machine.calls();
+    await machine.does("init", INIT);
+    expect(kubeadmCalls()).toEqual(["kubeadm reset --force", "kubeadm init --config", "kubeadm token generate"]);
+    await machine.does("init --undo", INIT);
+    expect(kubeadmCalls()).toEqual(["kubeadm reset --force"]);
+    expect(
+      await machine.sh(
+        "find /etc/kubernetes /var/lib/podnet -name 'init*' -o -name 'kubeadm-*' -not -name '*.log' -o -name join-token 2>/dev/null || true",
+      ),
+    ).toBe("");
+  });
+
+  test("that fails shows kubeadm's own errors and where all of it is", async () => {
+    machine.answers("kubeadm", 'echo "[init] fine"; echo "error: the port 6443 is in use" >&2; exit 1');
+    const { code, stderr } = await machine.run("init", INIT);
+    expect(code).toBe(1);
+    expect(stderr).toContain("error: the port 6443 is in use\n");
+    expect(stderr).not.toContain("[init] fine");
+    expect(stderr).toContain("all that kubeadm said is in /var/lib/podnet/log/kubeadm-init.log on machine");
+  });
+});
+
+describe("join", () => {
+  test("joins once, with the token in a file that only root reads and that does not stay", async () => {
+    await machine.does("join", JOIN);
+    const config = JSON.parse(machine.read("/stub/join-config")) as Record<string, unknown>;
+    expect(config["discovery"]).toEqual({
+      bootstrapToken: { apiServerEndpoint: "192.0.2.10:6443", token: TOKEN, caCertHashes: [CA] },
+    });
+    expect(await machine.sh("stat -c %a /stub/join-config")).toBe("600");
+    const calls = machine.calls();
+    expect(calls.filter((call) => call.includes(TOKEN))).toEqual([]);
+    expect(calls.filter((call) => call.startsWith("kubeadm"))).toEqual(["kubeadm join --config /run/podnet/join.json"]);
+    expect(await machine.sh(`grep -rl ${TOKEN} /run /var /etc || true`)).toBe("");
+    const before = await machine.snapshot();
+    await machine.does("join --update", JOIN);
+    expect(kubeadmCalls()).toEqual([]);
+    expect(await machine.snapshot()).toEqual(before);
+  });
+
+  test("leaves a cluster of another CA first", async () => {
+    await machine.does("join", JOIN);
+    machine.calls();
+    await machine.does("join --update", { ...JOIN, "ca-cert-hash": `sha256:${"b".repeat(64)}` });
+    expect(kubeadmCalls()).toEqual(["kubeadm reset --force", "kubeadm join --config"]);
+  });
+
+  test("that fails leaves no token behind, and is undone", async () => {
+    machine.failAt("kubeadm join");
+    const { code, stderr } = await machine.run("join", JOIN);
+    expect(code).toBe(1);
+    expect(stderr).not.toContain(TOKEN);
+    expect(await machine.sh(`grep -rl ${TOKEN} /run /var /etc || true`)).toBe("");
+    machine.failAt("");
+    machine.calls();
+    await machine.does("join --undo", JOIN);
+    expect(kubeadmCalls()).toEqual(["kubeadm reset --force"]);
+    expect(machine.has("/var/lib/podnet/joined")).toBe(false);
+  });
+});
+
+describe("members", () => {
+  const parameters: Parameters = { ...OWNER, member: ["w1 10.244.0.0/24", "w2 10.244.2.0/24"], files: FILES };
+
+  test("that are no longer declared are drained and taken out; the others and others' nodes stay", async () => {
+    await machine.does("init", INIT);
+    machine.answers("kubectl", 'case "$*" in *"get nodes -l podnet.dev/managed=yes"*) echo "w2 w3" ;; esac');
+    machine.calls();
+    await machine.does("members", parameters);
+    const calls = machine.calls().filter((call) => / (drain|delete) /.test(call) && call.startsWith("kubectl"));
+    expect(calls.map((call) => call.replace(/^kubectl --kubeconfig \S+ (--request-timeout 30s )?/, ""))).toEqual([
+      "drain w3 --ignore-daemonsets --delete-emptydir-data --force --timeout 120s",
+      "delete node w3 --ignore-not-found",
+      "delete pods --all-namespaces --field-selector spec.nodeName=w3 --force --grace-period 0",
+    ]);
+  });
+});
+
+describe("register", () => {
+  const parameters: Parameters = { ...OWNER, member: ["w1 10.244.1.0/24", "w2 10.244.2.0/24"], files: FILES };
+
+  test("gives each member its pod CIDR, and a mark to those that are no control plane", async () => {
+    machine.answers("kubectl", 'case "$*" in *"get nodes"*) printf "w1 10.244.1.0/24\\nw2 \\n" ;; esac');
+    await machine.does("register", parameters);
+    const calls = machine.calls().filter((call) => / (patch|label) /.test(call));
+    expect(calls.map((call) => call.replace(/^.*request-timeout 30s /, ""))).toEqual([
+      'patch node w2 -p {"spec":{"podCIDR":"10.244.2.0/24","podCIDRs":["10.244.2.0/24"]}}',
+      "label node w2 --overwrite podnet.dev/managed=yes",
+    ]);
+  });
+
+  test("refuses a node that has another pod CIDR, since nobody can change it", async () => {
+    machine.answers("kubectl", 'case "$*" in *"get nodes"*) printf "w1 10.244.1.0/24\\nw2 10.244.9.0/24\\n" ;; esac');
+    const { code, stderr } = await machine.run("register", parameters);
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      "podnet register on machine: node w2 has pod CIDR 10.244.9.0/24, and Kubernetes lets nobody change it to 10.244.2.0/24; delete the node and join it anew",
+    );
+  });
+});
+
+describe("change", () => {
+  const parameters: Parameters = {
+    ...OWNER,
+    network: "bridge",
+    kind: "bridge",
+    "replaces-kube-proxy": "no",
+    files: FILES,
+  };
+
+  test("is nothing where no other network is, but a new generation", async () => {
+    const generation = async (): Promise<string> =>
+      (JSON.parse((await machine.does("change", parameters)).join("")) as { generation: string }).generation;
+    const [first, second] = [await generation(), await generation()];
+    expect(first).toMatch(/^[0-9]+$/);
+    expect(second).not.toBe(first);
+    expect(machine.calls().filter((call) => / (cordon|delete|patch|annotate) /.test(call))).toEqual([]);
+  });
+
+  test("that would lose something is refused before a node is touched", async () => {
+    machine.answers(
+      "kubectl",
+      `case "$*" in
+    *"get nodes -o jsonpath="*) printf "cilium-native\\n" ;;
+    *"get pods --all-namespaces -o go-template"*) echo "default once w1 pod Running Never bare yes c1," ;;
+    *"get customresourcedefinitions"*) echo "customresourcedefinition.apiextensions.k8s.io/ciliumnetworkpolicies.cilium.io" ;;
+    *"get ciliumnetworkpolicies.cilium.io"*) echo "CiliumNetworkPolicy default/deny" ;;
+esac`,
+    );
+    const { code, stderr } = await machine.run("change", parameters);
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      "the network stays cilium-native, since a change to bridge would lose something; no node was touched:",
+    );
+    expect(stderr).toContain("\n  default/once\n");
+    expect(stderr).toContain("CiliumNetworkPolicy default/deny");
+    expect(machine.calls().filter((call) => / (cordon|delete|patch|annotate|label) /.test(call))).toEqual([]);
+    expect(machine.has("/var/lib/podnet/leaving")).toBe(false);
+  });
+});

@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { bundled, Machine } from "./machine";
+import { agentNetwork, BRIDGE, TAKE } from "./node";
+
+const program = bundled();
+let machine: Machine;
+beforeEach(async () => {
+  machine = await Machine.make(program);
+  machine.standIn("crictl");
+  await machine.sh("sysctl -qw net.ipv4.ip_forward=0 net.bridge.bridge-nf-call-iptables=0");
+  await machine.does("take", TAKE);
+});
+afterEach(() => machine.close());
+
+const NETWORKS = [
+  ["bridge", BRIDGE],
+  ["flannel-host-gw", { ...BRIDGE, network: "flannel-host-gw", kind: "flannel" }],
+  ["flannel-vxlan", agentNetwork("flannel", "flannel-vxlan")],
+  ["kube-router", agentNetwork("kube-router", "kube-router")],
+  ["cilium-native", agentNetwork("cilium", "cilium-native")],
+] as const;
+
+/** What each kind's agents leave on a node. */
+const TRACES: Readonly<Record<string, string>> = {
+  bridge: "",
+  "flannel-host-gw": `
+mkdir -p /etc/cni/net.d /run/flannel; echo {} >/etc/cni/net.d/10-flannel.conflist; touch /run/flannel/subnet.env
+ip link add cni0 type bridge; ip route add 10.244.5.0/24 via 192.0.2.15`,
+  "flannel-vxlan": `
+mkdir -p /etc/cni/net.d; echo {} >/etc/cni/net.d/10-flannel.conflist
+ip link add flannel.1 type bridge
+iptables -N FLANNEL-FWD; iptables -A FORWARD -j FLANNEL-FWD; iptables -t nat -N FLANNEL-POSTRTG`,
+  "kube-router": `
+mkdir -p /etc/cni/net.d /var/lib/kube-router; echo {} >/etc/cni/net.d/10-kuberouter.conflist
+ip link add kube-bridge type bridge; ip route add 10.244.6.0/24 via 192.0.2.16 proto 17
+iptables -N KUBE-ROUTER-INPUT; iptables -A INPUT -m comment --comment 'kube-router netpol' -j KUBE-ROUTER-INPUT; iptables -N KUBE-POD-FW-ABC`,
+  "cilium-native": `
+mkdir -p /etc/cni/net.d /opt/cni/bin /run/cilium; echo {} >/etc/cni/net.d/05-cilium.conflist; touch /opt/cni/bin/cilium-cni
+echo {} >/etc/cni/net.d/99-theirs.conflist.cilium_bak
+ip link add cilium_host type veth peer name cilium_net; ip link add lxc1234 type bridge
+ip rule add pref 100 lookup local; ip rule delete pref 0 lookup local
+ip rule add fwmark 0x200/0xf00 pref 9 lookup 2004; ip route add local default dev lo table 2004
+iptables -N CILIUM_FORWARD; iptables -A FORWARD -j CILIUM_FORWARD; ip route add 10.244.7.0/24 via 192.0.2.17`,
+};
+
+/** A machine as it is but for podnet's own state. */
+const bare = async (): Promise<string[]> =>
+  (await machine.snapshot()).filter((line) => !/\/var\/lib\/podnet|\/run\/podnet/.test(line));
+
+describe.each(NETWORKS)("%s", (id, parameters) => {
+  test("is applied twice, and taken off with every trace of its agents; others' things stay", async () => {
+    await machine.sh(`
+iptables -N THEIRS; iptables -A FORWARD -s 203.0.113.0/24 -j THEIRS; iptables -t nat -A POSTROUTING -s 203.0.113.0/24 -j RETURN
+ip route add 203.0.113.0/24 via 192.0.2.99; mkdir -p /etc/cni/net.d /opt/cni/bin; echo {} >/etc/cni/net.d/99-theirs.conflist
+iptables-save | iptables-restore`);
+    const before = await bare();
+    await machine.does("network", parameters);
+    const applied = await machine.snapshot();
+    expect(await machine.does("network --update", parameters)).toEqual(['{"mtu":1500,"link":"eth0"}']);
+    expect(await machine.snapshot()).toEqual(applied);
+    if (id === "cilium-native") {
+      await machine.sh("rm /etc/cni/net.d/99-theirs.conflist");
+    }
+    await machine.sh(TRACES[id] ?? "");
+    await machine.does("network --undo", parameters);
+    expect(await bare()).toEqual(before);
+  });
+});
+
+describe("a change of network", () => {
+  const PODS = `
+case $* in
+    *" pods -q --state ready") printf 'hosted\\nplain\\n' ;;
+    *"inspectp"*hosted) echo NODE ;;
+    *"inspectp"*) echo POD ;;
+    *"ps -q --pod plain") echo c1 ;;
+esac
+`;
+
+  test("ends the pods first, in good order, then takes the old network off, then lets the kubelet run", async () => {
+    await machine.does("network", BRIDGE);
+    machine.answers("crictl", PODS);
+    machine.write("/etc/systemd/system/kubelet.service", "");
+    machine.calls();
+    await machine.does("network", agentNetwork("flannel", "flannel-vxlan"));
+    const calls = machine.calls().map((call) => call.replace(/-r \S+ -i \S+ /, ""));
+    const order = ["systemctl stop kubelet", "crictl -t 30s stop -t 10 c1", "crictl -t 30s stopp plain"]
+      .concat(["systemctl disable -q --now podnet-network", "systemctl start kubelet"])
+      .map((call) => calls.indexOf(call));
+    expect(order.every((at, index) => at >= 0 && at > (order[index - 1] ?? -1))).toBe(true);
+    expect(calls.filter((call) => call.includes("hosted") && call.includes("stop"))).toEqual([]);
+    expect(machine.has("/etc/cni/net.d/10-podnet.conflist")).toBe(false);
+    expect(machine.read("/var/lib/podnet/network-on-node")).toBe("flannel-vxlan flannel 10.244.0.0/16\n");
+  });
+
+  test("lets the kubelet run again whatever happens", async () => {
+    await machine.does("network", BRIDGE);
+    machine.write("/etc/systemd/system/kubelet.service", "");
+    await machine.sh("touch /stub/active/kubelet");
+    machine.failAt("daemon-reload");
+    const { code } = await machine.run("network", { ...BRIDGE, network: "flannel-host-gw", kind: "flannel" });
+    expect(code).toBe(1);
+    expect(machine.has("/stub/active/kubelet")).toBe(true);
+  });
+
+  test("to a kind that this version does not know is refused before anything ends", async () => {
+    await machine.does("network", BRIDGE);
+    const before = await machine.snapshot();
+    const { code, stderr } = await machine.run("network", agentNetwork("calico", "calico"));
+    expect(code).toBe(1);
+    expect(stderr).toContain("podnet network on machine: this version of podnet knows no network calico");
+    expect(await machine.snapshot()).toEqual(before);
+  });
+});

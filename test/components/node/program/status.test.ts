@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { nonceIn, parametersText } from "../../../../components/node/parameters";
+import { type NodeStatus, parseNodeStatus } from "../../../../components/node/status";
+import { bundled, Machine } from "./machine";
+import { BRIDGE, installFrom, OWNER, TAKE } from "./node";
+
+const program = bundled();
+let machine: Machine;
+beforeEach(async () => {
+  machine = await Machine.make(program);
+  await machine.sh("sysctl -qw net.ipv4.ip_forward=0 net.bridge.bridge-nf-call-iptables=1");
+});
+afterEach(() => machine.close());
+
+const status = async (): Promise<NodeStatus> => parseNodeStatus(await machine.does("status", {}));
+const route = BRIDGE["route"] as string[];
+
+test("of a machine that nobody took names nothing of podnet's, and leaves nothing behind", async () => {
+  expect(await status()).toEqual({
+    owner: null,
+    program: await machine.sh("readlink /usr/local/lib/podnet/current"),
+    works: {},
+    installed: {},
+    files: [],
+    units: [],
+    sysctls: [
+      { key: "net.ipv4.ip_forward", wanted: "1", now: "0", before: null },
+      { key: "net.bridge.bridge-nf-call-iptables", wanted: "1", now: "1", before: null },
+    ],
+    network: null,
+    conflists: [],
+    routes: { wanted: [], now: [] },
+    egress: { wanted: false, now: "missing" },
+    forward: { drops: false, accepted: false },
+    links: [
+      { name: "wire0", mtu: 1500 },
+      { name: "eth0", mtu: 1500 },
+    ],
+  });
+  expect(machine.has("/var/lib/podnet") || machine.has("/run/podnet")).toBe(false);
+});
+
+test("of a node tells all that podnet made there, as it was made", async () => {
+  const install = installFrom(machine);
+  await machine.does("take", TAKE);
+  await machine.does("install", install);
+  await machine.does("network", BRIDGE);
+  const seen = await status();
+  expect(seen.owner).toEqual({ id: OWNER.owner, node: "w1", cluster: "demo" });
+  const work = (phase: string, parameters: object) => ({
+    work: nonceIn(parametersText(phase, { ...parameters })),
+    applied: 1,
+  });
+  expect(seen.works).toEqual({
+    take: work("take", TAKE),
+    install: work("install", install),
+    network: work("network", BRIDGE),
+  });
+  const sums = (install["sum"] as string[]).map((line) => line.split(" ") as [string, string]);
+  expect(seen.installed).toEqual(Object.fromEntries(sums));
+  expect(seen.files.map(({ path }) => path).sort()).toEqual([
+    "/etc/cni/net.d/10-podnet.conflist",
+    "/etc/containerd/config.toml",
+    "/etc/crictl.yaml",
+    "/etc/modules-load.d/podnet.conf",
+    "/etc/sysctl.d/90-podnet.conf",
+    "/etc/systemd/system/containerd.service",
+    "/etc/systemd/system/kubelet.service",
+    "/etc/systemd/system/podnet-network.service",
+    ...["bridge", "host-local", "loopback", "portmap"].map((name) => `/opt/cni/bin/${name}`),
+    ...["containerd", "containerd-shim-runc-v2", "crictl", "ctr"].map((name) => `/usr/local/bin/${name}`),
+    ...["kubeadm", "kubectl", "kubelet"].map((name) => `/usr/local/bin/${name}`),
+    "/usr/local/sbin/runc",
+  ]);
+  expect(seen.files.filter(({ now }) => now !== "as-made")).toEqual([]);
+  expect(seen.units).toEqual([
+    { name: "containerd", active: "active", enabled: "enabled" },
+    { name: "kubelet", active: "inactive", enabled: "enabled" },
+    { name: "podnet-network", active: "active", enabled: "enabled" },
+  ]);
+  expect(seen.sysctls).toEqual([
+    { key: "net.ipv4.ip_forward", wanted: "1", now: "1", before: "0" },
+    { key: "net.bridge.bridge-nf-call-iptables", wanted: "1", now: "1", before: null },
+  ]);
+  expect(seen.network).toEqual({
+    id: "bridge",
+    kind: "bridge",
+    podCidr: "10.244.0.0/16",
+    parameters: [
+      "egress: podnet",
+      "internal-ip: 192.0.2.11",
+      "kind: bridge",
+      "network: bridge",
+      "node-pod-cidr: 10.244.1.0/24",
+      "overhead: 0",
+      "pod-cidr: 10.244.0.0/16",
+      "replaces-kube-proxy: no",
+      ...route.map((line) => `route: ${line}`),
+    ],
+  });
+  expect(seen.conflists).toEqual(["10-podnet.conflist"]);
+  expect(seen.routes).toEqual({ wanted: route, now: route });
+  expect(seen.egress).toEqual({ wanted: true, now: "as-made" });
+});
+
+test("of a node that somebody changed tells each change", async () => {
+  await machine.does("take", TAKE);
+  await machine.does("network", BRIDGE);
+  machine.write("/etc/cni/net.d/10-podnet.conflist", "{}");
+  machine.write("/etc/cni/net.d/00-other.conf", "{}");
+  await machine.sh(`
+rm /etc/systemd/system/podnet-network.service
+ip route replace 10.244.0.0/24 via 192.0.2.66 dev eth0 proto 71
+nft add rule ip podnet postrouting counter
+iptables -P FORWARD DROP
+sysctl -qw net.ipv4.ip_forward=0
+ip link set eth0 mtu 1400
+rm /stub/active/podnet-network`);
+  const seen = await status();
+  expect(Object.fromEntries(seen.files.map(({ path, now }) => [path, now]))).toEqual({
+    "/etc/cni/net.d/10-podnet.conflist": "changed",
+    "/etc/systemd/system/podnet-network.service": "missing",
+  });
+  expect(seen.conflists).toEqual(["00-other.conf", "10-podnet.conflist"]);
+  expect(seen.units).toEqual([{ name: "podnet-network", active: "inactive", enabled: "enabled" }]);
+  expect(seen.sysctls[0]).toEqual({ key: "net.ipv4.ip_forward", wanted: "1", now: "0", before: "0" });
+  expect(seen.routes).toEqual({ wanted: route, now: ["10.244.0.0/24 via 192.0.2.66", route[1]] });
+  expect(seen.egress).toEqual({ wanted: true, now: "changed" });
+  expect(seen.forward).toEqual({ drops: true, accepted: false });
+  expect(seen.links).toContainEqual({ name: "eth0", mtu: 1400 });
+  await machine.sh("nft delete table ip podnet");
+  expect((await status()).egress).toEqual({ wanted: true, now: "missing" });
+});
+
+test("is JSON whatever a link or a conflist is called", async () => {
+  await machine.sh(`ip link set wire0 down; ip link set wire0 name 'a"b\\c'`);
+  machine.write('/etc/cni/net.d/"quoted" $(x).conflist', "{}");
+  const seen = await status();
+  expect(seen.links.map(({ name }) => name)).toContain('a"b\\c');
+  expect(seen.conflists).toEqual(['"quoted" $(x).conflist']);
+});
