@@ -2,6 +2,10 @@ import * as command from "@pulumi/command";
 import * as apps from "@pulumi/kubernetes/apps/v1";
 import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { checked } from "../args/checked";
+import { whole } from "../args/schemas";
+import type { Problem } from "../args/validate";
 import type { CheckRequest } from "./input";
 import { probeServices, probeTemplate } from "./objects";
 import { PROBE_LABEL, PROBE_NAMESPACE, PROBES } from "./probes";
@@ -25,6 +29,19 @@ export interface ConnectivityCheckArgs {
   timeout?: number;
 }
 
+const connectivityCheckArgs = z.strictObject({ timeout: whole(1, 3600) });
+
+/** A network and services of another cluster than the one that is proven. */
+function strangers({ cluster, network, services = [] }: ConnectivityCheckArgs): Problem[] {
+  const parts: readonly (readonly [string, { readonly cluster: Cluster }])[] = [
+    ["network", network],
+    ...services.map((service, index) => [`services.${String(index)}`, service] as const),
+  ];
+  return parts.flatMap(([path, part]) =>
+    part.cluster === cluster ? [] : [{ path, message: "is on another cluster than the check's" }],
+  );
+}
+
 /**
  * Real pods on every node that prove the network whenever the topology, the network or a service changed. The update fails,
  * naming each broken pair, when a claim does not hold.
@@ -43,6 +60,9 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
     super("podnet:index:ConnectivityCheck", name, {}, opts);
     const { cluster, network } = args;
     const services = args.services ?? [];
+    const valid = checked("ConnectivityCheck args", connectivityCheckArgs, { timeout: args.timeout ?? 180 }, () =>
+      strangers(args),
+    );
     const options = { parent: this, provider: cluster.provider, deletedWith: cluster.deletedWith };
     const namespace = new core.Namespace(
       `${name}-namespace`,
@@ -109,7 +129,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
           ),
           services: services.map((service) => service.checked),
           network: network.definition.apply(checkedBy),
-          readyTimeout: args.timeout ?? 180,
+          readyTimeout: valid.timeout,
         })
         .apply((value) => JSON.stringify(value satisfies CheckRequest)),
     );

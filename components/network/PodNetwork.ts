@@ -29,6 +29,11 @@ function withAliases(opts?: pulumi.ComponentResourceOptions): pulumi.ComponentRe
  * update changes the nodes from that network to this one.
  */
 export abstract class PodNetwork extends pulumi.ComponentResource {
+  /**
+   * Cluster that it is on.
+   * @internal
+   */
+  readonly cluster: Cluster;
   /** MTU of the pods' links by node name, in bytes. */
   readonly mtus: pulumi.Output<Record<string, number>>;
   /**
@@ -66,6 +71,7 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super(`podnet:index:${type}`, name, {}, withAliases(opts));
+    this.cluster = cluster;
     this.definition = design.definition;
     warnOfPolicies(this, design.definition);
     const prepared = prepareNodes(this, name, cluster, { ...design, hasAgents: design.objects !== undefined });

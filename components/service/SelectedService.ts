@@ -86,6 +86,11 @@ export interface SelectedServiceArgs {
  * matches nothing, or pods of another owner, is an error.
  */
 export class SelectedService extends pulumi.ComponentResource {
+  /**
+   * Cluster that it is in.
+   * @internal
+   */
+  readonly cluster: Cluster;
   /** Name of the Service. */
   readonly serviceName: string;
   /** Namespace of the Service. */
@@ -112,6 +117,7 @@ export class SelectedService extends pulumi.ComponentResource {
   constructor(name: string, args: SelectedServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:SelectedService", name, {}, opts);
     const { cluster, selector } = args;
+    this.cluster = cluster;
     this.serviceName = args.serviceName ?? name;
     this.namespace = args.namespace ?? "default";
     this.selector = selector;
@@ -155,6 +161,7 @@ export class SelectedService extends pulumi.ComponentResource {
       type: args.type ?? "ClusterIP",
       sessionAffinity: args.sessionAffinity ?? "None",
       publishNotReadyAddresses: args.publishNotReadyAddresses ?? false,
+      timeout: args.timeout,
     }).apply(withDefaults);
   }
 
@@ -190,7 +197,7 @@ export class SelectedService extends pulumi.ComponentResource {
 
   #endpoints(
     name: string,
-    { cluster, timeout }: SelectedServiceArgs,
+    { cluster }: SelectedServiceArgs,
     valid: pulumi.Output<ValidService>,
     service: core.Service,
     workload: apps.Deployment | undefined,
@@ -202,7 +209,7 @@ export class SelectedService extends pulumi.ComponentResource {
         stdin: pulumi.secret(
           pulumi
             .all([cluster.kubeconfig, valid])
-            .apply(([kubeconfig, { namespace, serviceName, selector, replicas, publishNotReadyAddresses }]) =>
+            .apply(([kubeconfig, { namespace, serviceName, selector, replicas, publishNotReadyAddresses, timeout }]) =>
               JSON.stringify({
                 kubeconfig,
                 namespace,

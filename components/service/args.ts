@@ -54,6 +54,7 @@ const fields = z.strictObject({
   type: oneOf(SERVICE_TYPES),
   sessionAffinity: oneOf(SESSION_AFFINITIES),
   publishNotReadyAddresses: z.boolean(),
+  timeout: whole(1, 3600).optional(),
 });
 
 type Fields = z.output<typeof fields>;

@@ -244,6 +244,26 @@ describe("arguments", () => {
     ).toThrow('selector: {"app":"web"} matches the pods of service "web"; add a label that only its own pods have');
   });
 
+  test("of the check must be of one cluster, and its timeout a number of seconds", () => {
+    const demo = cluster(1);
+    const network = new BridgeNetwork("network", { cluster: demo });
+    const services = [new SelectedService("web", { cluster: demo, selector: { app: "web" }, ports: [{ port: 80 }] })];
+    const other = Object.create(demo) as Cluster;
+    expect(() => new ConnectivityCheck("connectivity", { cluster: other, network, services })).toThrow(
+      "invalid ConnectivityCheck args:\n  network: is on another cluster than the check's\n  services.0: is on another cluster than the check's",
+    );
+    expect(() => new ConnectivityCheck("connectivity", { cluster: demo, network, timeout: 0 })).toThrow(
+      "invalid ConnectivityCheck args: timeout: must be a whole number between 1 and 3600, got 0",
+    );
+  });
+
+  test("of a service refuse a timeout that is no number of seconds", () => {
+    const args = { selector: { app: "web" }, ports: [{ port: 80 }], timeout: 0.5 };
+    expect(() => new SelectedService("web", { cluster: cluster(1), ...args })).toThrow(
+      "invalid SelectedService args: timeout: must be a whole number between 1 and 3600, got 0.5",
+    );
+  });
+
   test.each([0, 70000])("of a service refuse port %i", (port) => {
     const demo = cluster(1);
     expect(() => new SelectedService("web", { cluster: demo, selector: { app: "web" }, ports: [{ port }] })).toThrow(
