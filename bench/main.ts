@@ -2,12 +2,17 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PROJECT, RESULTS, type Settings } from "./common";
 import { benchNetworks } from "./networks";
+import { benchPlan } from "./plan";
 import { benchUp } from "./up";
 
 /** The measurements by name; all of them without one. */
-const BENCHES: Readonly<Record<string, (settings: Settings) => void>> = { up: benchUp, networks: benchNetworks };
+const BENCHES: Readonly<Record<string, (settings: Settings) => Promise<void> | void>> = {
+  plan: benchPlan,
+  up: benchUp,
+  networks: benchNetworks,
+};
 
-function main(): void {
+async function main(): Promise<void> {
   const written = join(PROJECT, ".podnet", "written-config.json");
   if (!existsSync(written)) {
     throw new Error('the bench needs the toolchain, the engine and the node image: run "make up" first');
@@ -18,9 +23,9 @@ function main(): void {
   const names = process.argv.slice(2);
   for (const [name, bench] of Object.entries(BENCHES)) {
     if (names.length === 0 || names.includes(name)) {
-      bench({ dockerHost, nodeImage, mirror, mirrorDir, checksums });
+      await bench({ dockerHost, nodeImage, mirror, mirrorDir, checksums });
     }
   }
 }
 
-main();
+void main();

@@ -2,9 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { quote } from "../components/node/quote";
-import { imageScript } from "../components/node/install";
-import { AGENT_NETWORKS, networkImages } from "../components/node/releases";
+import { PORTS, PROBE_NAMESPACE } from "../components/connectivity/probes";
+import { imageLines } from "../components/node/images";
+import { parametersText } from "../components/node/parameters";
+import { startWords } from "../components/node/phase";
+import { quote } from "../toolchain/host/quote";
+import { AGENT_NETWORKS, networkImages } from "../toolchain/supply/agents";
 import { panels } from "./chart";
 import { lab, machineText, PROJECT, removeLab, RESULTS, type Settings, sh } from "./common";
 
@@ -87,6 +90,47 @@ class Bench {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  }
+
+  /** Has a node's program give containerd images. */
+  giveImages(node: string, mirror: string, images: readonly string[]): void {
+    const [owner = ""] = this.on(node, "cat /var/lib/podnet/owner").split(" ");
+    const text = parametersText("images", { node, owner, mirror, image: images });
+    sh("docker", ["exec", "-i", "-w", "/root", `${this.name}-${node}`, ...startWords("images").split(" ")], text);
+  }
+
+  /** ClusterIP of a Service in front of one node's `probe-b`. */
+  serviceOf(node: string): string {
+    const metadata = { name: `bench-${node}`, namespace: PROBE_NAMESPACE };
+    const port = { name: "tcp", protocol: "TCP" };
+    const items = [
+      {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata,
+        spec: { ports: [{ ...port, port: PORTS.service.TCP, targetPort: PORTS.pod.TCP }] },
+      },
+      {
+        apiVersion: "discovery.k8s.io/v1",
+        kind: "EndpointSlice",
+        metadata: { ...metadata, labels: { "kubernetes.io/service-name": metadata.name } },
+        addressType: "IPv4",
+        ports: [{ ...port, port: PORTS.pod.TCP }],
+        endpoints: [{ addresses: [this.#pods[`${node}/probe-b`]?.ip ?? ""], conditions: { ready: true } }],
+      },
+    ];
+    const applied = this.kubectl(
+      ["apply", "-o", "json", "-f", "-"],
+      JSON.stringify({ apiVersion: "v1", kind: "List", items }),
+    );
+    const { items: made } = JSON.parse(applied) as { items: { kind: string; spec?: { clusterIP?: string } }[] };
+    return made.find(({ kind }) => kind === "Service")?.spec?.clusterIP ?? "";
+  }
+
+  /** Runs kubectl on the control plane. */
+  kubectl(args: readonly string[], input = ""): string {
+    const words = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", ...args];
+    return sh("docker", ["exec", "-i", `${this.name}-cp`, ...words], input);
   }
 
   /** The command line of a measuring program, in a pod's network or the node's own. */
@@ -174,7 +218,7 @@ sleep 0.3`;
   /** Resident memory of what the network runs on a worker for itself, in MiB. */
   memory(): number {
     const programs =
-      "flanneld|kube-router|cilium-agent|cilium-health-responder|/usr/local/lib/podnet/network watch|ip -o monitor";
+      "flanneld|kube-router|cilium-agent|cilium-health-responder|/usr/local/lib/podnet/[0-9a-f]+/routes watch|ip -o monitor";
     const rows = this.on(
       "w1",
       `ps -eo rss=,args= | grep -E '${programs}' | grep -v grep | awk '{ sum += $1 } END { print sum + 0 }'`,
@@ -201,7 +245,7 @@ function update(): number {
     const line = output.split("\n").find((text) => pattern.test(text));
     return Number(line?.split(" ")[0] ?? Number.NaN);
   };
-  return at(/network-ready (created|updated|replaced) /) - at(/network-(cp|w1|w2) (creating|updating) /);
+  return at(/network-enable (created|updated|replaced) /) - at(/network-on-(cp|w1|w2) (creating|updating) /);
 }
 
 /** Middle, least and most of several samples. */
@@ -243,23 +287,19 @@ export function benchNetworks(own: Settings): void {
       let install = update();
       if (first) {
         bench.install();
-        const images = AGENT_NETWORKS.flatMap(networkImages);
         const checksums = JSON.parse(own.checksums) as Record<string, string>;
+        const images = imageLines(AGENT_NETWORKS.flatMap(networkImages), checksums);
         for (const node of ["cp", "w1", "w2"]) {
-          bench.on(node, imageScript(images, { mirror: own.mirror, checksums }));
+          bench.giveImages(node, own.mirror, images);
         }
         first = false;
       }
       install = Math.round(install * 10) / 10;
       bench.discover();
-      const kubectl = (args: string): string =>
-        bench.on("cp", `kubectl --kubeconfig /etc/kubernetes/admin.conf ${args}`).trim();
-      const ipOf = (service: string): string =>
-        kubectl(`-n podnet-check get service ${service} -o 'jsonpath={.spec.clusterIP}'`);
       const clusterIps: Record<Path, string | undefined> = {
         "node to node": undefined,
-        "across nodes": ipOf("hairpin-w2"),
-        "same node": ipOf("hairpin-w1"),
+        "across nodes": bench.serviceOf("w2"),
+        "same node": bench.serviceOf("w1"),
       };
       const paths: Record<Path, Samples> = { "node to node": {}, "across nodes": {}, "same node": {} };
       for (let round = 0; round < ROUNDS; round++) {

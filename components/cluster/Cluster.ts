@@ -3,6 +3,7 @@ import * as kubernetes from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { type DialTable, dialTableOf } from "../machine/dialTable";
 import type { Parameters } from "../node/parameters";
+import { runsText } from "../node/phase";
 import { checkedCluster, type ClusterArgs } from "./args";
 import { joinNodes, memberLinesOf } from "./kubeadm";
 import { type AddressesOf, type ClusterNode, installParameters, makeNode } from "./nodes";
@@ -35,6 +36,8 @@ export class Cluster extends pulumi.ComponentResource {
   readonly memberLines: pulumi.Output<string[]>;
   /** How every node is reached, for commands of the machine that plans: a secret. */
   readonly dialTable: pulumi.Output<DialTable>;
+  /** Another text after each run that may have changed a node or the cluster. */
+  readonly runs: pulumi.Output<string>;
   /** Resources after which every node is registered. */
   readonly registered: readonly pulumi.Resource[];
   /** The command after which no node is in the cluster that is not declared. */
@@ -87,6 +90,7 @@ export class Cluster extends pulumi.ComponentResource {
     this.endpoint = joined.endpoint;
     this.members = joined.members;
     this.registered = [joined.registered];
+    this.runs = runsText([joined.runs, ...Object.values(this.nodes).map(({ runs }) => runs)]);
     this.podCidr = valid.podCidr;
     this.serviceCidr = valid.serviceCidr;
     this.dnsDomain = valid.dnsDomain;

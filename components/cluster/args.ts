@@ -43,7 +43,7 @@ export interface ClusterArgs {
   checksums?: pulumi.Input<Record<string, string>>;
 }
 
-const json: z.ZodType<unknown> = z.json();
+const json: z.ZodType = z.json();
 
 const node = z.strictObject({
   slot,

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { applyPhase } from "../node/phase";
+import { applyPhase, runsText } from "../node/phase";
 import type { Parameters } from "../node/parameters";
 import { KUBERNETES_VERSION } from "../node/releases";
 import type { ValidCluster } from "./args";
@@ -16,6 +16,8 @@ export interface Joined {
   readonly members: pulumi.Resource;
   /** The command after which every node is registered with its pod CIDR. */
   readonly registered: pulumi.Resource;
+  /** Another text after each run that may have changed the cluster. */
+  readonly runs: pulumi.Output<string>;
 }
 
 /** What kubeadm is told of one node beside its addresses. */
@@ -40,8 +42,8 @@ function initControlPlane(
   name: string,
   valid: pulumi.Output<ValidCluster>,
   { nodeName, handle, installed }: ClusterNode,
-): { readonly resource: pulumi.Resource; readonly answer: pulumi.Output<string> } {
-  const { resource, answer } = applyPhase(
+): { readonly resource: pulumi.Resource; readonly run: pulumi.Output<string>; readonly answer: pulumi.Output<string> } {
+  const { resource, run, answer } = applyPhase(
     `${name}-${nodeName}-init`,
     handle,
     {
@@ -58,6 +60,9 @@ function initControlPlane(
         "cert-san": [host],
       })),
       secretAnswer: true,
+      // Its answer is the provider's kubeconfig: not knowing it, a preview would say that all objects are replaced. A control
+      // plane that works is left as it is anyway.
+      withoutFiles: true,
       // None of these can change in a cluster that lives.
       triggers: [
         valid.apply(({ podCidr, serviceCidr, dnsDomain, nodes }) =>
@@ -67,7 +72,7 @@ function initControlPlane(
     },
     { parent, dependsOn: installed, deleteBeforeReplace: true, customTimeouts: { create: "20m" } },
   );
-  return { resource, answer: pulumi.secret(answer.apply((lines) => lines.join(""))) };
+  return { resource, run, answer: pulumi.secret(answer.apply((lines) => lines.join(""))) };
 }
 
 /**
@@ -134,5 +139,6 @@ export function joinNodes(
     endpoint,
     members: members.resource,
     registered: registered.resource,
+    runs: runsText([init.run, members.run, ...joins.map(({ run }) => run), registered.run]),
   };
 }

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { checkedConnection } from "../machine/connection";
 import type { Machine, Role } from "../machine/Machine";
 import { imageLines } from "../node/images";
-import { applyPhase, type NodeHandle, uploadProgram } from "../node/phase";
+import { applyPhase, type NodeHandle, runsText, uploadProgram } from "../node/phase";
 import { imagesOf, KUBERNETES_VERSION, PAUSE_IMAGE, releaseFiles } from "../node/releases";
 import type { Parameters } from "../node/parameters";
 import type { ValidCluster } from "./args";
@@ -17,6 +17,8 @@ export interface ClusterNode {
   readonly handle: NodeHandle;
   /** The resource after which a pod network can be installed on the machine. */
   readonly installed: pulumi.Resource;
+  /** Another text after each run that may have changed the machine before it joined. */
+  readonly runs: pulumi.Output<string>;
 }
 
 /** Addresses of a node, by its name. */
@@ -93,5 +95,6 @@ export function makeNode(context: NodeContext, nodeName: string, machine: Machin
     podCidr: addressesOf.apply((of) => of(nodeName).podCidr),
     handle,
     installed: installed.resource,
+    runs: runsText([taken.run, installed.run]),
   };
 }

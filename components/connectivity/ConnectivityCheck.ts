@@ -120,7 +120,8 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
         triggers: [
           services.map((service) => service.endpoints),
           daemonSets.map((set) => set.metadata.uid),
-          network.generation,
+          network.runs,
+          cluster.runs,
         ],
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.Stderr,

@@ -132,7 +132,7 @@ function rights(): string[] {
 }
 
 /** Writes the node's own host key and the lab's login key where its sshd reads them. */
-async function placeKeys(dockerHost: string | undefined, container: string, publicKey: string): Promise<string> {
+function placeKeys(dockerHost: string | undefined, container: string, publicKey: string): string {
   const folder = mkdtempSync(join(tmpdir(), "podnet-node-"));
   try {
     const ssh = join(folder, "root", "etc", "ssh");
@@ -236,7 +236,7 @@ export async function makeLabNode(input: LabNodeInput): Promise<string> {
     ...["--tmpfs", "/run:exec", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec", ...volumes, ...mirror],
     ...["--stop-signal", "SIGRTMIN+3", "--restart", "no", image],
   ]);
-  const hostKey = await placeKeys(dockerHost, container, input.publicKey);
+  const hostKey = placeKeys(dockerHost, container, input.publicKey);
   await docker(dockerHost, ["start", container]);
   await awaitSsh(input, container);
   return hostKey;

@@ -1,4 +1,3 @@
-import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checkPlain } from "../args/checked";
@@ -48,14 +47,22 @@ export const dialled = z.strictObject({
 /** A connection with every field given. */
 export type Dialled = z.output<typeof dialled>;
 
-/** The connection of @pulumi/command to a node, checked. Its keys are secrets; host, port and user are not. */
-export interface CheckedConnection extends command.types.input.remote.ConnectionArgs {
-  readonly host: pulumi.Output<string>;
-  readonly port: pulumi.Output<number>;
-  readonly user: pulumi.Output<string>;
-  readonly privateKey: pulumi.Output<string>;
-  readonly hostKey: pulumi.Output<string>;
+/** A node's connection, checked. Its keys are secrets; host and user are not. */
+export interface CheckedConnection {
+  readonly host: pulumi.Input<string>;
+  readonly user: pulumi.Input<string>;
+  /** All of it as one value, a secret: Pulumi takes many steps for each Output in the inputs of each resource. */
+  readonly dialled: pulumi.Output<Dialled>;
 }
+
+/** Schemas of single fields: to make one is not cheap. */
+const FIELDS = {
+  host: sshConnection.pick({ host: true }),
+  port: sshConnection.pick({ port: true }),
+  user: sshConnection.pick({ user: true }),
+  privateKey: sshConnection.pick({ privateKey: true }),
+  hostKey: sshConnection.pick({ hostKey: true }),
+} as const;
 
 /**
  * Checks a node's connection: what is plainly wrong at once, with every problem, naming the node; what is not known yet, field by
@@ -64,23 +71,26 @@ export interface CheckedConnection extends command.types.input.remote.Connection
 export function checkedConnection(nodeName: string, ssh: SshConnection): CheckedConnection {
   const subject = `connection of node "${nodeName}"`;
   checkPlain(subject, sshConnection, ssh);
-  const { host: hostSchema, port: portSchema, user, privateKey, hostKey } = sshConnection.shape;
+  const field = <K extends keyof Dialled>(name: K, value: pulumi.Input<Dialled[K]>): pulumi.Input<Dialled[K]> =>
+    mapped(value, (known) => (validate<z.ZodType>(subject, FIELDS[name], { [name]: known }) as Dialled)[name]);
+  const host = field("host", ssh.host);
+  const user = field("user", ssh.user ?? "root");
   return {
-    host: checkedField(subject, "host", hostSchema, ssh.host),
-    port: checkedField(subject, "port", portSchema, ssh.port).apply((number) => number ?? 22),
-    user: checkedField(subject, "user", user, ssh.user).apply((name) => name ?? "root"),
-    privateKey: pulumi.secret(checkedField(subject, "privateKey", privateKey, ssh.privateKey)),
-    hostKey: pulumi.secret(checkedField(subject, "hostKey", hostKey, ssh.hostKey)),
+    host,
+    user,
+    dialled: pulumi.secret({
+      host,
+      port: field("port", ssh.port ?? 22),
+      user,
+      privateKey: field("privateKey", ssh.privateKey),
+      hostKey: field("hostKey", ssh.hostKey),
+    }),
   };
 }
 
-function checkedField<T extends z.ZodType>(
-  subject: string,
-  name: string,
-  schema: T,
-  value: unknown,
-): pulumi.Output<z.output<T>> {
-  return (pulumi.output(value) as pulumi.Output<unknown>).apply(
-    (known) => validate(subject, z.object({ [name]: schema }), { [name]: known })[name] as z.output<T>,
-  );
+/** Applies a function to what may be known already; what is plain stays plain. */
+export function mapped<T, U>(value: pulumi.Input<T>, change: (known: T) => U): pulumi.Input<U> {
+  return pulumi.Output.isInstance(value) || value instanceof Promise
+    ? (pulumi.output(value) as pulumi.Output<T>).apply(change)
+    : change(value);
 }

@@ -28,17 +28,19 @@ export type DialTable = z.input<typeof dialTable>;
 /** Writes connections as a table: a secret. */
 export function dialTableOf(connections: Readonly<Record<string, CheckedConnection>>): pulumi.Output<DialTable> {
   return pulumi.secret(
-    pulumi.output(connections).apply((known) => {
-      const keys = new Map<string, string>();
-      const nodes = Object.entries(known).map(([name, { host, port, user, hostKey, privateKey }]) => {
-        const key = keys.get(privateKey) ?? `key${String(keys.size + 1)}`;
-        keys.set(privateKey, key);
-        return [name, { host, port, user, hostKey, key }] as const;
-      });
-      return {
-        keys: Object.fromEntries([...keys].map(([text, key]) => [key, text])),
-        nodes: Object.fromEntries(nodes),
-      };
-    }),
+    pulumi
+      .all(Object.fromEntries(Object.entries(connections).map(([name, { dialled: whole }]) => [name, whole])))
+      .apply((known) => {
+        const keys = new Map<string, string>();
+        const nodes = Object.entries(known).map(([name, { host, port, user, hostKey, privateKey }]) => {
+          const key = keys.get(privateKey) ?? `key${String(keys.size + 1)}`;
+          keys.set(privateKey, key);
+          return [name, { host, port, user, hostKey, key }] as const;
+        });
+        return {
+          keys: Object.fromEntries([...keys].map(([text, key]) => [key, text])),
+          nodes: Object.fromEntries(nodes),
+        };
+      }),
   );
 }

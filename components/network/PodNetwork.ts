@@ -37,6 +37,8 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
   readonly applied: readonly pulumi.Resource[];
   /** Changes when the cluster changed to this network from another one. */
   readonly generation: pulumi.Output<string>;
+  /** Another text after each run that may have changed a node's network. */
+  readonly runs: pulumi.Output<string>;
   /** What follows from the choice of this network. */
   readonly definition: pulumi.Output<NetworkDefinition>;
 
@@ -55,6 +57,7 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
     const enabled = enableNetwork(this, name, cluster, design.definition, prepared, workloads);
     this.mtus = prepared.mtus;
     this.generation = prepared.generation;
+    this.runs = prepared.runs;
     this.prepared = prepared.commands;
     this.applied = [...prepared.commands, enabled];
     this.registerOutputs({ mtus: this.mtus });

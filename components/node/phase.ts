@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import { relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { CheckedConnection } from "../machine/connection";
+import { type CheckedConnection, mapped } from "../machine/connection";
 import { asRoot, type Shell } from "../machine/shell";
-import { answerLines, nonceIn, type Parameters, parametersText } from "./parameters";
+import { answerLines, nonceIn, type Parameters, parametersText, runOf } from "./parameters";
 import { phaseHash, programFolder } from "./programFiles";
 
 /** A phase of the node program. */
@@ -39,6 +40,8 @@ export interface PhaseArgs {
   readonly parameters: pulumi.Input<Parameters>;
   /** Kind of network whose part of the program the phase runs. */
   readonly network?: pulumi.Input<string>;
+  /** Whether other files of the program are no reason to apply the phase again. */
+  readonly withoutFiles?: boolean;
   /** Whether the parameters hold a secret. */
   readonly secret?: boolean;
   /** Whether the answer is a secret. */
@@ -54,6 +57,8 @@ export interface AppliedPhase {
   readonly resource: command.remote.Command;
   /** Lines of the program's answer. An update fails, naming the node, when there is none. */
   readonly answer: pulumi.Output<string[]>;
+  /** Tells the runs of the phase apart: another one means that something may have changed on the node. */
+  readonly run: pulumi.Output<string>;
 }
 
 /** Path by which Pulumi's engine finds the program's folder: relative to the program, so that no plan holds a path of its machine. */
@@ -76,7 +81,11 @@ export function uploadProgram(
   return new command.remote.CopyToRemote(
     name,
     // By an input: Pulumi walks through all that a promised dependency refers to, which is the whole program, for each node.
-    { connection, source: new pulumi.asset.FileArchive(archivePath()), remotePath: gate.apply(() => UPLOAD) },
+    {
+      connection: connection.dialled,
+      source: new pulumi.asset.FileArchive(archivePath()),
+      remotePath: gate.apply(() => UPLOAD),
+    },
     opts,
   );
 }
@@ -90,18 +99,28 @@ export function applyPhase(
 ): AppliedPhase {
   const { phase } = args;
   const { nodeName, connection } = node;
-  const text = pulumi
-    .all([args.parameters, node.owner, args.network])
-    .apply(([parameters, owner, network]) =>
-      parametersText(phase, { node: nodeName, owner, ...parameters, files: phaseHash(phase, network) }),
-    );
+  // One inside the other: Pulumi takes three times the steps for a list of Outputs.
+  const text = node.owner.apply((owner) =>
+    pulumi.output(args.parameters).apply((parameters) =>
+      pulumi.output(args.network).apply((network) =>
+        parametersText(phase, {
+          node: nodeName,
+          owner,
+          ...parameters,
+          files: args.withoutFiles === true ? undefined : phaseHash(phase, network),
+        }),
+      ),
+    ),
+  );
   const stdin = args.secret === true ? pulumi.secret(text) : text;
-  const line = (option?: pulumi.Input<string>): pulumi.Output<string> =>
-    pulumi.all([connection.user, option]).apply(([user, words]) => asRoot(startWords(phase, words), user));
+  const line = (option: pulumi.Input<string> = ""): pulumi.Input<string> =>
+    typeof option === "string"
+      ? mapped(connection.user, (user) => asRoot(startWords(phase, option), user))
+      : pulumi.all([connection.user, option]).apply(([user, words]) => asRoot(startWords(phase, words), user));
   const resource = new command.remote.Command(
     name,
     {
-      connection,
+      connection: connection.dialled,
       create: line(),
       update: line(args.again === undefined ? "--update" : pulumi.interpolate`--update ${args.again}`),
       delete: line("--undo"),
@@ -116,10 +135,16 @@ export function applyPhase(
       ...(args.secretAnswer === true && { additionalSecretOutputs: ["stdout"] }),
     },
   );
-  const answer = pulumi
-    .all([resource.stdin, resource.stdout])
-    .apply(([given, stdout]) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout));
-  return { resource, answer };
+  const answer = resource.stdin.apply((given) =>
+    resource.stdout.apply((stdout) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout)),
+  );
+  // The number alone starts again where a machine is made anew; the resource's id then differs.
+  const run = pulumi.unsecret(
+    pulumi
+      .all([resource.id, resource.stdin, resource.stdout])
+      .apply(([id, given, stdout]) => `${id} ${runOf(nonceIn(given ?? ""), stdout)}`),
+  );
+  return { resource, answer, run };
 }
 
 /** Asks the program on a node a question over an open connection. Throws, naming the node, when it gives no whole answer. */
@@ -135,4 +160,11 @@ export async function askNode(
     throw new Error(`${shell.name}: ${question} ended with code ${String(code)}: ${stderr.trim().slice(-400)}`);
   }
   return answerLines(shell.name, question, nonceIn(text), stdout);
+}
+
+/** One short text for many runs, which differs as soon as one of them does. */
+export function runsText(runs: readonly pulumi.Output<string>[]): pulumi.Output<string> {
+  return pulumi
+    .all([...runs])
+    .apply((known) => createHash("sha256").update(known.join("\n")).digest("hex").slice(0, 16));
 }

@@ -7,7 +7,8 @@ import { PassThrough } from "node:stream";
 import { afterEach, expect, test } from "vitest";
 import { type ReleaseFile, releaseFiles } from "../../components/node/releases";
 import { Progress } from "../../toolchain/host/progress";
-import { ensureMirror, ensureNetworkImages, hostArch, type Origin } from "../../toolchain/supply/toolchain";
+import { ensureNetworkImages } from "../../toolchain/supply/networkimages";
+import { ensureMirror, hostArch, type Origin } from "../../toolchain/supply/toolchain";
 
 const project = join(__dirname, "..", "..");
 const ends: (() => void)[] = [];

@@ -135,6 +135,42 @@ describe("a step inside a step", () => {
   });
 });
 
+describe("steps at the same time", () => {
+  test("each have a line of their own when they start, last and end", async () => {
+    vi.useFakeTimers();
+    try {
+      const said = new PassThrough();
+      const progress = new Progress(said as unknown as NodeJS.WriteStream);
+      const lasts =
+        (seconds: number): (() => Promise<void>) =>
+        () =>
+          new Promise((done) => setTimeout(done, seconds * 1000));
+      const both = [
+        progress.step("[1/3] building kubernetes", 60, lasts(40)),
+        progress.step("[2/3] fetching etcd", 4, lasts(3)),
+      ];
+      await vi.advanceTimersByTimeAsync(10_000);
+      both.push(progress.step("[3/3] making an image", 20, lasts(18)));
+      await vi.advanceTimersByTimeAsync(30_000);
+      await Promise.all(both);
+      expect(vi.getTimerCount()).toBe(0);
+      expect((said.read() as Buffer).toString().split("\n")).toEqual([
+        "[1/3] building kubernetes (about 1 min 00 s)",
+        "[2/3] fetching etcd",
+        "[2/3] fetching etcd: 3.0 s",
+        "[3/3] making an image (about 20 s)",
+        "[1/3] building kubernetes: 15 s, about 45 s left",
+        "[3/3] making an image: 18 s",
+        "[1/3] building kubernetes: 30 s, about 30 s left",
+        "[1/3] building kubernetes: 40 s",
+        "",
+      ]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
 describe("packages", () => {
   test("that are missing are found by what they provide, a client of an engine being no engine", async () => {
     expect(

@@ -7,8 +7,7 @@ import type { LabIdentity } from "../../components/lab/identity";
 import { must, run } from "./exec";
 import type { ClonePaths } from "./paths";
 import { isRunning, type ProcessRecord, recordOf, stopProcess } from "./process";
-import type { Progress } from "./progress";
-import { ENGINE_NEEDS, ensurePackages } from "./system";
+import { ENGINE_NEEDS, installPackages, missingPackages } from "./system";
 
 /** What podnet keeps about the engine it started for a clone. */
 interface EngineRecord {
@@ -69,43 +68,39 @@ export async function findEngine(identity: LabIdentity, paths: ClonePaths): Prom
   return undefined;
 }
 
-/** Finds the clone's engine or starts one of its own, and returns its DOCKER_HOST. */
-export async function ensureEngine(identity: LabIdentity, paths: ClonePaths, progress: Progress): Promise<string> {
-  const found = await findEngine(identity, paths);
-  if (found !== undefined) {
-    return found;
-  }
+/** Throws where podnet cannot start an engine, with what to do. */
+export function needEngine(): void {
   if (process.getuid?.() !== 0) {
     throw new Error(
       "no container engine answers, and podnet can start one as root only; start Docker or set DOCKER_HOST",
     );
   }
-  await ensurePackages(progress, ENGINE_NEEDS);
-  await progress.step("starting a container engine", 3, async () => {
-    mkdirSync(runDir(identity), { recursive: true });
-    mkdirSync(paths.engineData, { recursive: true });
-    const log = openSync(paths.engineLog, "a");
-    const child = spawn("dockerd", engineOptions(identity, paths), { detached: true, stdio: ["ignore", log, log] });
-    child.unref();
-    const failed = new Promise<never>((_, reject) => {
-      child.once("error", (error) => reject(new Error(`dockerd cannot be started: ${error.message}`)));
-      child.once("exit", (code) =>
-        reject(new Error(`dockerd ended with code ${String(code)}; see ${paths.engineLog}`)),
-      );
-    });
-    failed.catch(() => undefined);
-    const record = child.pid === undefined ? undefined : recordOf(child.pid);
-    if (record) {
-      writeFileSync(paths.engine, JSON.stringify({ process: record } satisfies EngineRecord));
-    }
-    const deadline = Date.now() + 60_000;
-    while (!(await Promise.race([answers(ownHost(identity)), failed]))) {
-      if (Date.now() > deadline) {
-        throw new Error(`dockerd does not answer after 60 s; see ${paths.engineLog}`);
-      }
-      await sleep(100);
-    }
+}
+
+/** Starts an engine of the clone's own, its package installed where that is missing, and returns its DOCKER_HOST. */
+export async function startEngine(identity: LabIdentity, paths: ClonePaths): Promise<string> {
+  await installPackages(await missingPackages(ENGINE_NEEDS));
+  mkdirSync(runDir(identity), { recursive: true });
+  mkdirSync(paths.engineData, { recursive: true });
+  const log = openSync(paths.engineLog, "a");
+  const child = spawn("dockerd", engineOptions(identity, paths), { detached: true, stdio: ["ignore", log, log] });
+  child.unref();
+  const failed = new Promise<never>((_, reject) => {
+    child.once("error", (error) => reject(new Error(`dockerd cannot be started: ${error.message}`)));
+    child.once("exit", (code) => reject(new Error(`dockerd ended with code ${String(code)}; see ${paths.engineLog}`)));
   });
+  failed.catch(() => undefined);
+  const record = child.pid === undefined ? undefined : recordOf(child.pid);
+  if (record) {
+    writeFileSync(paths.engine, JSON.stringify({ process: record } satisfies EngineRecord));
+  }
+  const deadline = Date.now() + 60_000;
+  while (!(await Promise.race([answers(ownHost(identity)), failed]))) {
+    if (Date.now() > deadline) {
+      throw new Error(`dockerd does not answer after 60 s; see ${paths.engineLog}`);
+    }
+    await sleep(100);
+  }
   return ownHost(identity);
 }
 

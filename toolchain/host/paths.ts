@@ -8,6 +8,8 @@ export interface ClonePaths {
   /** Pulumi's file backend. */
   readonly state: string;
   readonly passphrase: string;
+  /** Pulumi's home for this clone, with the plugins in it; the user's own is left alone. */
+  readonly pulumiHome: string;
   readonly kubeconfig: string;
   /** Record of the engine that podnet started here. */
   readonly engine: string;
@@ -27,6 +29,7 @@ export function clonePaths(project: string): ClonePaths {
     dotPodnet,
     state: join(dotPodnet, "state"),
     passphrase: join(dotPodnet, "passphrase"),
+    pulumiHome: join(dotPodnet, "pulumi-home"),
     kubeconfig: join(dotPodnet, "kubeconfig"),
     engine: join(dotPodnet, "engine.json"),
     engineLog: join(dotPodnet, "engine.log"),

@@ -1,7 +1,15 @@
-/** Shows what long work does: what, how far, how long still. */
+/** A step that is under way. */
+interface Step {
+  readonly text: string;
+  readonly started: number;
+  readonly estimate: number;
+}
+
+/** Shows what long work does: what, how far, how long still. Steps may run at the same time and inside each other. */
 export class Progress {
-  #step: { readonly text: string; readonly started: number; readonly estimate: number } | undefined;
+  readonly #steps = new Set<Step>();
   #lastLine = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   /** `stream` is where it is shown; on a terminal one line is rewritten, elsewhere a line follows every 15 s. */
   constructor(private readonly stream: NodeJS.WriteStream = process.stderr) {}
@@ -12,23 +20,26 @@ export class Progress {
     this.stream.write(`${text}\n`);
   }
 
-  /** Does one step of known length (in seconds, 0 for unknown) and shows it while it lasts. Returns what the step returns. A step may have steps of its own. */
+  /** Does one step of known length (in seconds, 0 for unknown) and shows it while it lasts. Returns what the step returns. */
   async step<T>(text: string, estimate: number, work: () => Promise<T>): Promise<T> {
-    const started = Date.now();
-    const outer = this.#step;
-    this.#step = { text, started, estimate };
-    this.#lastLine = started;
+    const step: Step = { text, started: Date.now(), estimate };
+    if (this.#steps.size === 0) {
+      this.#lastLine = step.started;
+      this.#timer = setInterval(() => this.#show(), this.stream.isTTY ? 250 : 1000);
+    }
+    this.#steps.add(step);
     if (!this.stream.isTTY) {
       this.stream.write(`${text}${estimate >= 5 ? ` (about ${duration(estimate)})` : ""}\n`);
     }
-    const timer = setInterval(() => this.#show(), this.stream.isTTY ? 250 : 1000);
     try {
       return await work();
     } finally {
-      clearInterval(timer);
       this.#clear();
-      this.#step = outer;
-      const seconds = (Date.now() - started) / 1000;
+      this.#steps.delete(step);
+      if (this.#steps.size === 0) {
+        clearInterval(this.#timer);
+      }
+      const seconds = (Date.now() - step.started) / 1000;
       if (seconds >= 1 || this.stream.isTTY) {
         this.stream.write(`${text}: ${duration(seconds)}\n`);
       }
@@ -36,25 +47,35 @@ export class Progress {
   }
 
   #show(): void {
-    const step = this.#step;
-    if (!step) {
-      return;
-    }
-    const seconds = (Date.now() - step.started) / 1000;
-    const line = progressLine(step.text, seconds, step.estimate);
+    const now = Date.now();
     if (this.stream.isTTY) {
-      this.stream.write(`\r\u001b[2K${line.slice(0, (this.stream.columns || 80) - 1)}`);
-    } else if (Date.now() - this.#lastLine >= 15_000) {
-      this.#lastLine = Date.now();
-      this.stream.write(`${line}\n`);
+      // One line has room for one step and a word about the others: the one that lasts longest is waited for.
+      const [first, ...others] = [...this.#steps].sort((a, b) => end(b) - end(a));
+      if (first) {
+        const line = progressLine(first.text, (now - first.started) / 1000, first.estimate);
+        const more = others.length > 0 ? ` (and ${others.map(({ text }) => text).join(", ")})` : "";
+        this.stream.write(`\r\u001b[2K${`${line}${more}`.slice(0, (this.stream.columns || 80) - 1)}`);
+      }
+    } else if (now - this.#lastLine >= 15_000) {
+      this.#lastLine = now;
+      // A short step has its line when it ends; one for each of several at once would bury the long one.
+      const due = [...this.#steps].filter(({ started }) => now - started >= 10_000);
+      for (const { text, started, estimate } of due) {
+        this.stream.write(`${progressLine(text, (now - started) / 1000, estimate)}\n`);
+      }
     }
   }
 
   #clear(): void {
-    if (this.stream.isTTY && this.#step) {
+    if (this.stream.isTTY && this.#steps.size > 0) {
       this.stream.write("\r\u001b[2K");
     }
   }
+}
+
+/** When a step ends if it lasts as long as it is thought to. */
+function end({ started, estimate }: Step): number {
+  return started + estimate * 1000;
 }
 
 /** One line about a step that has lasted for `seconds` of about `estimate`. */

@@ -45,6 +45,13 @@ export async function missingPackages(needs: readonly Need[] = NEEDS): Promise<s
 /** Installs what is missing where podnet may: as root on Debian and Ubuntu. Elsewhere throws, naming the packages. */
 export async function ensurePackages(progress: Progress, needs: readonly Need[] = NEEDS): Promise<void> {
   const missing = await missingPackages(needs);
+  if (missing.length > 0) {
+    await progress.step(`installing ${missing.join(", ")}`, 40, () => installPackages(missing));
+  }
+}
+
+/** Installs these Debian packages. Throws, naming them, where podnet may not. */
+export async function installPackages(missing: readonly string[]): Promise<void> {
   if (missing.length === 0) {
     return;
   }
@@ -59,15 +66,13 @@ export async function ensurePackages(progress: Progress, needs: readonly Need[] 
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const install = (): ReturnType<typeof run> =>
     run("apt-get", ["install", "-y", "--no-install-recommends", ...missing], { env });
-  await progress.step(`installing ${missing.join(", ")}`, 40, async () => {
-    let result = await install();
-    if (result.code !== 0) {
-      await run("apt-get", ["update"], { env });
-      result = await install();
-    }
-    if (result.code !== 0) {
-      const tail = result.stderr.trim().split("\n").slice(-5).join("\n  ");
-      throw new Error(`apt-get install ${missing.join(" ")} failed:\n  ${tail}`);
-    }
-  });
+  let result = await install();
+  if (result.code !== 0) {
+    await run("apt-get", ["update"], { env });
+    result = await install();
+  }
+  if (result.code !== 0) {
+    const tail = result.stderr.trim().split("\n").slice(-5).join("\n  ");
+    throw new Error(`apt-get install ${missing.join(" ")} failed:\n  ${tail}`);
+  }
 }

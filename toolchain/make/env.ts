@@ -18,6 +18,7 @@ export function stackEnv(
 ): Record<string, string> {
   return {
     PATH: pathWith(binDirs, process.env["PATH"] ?? ""),
+    PULUMI_HOME: paths.pulumiHome,
     PULUMI_BACKEND_URL: `file://${paths.state}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase,
     PULUMI_SKIP_UPDATE_CHECK: "true",

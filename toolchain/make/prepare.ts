@@ -2,13 +2,14 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { chooseSubnet, HOST_ROUTES, type LabIdentity, parseHostRoutes } from "../../components/lab/identity";
 import { AGENT_NETWORKS, type AgentNetwork } from "../supply/agents";
-import { ensureEngine, openOutside } from "../host/engine";
+import { openOutside } from "../host/engine";
 import { must } from "../host/exec";
 import type { ClonePaths } from "../host/paths";
 import type { Progress } from "../host/progress";
 import { ensurePackages } from "../host/system";
-import { ensureNodeImage } from "../supply/nodeimage";
-import { ensureNetworkImages, ensureToolchain, type Toolchain } from "../supply/toolchain";
+import { ensureNetworkImages } from "../supply/networkimages";
+import { ensureSetup } from "../supply/setup";
+import type { Toolchain } from "../supply/toolchain";
 import { stackEnv } from "./env";
 import { Stack } from "./stack";
 import { readWritten } from "./written";
@@ -45,13 +46,9 @@ export async function prepare(context: Context, networks?: readonly AgentNetwork
   const { project, paths, cache, identity, progress } = context;
   mkdirSync(paths.dotPodnet, { recursive: true });
   await ensurePackages(progress);
-  const toolchain = await ensureToolchain({ project, cache, progress });
-  const dockerHost = await ensureEngine(identity, paths, progress);
+  const { toolchain, dockerHost, nodeImage } = await ensureSetup({ project, cache, progress }, identity, paths);
   const env = stackEnv(paths, toolchain.binDirs, dockerHost);
-  const [nodeImage, stack] = await Promise.all([
-    ensureNodeImage(project, cache, dockerHost, progress),
-    Stack.ensure(paths, env),
-  ]);
+  const stack = await Stack.ensure(paths, env);
   const wanted = networks ?? (await chosenNetworks(stack));
   const checksums = await ensureNetworkImages({ project, cache, progress }, toolchain, wanted);
   // A subnet that this clone's lab was given stays, whatever becomes of the host's routes.

@@ -4,6 +4,9 @@ import { type Arch, archiveOf, imagesOf, releaseFiles, type ReleaseName } from "
 import { must } from "../host/exec";
 import { type ImageRecipe, packFolder, proxyTools, sha256File, writeImageArchive } from "./images";
 
+/** Number of the recipes by which a mirror's files are made of binaries. To be raised when they make other files. */
+export const MIRROR_RECIPE = 1;
+
 /** Binaries out of which a mirror is made, by name. */
 export type Binaries = Readonly<Record<string, string>>;
 

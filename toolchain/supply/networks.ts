@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Arch, archiveOf } from "../../components/node/releases";
@@ -9,7 +8,9 @@ import { makeDebianRoot, SUITE } from "./debian";
 import { type ImageRecipe, withLibraries, writeImageArchive } from "./images";
 import { type Binaries, need } from "./mirror";
 import { NETWORK_SOURCES } from "./pins";
-import type { Progress } from "../host/progress";
+
+/** Number of the recipes by which the networks' images are made. To be raised when they make other images. */
+export const NETWORK_RECIPE = 1;
 
 /** Debian packages that a network's images need besides its own programs. Cilium's agent compiles its BPF with clang. */
 const PACKAGES: Readonly<Record<AgentNetwork, readonly string[]>> = {
@@ -27,26 +28,29 @@ const SLIM = [
   .map((path) => `rm -rf "$1"${path}`)
   .join("; ");
 
-/** The root that a network's images lie on, out of the cache or made of Debian packages. */
-async function baseOf(network: AgentNetwork, cache: string, arch: Arch, progress: Progress): Promise<string> {
-  const packages = PACKAGES[network];
+/** Archive in the cache of the root that a network's images lie on. */
+export function baseArchive(network: AgentNetwork, cache: string, arch: Arch): string {
   const key = createHash("sha256")
-    .update(JSON.stringify([SUITE, arch, packages, SLIM]))
+    .update(JSON.stringify([SUITE, arch, PACKAGES[network], SLIM]))
     .digest("hex")
     .slice(0, 12);
-  const archive = join(cache, "network-base", `${key}.tar`);
-  if (!existsSync(archive)) {
-    await progress.step(`making the base of ${network}'s image from Debian packages`, 25, () =>
-      makeDebianRoot(packages, SLIM, archive),
-    );
-  }
-  return archive;
+  return join(cache, "network-base", `${key}.tar`);
+}
+
+/** Makes the root that a network's images lie on, of Debian packages. */
+export function makeBase(network: AgentNetwork, cache: string, arch: Arch): Promise<void> {
+  return makeDebianRoot(PACKAGES[network], SLIM, baseArchive(network, cache, arch));
 }
 
 type Recipe = Omit<ImageRecipe, "image" | "arch" | "base">;
 
 /** How each image of a network is made of binaries built here, by the image's name. */
-async function recipesOf(network: AgentNetwork, project: string, binaries: Binaries): Promise<Record<string, Recipe>> {
+async function recipesOf(
+  network: AgentNetwork,
+  project: string,
+  binaries: Binaries,
+  arch: Arch,
+): Promise<Record<string, Recipe>> {
   switch (network) {
     case "flannel": {
       const flanneld = "/opt/bin/flanneld";
@@ -75,7 +79,7 @@ async function recipesOf(network: AgentNetwork, project: string, binaries: Binar
       if (!source) {
         throw new Error("no source of cilium");
       }
-      const module = await moduleDir(project, source, "github.com/cilium/cilium");
+      const module = await moduleDir(project, source, "github.com/cilium/cilium", arch);
       const programs = ["cilium-agent", "cilium-health-responder", "cilium-dbg", "cilium-mount", "cilium-sysctlfix"];
       return {
         [NETWORK_IMAGES.cilium.agent]: {
@@ -105,16 +109,16 @@ async function recipesOf(network: AgentNetwork, project: string, binaries: Binar
 /** Images that hold all they need and lie on no root. */
 const WITHOUT_BASE: readonly string[] = [NETWORK_IMAGES.cilium.operator, NETWORK_IMAGES.flannel.cniPlugin];
 
-/** Writes the archives of a network's images, in the mirror's layout under `out`, and returns their paths. */
+/** Writes the archives of a network's images, which lie on its base, in the mirror's layout under `out`. Returns their paths. */
 export async function makeNetworkImages(
   network: AgentNetwork,
   binaries: Binaries,
-  options: { readonly project: string; readonly cache: string; readonly progress: Progress },
+  options: { readonly project: string; readonly cache: string },
   out: string,
   arch: Arch,
 ): Promise<string[]> {
-  const recipes = await recipesOf(network, options.project, binaries);
-  const base = await baseOf(network, options.cache, arch, options.progress);
+  const recipes = await recipesOf(network, options.project, binaries, arch);
+  const base = baseArchive(network, options.cache, arch);
   await mkdir(out, { recursive: true });
   const paths: string[] = [];
   for (const image of networkImages(network)) {

@@ -1,13 +1,11 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeDebianRoot, SUITE } from "./debian";
-import { hostArch } from "./toolchain";
 import { must, run } from "../host/exec";
-import { withLock } from "../host/lock";
-import type { Progress } from "../host/progress";
+import { makeDebianRoot, SUITE } from "./debian";
+import { hostArch } from "./options";
 
-/** Key of the node image: equal files in `toolchain/node-image` and equal architecture give equal keys. */
+/** Key of the node image: equal files in `node-image` and equal architecture give equal keys. */
 export function nodeImageKey(project: string): string {
   const folder = join(project, "toolchain", "supply", "node-image");
   const hash = createHash("sha256").update(JSON.stringify([SUITE, hostArch()]));
@@ -17,38 +15,40 @@ export function nodeImageKey(project: string): string {
   return hash.digest("hex").slice(0, 12);
 }
 
-/** Makes the lab's node image, or finds it in the cache, and gives it to the engine. Returns its reference. */
-export async function ensureNodeImage(
-  project: string,
-  cache: string,
-  dockerHost: string,
-  progress: Progress,
-): Promise<string> {
-  const key = nodeImageKey(project);
-  const reference = `podnet-node:${key}`;
-  const env = { ...process.env, DOCKER_HOST: dockerHost };
-  if ((await run("docker", ["image", "inspect", reference], { env })).code === 0) {
-    return reference;
-  }
-  const archive = join(cache, "node-image", `${key}.tar`);
-  const onWait = (pid: number): void =>
-    progress.say(`another podnet (process ${String(pid)}) is making the node image`);
-  await withLock(join(cache, "node-image.lock"), onWait, async () => {
-    if (!existsSync(archive)) {
-      await progress.step("making the lab's node image from Debian packages", 30, () => make(project, archive));
-    }
-  });
-  await progress.step("importing the node image", 5, () =>
-    must("docker", ["import", "--change", 'ENTRYPOINT ["/usr/local/lib/podnet/entrypoint"]', archive, reference], {
-      env,
-    }),
-  );
-  await must("docker", ["tag", reference, "podnet-node:latest"], { env });
-  return reference;
+/** The node image's archive in the cache, whether it is there or not. */
+export function nodeArchive(project: string, cache: string): string {
+  return join(cache, "node-image", `${nodeImageKey(project)}.tar`);
 }
 
-function make(project: string, archive: string): Promise<void> {
+/** What the engine knows the node image by; the folder of stores that its nodes look for is part of it. */
+export function nodeReference(project: string, stores: string): string {
+  const hash = createHash("sha256").update(JSON.stringify([nodeImageKey(project), stores]));
+  return `podnet-node:${hash.digest("hex").slice(0, 12)}`;
+}
+
+/** Makes the node image's archive of Debian packages. */
+export function makeNodeArchive(project: string, cache: string): Promise<void> {
   const folder = join(project, "toolchain", "supply", "node-image");
   const packages = readFileSync(join(folder, "packages"), "utf8").trim().split("\n");
-  return makeDebianRoot(packages, `${join(folder, "customize")} "$1"`, archive);
+  return makeDebianRoot(packages, `${join(folder, "customize")} "$1"`, nodeArchive(project, cache));
+}
+
+/** Whether an engine has an image. */
+export async function hasImage(reference: string, dockerHost: string): Promise<boolean> {
+  const env = { ...process.env, DOCKER_HOST: dockerHost };
+  return (await run("docker", ["image", "inspect", reference], { env })).code === 0;
+}
+
+/** Gives an engine the node image, whose nodes look for unpacked images in the folder `stores`. */
+export async function importNodeImage(
+  archive: string,
+  reference: string,
+  stores: string,
+  dockerHost: string,
+): Promise<void> {
+  const env = { ...process.env, DOCKER_HOST: dockerHost };
+  const changes = ['ENTRYPOINT ["/usr/local/lib/podnet/entrypoint"]', `ENV PODNET_STORE=${JSON.stringify(stores)}`];
+  const flags = changes.flatMap((change) => ["--change", change]);
+  await must("docker", ["import", ...flags, archive, reference], { env });
+  await must("docker", ["tag", reference, "podnet-node:latest"], { env });
 }

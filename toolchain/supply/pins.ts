@@ -1,6 +1,15 @@
 import { KUBERNETES_VERSION, type ReleaseName, VERSIONS } from "../../components/node/releases";
 import { type AgentNetwork, NETWORK_VERSIONS } from "./agents";
 
+/** Files of a module that a program of podnet's own embeds, laid beside its `main.go` when it is built. */
+export interface Embeds {
+  readonly module: string;
+  /** Path in the module of each file, by the name it gets. */
+  readonly files: Readonly<Record<string, string>>;
+  /** A JSON file among them whose `version` is set to this. */
+  readonly versioned: { readonly file: string; readonly version: string };
+}
+
 /** How a tool is built from source; its go.mod and go.sum are in `toolchain/supply/go/<name>`. */
 export interface Source {
   readonly name: string;
@@ -9,16 +18,26 @@ export interface Source {
   readonly ldflags: string;
   readonly cgo?: boolean;
   readonly tags?: string;
+  /** Where the program is podnet's own `main.go` beside the go.mod: what it embeds of a module. */
+  readonly embeds?: Embeds;
   /** Minutes-long steps need an estimate: seconds of a cold build on two cores. */
   readonly seconds: number;
 }
 
 /** Version of the Pulumi CLI. */
 export const PULUMI_VERSION = "3.259.0";
+/** Version that @pulumi/kubernetes of package.json asks its plugin to have. */
+const KUBERNETES_PLUGIN = "4.34.2";
+/**
+ * What the provider that is built here calls itself. Pulumi warns of any version below the one asked for, so it bears that
+ * one; the build metadata, which no comparison reads, names the commit that it really is of.
+ */
+export const BUILT_PROVIDER_VERSION = `${KUBERNETES_PLUGIN}+podnet.f47bc2d6f199`;
+
 /** Official plugins that @pulumi/command and @pulumi/kubernetes of package.json ask for. */
 export const PLUGINS = [
   { name: "command", version: "1.2.1" },
-  { name: "kubernetes", version: "4.34.2" },
+  { name: "kubernetes", version: KUBERNETES_PLUGIN },
 ] as const;
 
 const small = "-s -w";
@@ -33,39 +52,20 @@ const kubernetes = [
   "kube-proxy",
 ];
 const plugins = "github.com/containernetworking/plugins";
+const kubernetesProvider = "github.com/pulumi/pulumi-kubernetes/provider/v4";
 
-/** Every tool that can be built from source and that every cluster needs, in the order in which they are. */
+/**
+ * Every tool that can be built from source and that every cluster needs, in the order in which compilers take them: a small
+ * one while the modules of the largest come, then what images are made of, so that those are ready while Pulumi is built.
+ */
 export const SOURCES: readonly Source[] = [
   {
-    name: "pulumi",
-    programs: { pulumi: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi" },
-    ldflags: `${small} ${stamp("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", `v${PULUMI_VERSION}`)}`,
-    seconds: 220,
-  },
-  {
-    name: "pulumi-language-nodejs",
-    programs: { "pulumi-language-nodejs": "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs" },
-    ldflags: `${small} ${stamp("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", "v3.68.0")}`,
-    seconds: 40,
-  },
-  {
-    name: "pulumi-resource-kubernetes",
-    programs: {
-      "pulumi-resource-kubernetes": "github.com/pulumi/pulumi-kubernetes/provider/v2/cmd/pulumi-resource-kubernetes",
-    },
-    ldflags: `${small} ${stamp("github.com/pulumi/pulumi-kubernetes/provider/v2/pkg/version.Version", "2.0.0")}`,
-    seconds: 45,
-  },
-  {
-    name: "containerd",
-    programs: Object.fromEntries(
-      ["containerd", "containerd-shim-runc-v2", "ctr"].map((name) => [
-        name,
-        `github.com/containerd/containerd/v2/cmd/${name}`,
-      ]),
-    ),
-    ldflags: `${small} ${stamp("github.com/containerd/containerd/v2/version.Version", `v${VERSIONS.containerd}`)}`,
-    seconds: 55,
+    name: "runc",
+    programs: { runc: "github.com/opencontainers/runc" },
+    ldflags: `${small} -extldflags -static ${stamp("main.version", VERSIONS.runc)}`,
+    cgo: true,
+    tags: "seccomp netgo osusergo",
+    seconds: 15,
   },
   {
     name: "kubernetes",
@@ -84,11 +84,17 @@ export const SOURCES: readonly Source[] = [
     seconds: 270,
   },
   { name: "etcd", programs: { etcd: "go.etcd.io/etcd/server/v3" }, ldflags: small, seconds: 25 },
+  { name: "coredns", programs: { coredns: "github.com/coredns/coredns" }, ldflags: small, seconds: 90 },
   {
-    name: "crictl",
-    programs: { crictl: "sigs.k8s.io/cri-tools/cmd/crictl" },
-    ldflags: `${small} ${stamp("sigs.k8s.io/cri-tools/pkg/version.Version", `v${VERSIONS.crictl}`)}`,
-    seconds: 25,
+    name: "containerd",
+    programs: Object.fromEntries(
+      ["containerd", "containerd-shim-runc-v2", "ctr"].map((name) => [
+        name,
+        `github.com/containerd/containerd/v2/cmd/${name}`,
+      ]),
+    ),
+    ldflags: `${small} ${stamp("github.com/containerd/containerd/v2/version.Version", `v${VERSIONS.containerd}`)}`,
+    seconds: 55,
   },
   {
     name: "cni-plugins",
@@ -101,14 +107,37 @@ export const SOURCES: readonly Source[] = [
     ldflags: `${small} ${stamp(`${plugins}/pkg/utils/buildversion.BuildVersion`, `v${VERSIONS.cniPlugins}`)}`,
     seconds: 10,
   },
-  { name: "coredns", programs: { coredns: "github.com/coredns/coredns" }, ldflags: small, seconds: 90 },
   {
-    name: "runc",
-    programs: { runc: "github.com/opencontainers/runc" },
-    ldflags: `${small} -extldflags -static ${stamp("main.version", VERSIONS.runc)}`,
-    cgo: true,
-    tags: "seccomp netgo osusergo",
-    seconds: 15,
+    name: "crictl",
+    programs: { crictl: "sigs.k8s.io/cri-tools/cmd/crictl" },
+    ldflags: `${small} ${stamp("sigs.k8s.io/cri-tools/pkg/version.Version", `v${VERSIONS.crictl}`)}`,
+    seconds: 25,
+  },
+  {
+    name: "pulumi",
+    programs: { pulumi: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi" },
+    ldflags: `${small} ${stamp("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", `v${PULUMI_VERSION}`)}`,
+    seconds: 220,
+  },
+  {
+    name: "pulumi-language-nodejs",
+    programs: { "pulumi-language-nodejs": "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs" },
+    ldflags: `${small} ${stamp("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", "v3.68.0")}`,
+    seconds: 40,
+  },
+  {
+    name: "pulumi-resource-kubernetes",
+    programs: { "pulumi-resource-kubernetes": "." },
+    ldflags: `${small} ${stamp(`${kubernetesProvider}/pkg/version.Version`, BUILT_PROVIDER_VERSION)}`,
+    embeds: {
+      module: kubernetesProvider,
+      files: {
+        "schema.json": "cmd/pulumi-resource-kubernetes/schema.json",
+        "terraform-mapping.json": "cmd/pulumi-resource-kubernetes/terraform-mapping.json",
+      },
+      versioned: { file: "schema.json", version: BUILT_PROVIDER_VERSION },
+    },
+    seconds: 150,
   },
 ];
 
@@ -119,8 +148,8 @@ export const SOURCE_OF: Readonly<Record<ReleaseName, string>> = {
   kubectl: "kubernetes",
   containerd: "containerd",
   runc: "runc",
-  crictl: "crictl",
   "cni-plugins": "cni-plugins",
+  crictl: "crictl",
 };
 
 /** The sources of the images that nodes run. */

@@ -1,32 +1,39 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
-import { extname, join } from "node:path";
-import { type Arch, archiveOf, imagesOf, type ReleaseFile, releaseFiles } from "../../components/node/releases";
-import { AGENT_NETWORKS, type AgentNetwork, networkImages } from "./agents";
-import { messageOf } from "../../components/args/validate";
-import { build, buildDir, buildKey, buildPause } from "./build";
-import { download, reachable } from "./download";
-import { must, run } from "../host/exec";
-import { sha256File } from "./images";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type Arch,
+  archiveOf,
+  imagesOf,
+  type ReleaseFile,
+  releaseFiles,
+  type ReleaseName,
+} from "../../components/node/releases";
 import { withLock } from "../host/lock";
-import { type Binaries, makeImages, makeRelease, writeChecksums } from "./mirror";
-import { makeNetworkImages } from "./networks";
-import { IMAGE_SOURCES, NETWORK_SOURCES, PLUGINS, PULUMI_VERSION, type Source, SOURCE_OF, SOURCES } from "./pins";
-import type { Progress } from "../host/progress";
+import { AGENT_NETWORKS } from "./agents";
+import { clonePaths } from "../host/paths";
+import { type Job, type JobEnd, runJobs, timeTable } from "../host/schedule";
+import { build, buildDir, buildKey, buildPause, fetchSource } from "./build";
+import { download, reachable } from "./download";
+import { sha256File } from "./images";
+import { type Binaries, makeImages, makeRelease, MIRROR_RECIPE, writeChecksums } from "./mirror";
+import { NETWORK_RECIPE } from "./networks";
+import { hostArch, ToolchainError, type ToolchainOptions, urlOf } from "./options";
+import { NETWORK_SOURCES, PLUGINS, PULUMI_VERSION, type Source, SOURCES } from "./pins";
+import { CLI_SOURCES, type Found, jobName, parseJob, planToolchain, PLUGIN_SOURCE, type Way } from "./plan";
+import {
+  builtCliDir,
+  fillHome,
+  hasOfficial,
+  installOfficial,
+  joinCli,
+  officialCliDir,
+  officialPulumi,
+  pulumiOnPath,
+} from "./pulumi";
 
-/** Where things are and come from. */
-export interface ToolchainOptions {
-  /** Folder of the clone, with the pinned sources in it. */
-  readonly project: string;
-  readonly cache: string;
-  readonly progress: Progress;
-  /** The files that nodes install; those of the pinned versions by default. */
-  readonly releases?: readonly ReleaseFile[];
-  /** Turns a path such as `dl.k8s.io/release/…` into a URL; `https://` and the path by default. */
-  readonly upstream?: (path: string) => string;
-}
+export { hostArch };
 
 /** The toolchain, ready for use. */
 export interface Toolchain {
@@ -42,25 +49,13 @@ export interface Toolchain {
 /** How a tool was had, and why the ways before it failed. */
 export interface Origin {
   readonly tool: string;
-  readonly way: "PATH" | "cache" | "official release" | "built from source";
+  readonly way: "official release" | "built from source";
   readonly seconds: number;
-  readonly notes: readonly string[];
 }
 
-/** Thrown with every tool that could not be had, and for each what was tried. */
-export class ToolchainError extends Error {
-  override readonly name = "ToolchainError";
-  constructor(readonly failures: readonly string[]) {
-    super(`the toolchain is not complete:\n  ${failures.join("\n  ")}`);
-  }
-}
-
-/** The architecture of this machine by Go's names. */
-export function hostArch(): Arch {
-  if (process.arch !== "x64" && process.arch !== "arm64") {
-    throw new Error(`${process.arch} machines are not supported; use x86_64 or arm64`);
-  }
-  return process.arch === "x64" ? "amd64" : "arm64";
+/** A job of somebody else's, done beside those of the toolchain. It may need them, and they do not need it. */
+export interface OtherJob extends Job {
+  readonly work: () => Promise<void>;
 }
 
 /** The source with this name. */
@@ -74,311 +69,277 @@ export function sourceNamed(name: string, sources: readonly Source[] = SOURCES):
 
 /**
  * Makes the toolchain complete: each tool from PATH or the cache, else the official release, else built from source. Slow
- * work is shown by `progress`, done once for all clones of a user, and goes on where an interrupted run stopped. Throws a
- * ToolchainError with all tools that failed.
+ * work is shown by `progress`, done once for all clones of a user, and goes on where an interrupted run stopped; `others` are
+ * done beside it. Throws a ToolchainError with all that failed.
  */
-export async function ensureToolchain(options: ToolchainOptions): Promise<Toolchain> {
+export async function ensureToolchain(options: ToolchainOptions, others: readonly OtherJob[] = []): Promise<Toolchain> {
   await mkdir(options.cache, { recursive: true });
   const lock = join(options.cache, "toolchain.lock");
   const onWait = (pid: number): void => {
     options.progress.say(`another podnet (process ${String(pid)}) is making the toolchain; waiting for it`);
   };
   return withLock(lock, onWait, async () => {
-    const origins: Origin[] = [];
-    const failures: string[] = [];
-    const pulumi = await pulumiTools(options, origins, failures);
-    const mirror = await ensureMirror(options, origins, failures);
-    if (failures.length > 0 || !mirror) {
+    const { failures, ends } = await supply(options, true, others);
+    if (failures.length > 0) {
       throw new ToolchainError(failures);
     }
-    const slow = origins.filter(({ way }) => way !== "cache" && way !== "PATH");
-    if (slow.length > 0) {
-      const width = Math.max(...slow.map(({ tool }) => tool.length));
-      for (const { tool, way, seconds, notes } of slow) {
-        const why = notes.length > 0 ? ` (${notes.join("; ")})` : "";
-        options.progress.say(`  ${tool.padEnd(width)}  ${way}, ${seconds.toFixed(1)} s${why}`);
-      }
+    const table = timeTable(ends, 5);
+    if (table.length > 0) {
+      options.progress.say(["where the time went, much of it at the same time:", ...table].join("\n"));
     }
-    return { binDirs: pulumi, ...mirror };
+    const home = clonePaths(options.project).pulumiHome;
+    await fillHome(home, options.cache, PLUGINS, {
+      kubernetes: join(dirOf(options, PLUGIN_SOURCE), "pulumi-resource-kubernetes"),
+      command: join(options.project, "packages", "pulumi-command", "bin", "pulumi-resource-command"),
+    });
+    return { binDirs: await cliDirs(options), ...(await readMirror(mirrorDir(options))) };
   });
 }
 
-async function built(
-  options: ToolchainOptions,
-  name: string,
-  sources: readonly Source[] = SOURCES,
-): Promise<{ dir: string; seconds: number }> {
-  const source = sourceNamed(name, sources);
-  const started = Date.now();
-  const index = sources.indexOf(source) + 1;
-  const work = (): Promise<string> => build(options.cache, options.project, source, hostArch());
-  const known = buildDir(options.cache, options.project, source, hostArch());
-  const text = `[${String(index)}/${String(sources.length)}] building ${name} from source`;
-  const dir = existsSync(known) ? known : await options.progress.step(text, source.seconds, work);
-  return { dir, seconds: (Date.now() - started) / 1000 };
+/** Folder of a source's binaries, whether they are there or not. */
+function dirOf({ cache, project }: ToolchainOptions, name: string): string {
+  return buildDir(cache, project, sourceNamed(name), hostArch());
 }
 
-/** Folders with the Pulumi CLI, its language host and the plugins. */
-async function pulumiTools(options: ToolchainOptions, origins: Origin[], failures: string[]): Promise<string[]> {
-  const dirs: string[] = [];
-  const notes: string[] = [];
-  const own = join(options.cache, "pulumi", PULUMI_VERSION);
-  const onPath = await run("pulumi", ["version"]);
-  const language = onPath.code === 0 ? await run("pulumi-language-nodejs", ["--help"]) : undefined;
-  if (onPath.code === 0 && language?.code !== 127 && /^v?3\.(2[4-9]\d|[3-9]\d\d)\./.test(onPath.stdout.trim())) {
-    origins.push({ tool: "pulumi", way: "PATH", seconds: 0, notes });
-  } else if (existsSync(own)) {
-    dirs.push(own);
-  } else {
-    const release = `get.pulumi.com/releases/sdk/pulumi-v${PULUMI_VERSION}-linux-${process.arch}.tar.gz`;
-    const url = urlOf(options, release);
-    if (await reachable(url)) {
-      try {
-        const started = Date.now();
-        await options.progress.step(`downloading Pulumi ${PULUMI_VERSION}`, 20, () =>
-          officialPulumi(options, url, own),
-        );
-        dirs.push(own);
-        origins.push({ tool: "pulumi", way: "official release", seconds: (Date.now() - started) / 1000, notes });
-      } catch (error) {
-        notes.push(messageOf(error));
-      }
-    } else {
-      notes.push("the official release is out of reach");
-    }
-    if (dirs.length === 0) {
-      for (const name of ["pulumi", "pulumi-language-nodejs"]) {
-        try {
-          const { dir, seconds } = await built(options, name);
-          dirs.push(dir);
-          origins.push({ tool: name, way: seconds < 1 ? "cache" : "built from source", seconds, notes });
-        } catch (error) {
-          failures.push(`${name}: not on PATH; ${notes.join("; ")}; building it failed: ${messageOf(error)}`);
-        }
-      }
-    }
-  }
-  const pulumi = dirs.map((dir) => join(dir, "pulumi")).find(existsSync) ?? "pulumi";
-  const home = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
-  const missing = PLUGINS.filter(
-    ({ name, version }) => !existsSync(join(home, "plugins", `resource-${name}-v${version}`)),
+/** Folders that have to be on PATH for the CLI; none when it is there. */
+async function cliDirs(options: ToolchainOptions): Promise<string[]> {
+  const { cache } = options;
+  const builds = CLI_SOURCES.map((name) => dirOf(options, name));
+  const own = [officialCliDir(cache), builtCliDir(cache, builds)].find((dir) =>
+    ["pulumi", "pulumi-language-nodejs"].every((name) => existsSync(join(dir, name))),
   );
-  const online = missing.length > 0 && (await reachable(urlOf(options, "get.pulumi.com/releases/plugins/")));
-  for (const { name, version } of missing) {
-    if (online) {
-      const installed = await options.progress.step(`installing the official ${name} plugin`, 10, () =>
-        run("timeout", ["120", pulumi, "plugin", "install", "resource", name, `v${version}`]),
-      );
-      if (installed.code === 0) {
-        continue;
-      }
-      options.progress.say(
-        `the official ${name} plugin could not be installed: ${installed.stderr.trim().slice(0, 200)}`,
-      );
-    }
-    if (name === "command") {
-      dirs.push(join(options.project, "packages", "pulumi-command", "bin"));
-    } else {
-      try {
-        const { dir, seconds } = await built(options, "pulumi-resource-kubernetes");
-        dirs.push(dir);
-        const way = seconds < 1 ? "cache" : "built from source";
-        origins.push({
-          tool: "pulumi-resource-kubernetes",
-          way,
-          seconds,
-          notes: ["the official plugin is out of reach"],
-        });
-      } catch (error) {
-        failures.push(
-          `pulumi-resource-kubernetes: the official plugin is out of reach; building it failed: ${messageOf(error)}`,
-        );
-      }
-    }
-  }
-  return dirs;
+  // The one that was made for podnet comes before one that comes and goes with the shell's PATH.
+  return own !== undefined ? [own] : (await pulumiOnPath()) ? [] : [builtCliDir(cache, builds)];
 }
-
-/** Installs the official CLI and its language hosts, checked against the checksums that its project publishes beside it. */
-async function officialPulumi(options: ToolchainOptions, url: string, target: string): Promise<void> {
-  const list = urlOf(options, `get.pulumi.com/releases/sdk/pulumi-${PULUMI_VERSION}-checksums.txt`);
-  const name = url.split("/").at(-1) ?? "";
-  const response = await fetch(list, { signal: AbortSignal.timeout(20_000) });
-  const line = (await response.text()).split("\n").find((text) => text.endsWith(name));
-  const sum = line?.split(/\s+/)[0];
-  if (!response.ok || sum === undefined) {
-    throw new Error(`${list} has no checksum of ${name}`);
-  }
-  const work = await mkdtemp(join(tmpdir(), "podnet-pulumi-"));
-  try {
-    await download(url, sum, join(work, name));
-    await must("tar", ["-xzf", join(work, name), "-C", work, "--strip-components=1"]);
-    await rm(join(work, name));
-    await mkdir(join(target, ".."), { recursive: true });
-    await must("cp", ["-r", work, `${target}.new`]);
-    await rename(`${target}.new`, target);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-}
-
-function urlOf(options: ToolchainOptions, path: string): string {
-  return options.upstream ? options.upstream(path) : `https://${path}`;
-}
-
-type Mirror = Pick<Toolchain, "mirrorDir" | "mirrorUrl" | "checksums">;
 
 /** Key of a mirror: equal pins and recipes give equal keys. */
 export function mirrorKey(project: string, arch: Arch, releases: readonly ReleaseFile[]): string {
-  const hash = createHash("sha256").update(JSON.stringify([releases, imagesOf("control-plane")]));
+  const hash = createHash("sha256").update(
+    JSON.stringify([releases, imagesOf("control-plane"), MIRROR_RECIPE, NETWORK_RECIPE]),
+  );
   for (const source of [...SOURCES, ...AGENT_NETWORKS.flatMap((network) => NETWORK_SOURCES[network])]) {
     hash.update(buildKey(project, source, arch));
-  }
-  // How images are put together is part of what they are.
-  for (const file of ["images", "mirror", "networks"]) {
-    hash.update(readFileSync(join(__dirname, `${file}${extname(__filename)}`)));
   }
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Makes the mirror that nodes read, or finds it in the cache. */
+/** Folder of the mirror, whether it is there or not. */
+export function mirrorDir(options: ToolchainOptions): string {
+  const key = mirrorKey(options.project, hostArch(), options.releases ?? releaseFiles(hostArch()));
+  return join(options.cache, "mirror", key);
+}
+
+type Mirror = Pick<Toolchain, "mirrorDir" | "mirrorUrl" | "checksums">;
+
+async function readMirror(dir: string): Promise<Mirror> {
+  return { mirrorDir: dir, mirrorUrl: `file://${dir}`, checksums: await readChecksums(dir) };
+}
+
+/** Makes the mirror that nodes read, or finds it in the cache. Undefined when something failed. */
 export async function ensureMirror(
   options: ToolchainOptions,
   origins: Origin[],
   failures: string[],
 ): Promise<Mirror | undefined> {
+  const done = await supply(options, false);
+  origins.push(...done.origins);
+  failures.push(...done.failures);
+  return failures.length > 0 ? undefined : readMirror(mirrorDir(options));
+}
+
+/** Looks what there is and what can be reached. `refused` are the jobs whose official download failed. */
+async function look(options: ToolchainOptions, pulumi: boolean, refused: ReadonlySet<string>): Promise<Found> {
   const arch = hostArch();
-  const releases = options.releases ?? releaseFiles(arch);
-  const dir = join(options.cache, "mirror", mirrorKey(options.project, arch, releases));
-  if (existsSync(join(dir, "SHA256SUMS"))) {
-    return { mirrorDir: dir, mirrorUrl: `file://${dir}`, checksums: await readChecksums(dir) };
-  }
-  const work = `${dir}.new`;
-  await mkdir(work, { recursive: true });
-  const binaries: Record<string, string> = {};
-  const need = async (name: string): Promise<void> => {
-    const source = sourceNamed(name);
-    const { dir: bin, seconds } = await built(options, name);
-    Object.assign(binaries, binariesOf(source, bin));
-    if (seconds >= 1) {
-      origins.push({ tool: name, way: "built from source", seconds, notes: [] });
-    }
+  const { cache } = options;
+  const way = (job: string, have: boolean, online: boolean): Way =>
+    have ? "have" : online && !refused.has(job) ? "official" : "own";
+  const built = new Set(SOURCES.map(({ name }) => name).filter((name) => existsSync(dirOf(options, name))));
+  const [haveCli, haveMirror] = [
+    !pulumi || (await cliDirs(options)).every((dir) => existsSync(join(dir, "pulumi"))),
+    existsSync(join(mirrorDir(options), "SHA256SUMS")),
+  ];
+  const missing = pulumi ? PLUGINS.filter((plugin) => !hasOfficial(cache, plugin)) : [];
+  const ask = async (needed: boolean, path: string): Promise<boolean> => needed && reachable(urlOf(options, path));
+  const [cli, plugins, releases, registry] = await Promise.all([
+    ask(!haveCli, `get.pulumi.com/releases/sdk/pulumi-v${PULUMI_VERSION}-linux-${process.arch}.tar.gz`),
+    ask(missing.length > 0, "get.pulumi.com/releases/plugins/"),
+    ask(!haveMirror, "dl.k8s.io/"),
+    ask(!haveMirror, "registry.k8s.io/v2/"),
+  ]);
+  const files = haveMirror ? [] : (options.releases ?? releaseFiles(arch));
+  const ways = await Promise.all(
+    files.map(async ({ name, path, sha256 }): Promise<[ReleaseName, Way]> => {
+      const target = join(`${mirrorDir(options)}.new`, path);
+      const have = existsSync(target) && (await sha256File(target)) === sha256;
+      return [name, way(jobName("release", name), have, releases)];
+    }),
+  );
+  return {
+    cli: way("cli", haveCli, cli),
+    plugins: Object.fromEntries(
+      PLUGINS.map((plugin) => [plugin.name, way(jobName("plugin", plugin.name), !missing.includes(plugin), plugins)]),
+    ),
+    releases: haveMirror ? undefined : (Object.fromEntries(ways) as Record<ReleaseName, Way>),
+    images: !haveMirror && !registry,
+    built,
   };
-  const paths: string[] = [];
-  const online = await reachable(urlOf(options, "dl.k8s.io/"));
-  for (const { name, path, sha256 } of releases) {
-    const tried: string[] = [];
-    const target = join(work, path);
-    if (existsSync(target) && (await sha256File(target)) === sha256) {
-      paths.push(path);
-      continue;
-    }
-    if (online) {
-      try {
-        const started = Date.now();
-        await options.progress.step(`downloading ${name}`, 10, () => download(urlOf(options, path), sha256, target));
-        origins.push({ tool: name, way: "official release", seconds: (Date.now() - started) / 1000, notes: [] });
-        paths.push(path);
-        continue;
-      } catch (error) {
-        tried.push(messageOf(error));
-        options.progress.say(`${name}: ${messageOf(error)}; building it from source instead`);
-      }
-    } else {
-      tried.push("the official release is out of reach");
-    }
-    try {
-      await need(SOURCE_OF[name]);
-      paths.push(await makeRelease(name, binaries, work, arch));
-    } catch (error) {
-      failures.push(`${name}: not in the cache; ${tried.join("; ")}; building it failed: ${messageOf(error)}`);
-    }
-  }
-  if (!(await reachable(urlOf(options, "registry.k8s.io/v2/")))) {
-    try {
-      for (const name of IMAGE_SOURCES) {
-        await need(name);
-      }
-      const pause = await buildPause(options.cache, options.project, sourceNamed("kubernetes"), arch);
-      const all: Binaries = { ...binaries, pause: join(pause, "pause") };
-      paths.push(
-        ...(await options.progress.step("making the images of the nodes", 8, () => makeImages(all, work, arch))),
-      );
-    } catch (error) {
-      failures.push(`images: the image registry is out of reach; making them failed: ${messageOf(error)}`);
-    }
-  }
-  if (failures.length > 0) {
-    return undefined;
-  }
-  const checksums = await options.progress.step("summing the mirror", 3, () => writeChecksums(work, paths));
-  await rm(dir, { recursive: true, force: true });
-  await rename(work, dir);
-  await writeFile(join(dir, "README"), "Made by podnet. Safe to delete: it is made again when it is needed.\n");
-  return { mirrorDir: dir, mirrorUrl: `file://${dir}`, checksums };
 }
 
-/** Host that answers for an image's registry; Docker Hub's has another name than its images. */
-function registryOf(image: string): string {
-  const host = image.slice(0, image.indexOf("/"));
-  return host === "docker.io" ? "registry-1.docker.io" : host;
+interface Supplied {
+  readonly ends: readonly JobEnd[];
+  readonly origins: Origin[];
+  readonly failures: string[];
 }
 
-/**
- * Adds the images of these networks to a mirror, where it lacks them and their registry is out of reach, and returns the
- * mirror's checksums. The mirror keeps its folder, so that nodes that read it find them there. Throws a ToolchainError with
- * all that failed.
- */
-export async function ensureNetworkImages(
-  options: ToolchainOptions,
-  mirror: Pick<Toolchain, "mirrorDir" | "checksums">,
-  networks: readonly AgentNetwork[],
-): Promise<Readonly<Record<string, string>>> {
-  const lacks = (sums: Readonly<Record<string, string>>): AgentNetwork[] =>
-    networks.filter((network) => networkImages(network).some((image) => sums[archiveOf(image)] === undefined));
-  if (lacks(mirror.checksums).length === 0) {
-    return mirror.checksums;
+/** Gets everything that is missing. What cannot be downloaded after all is made here, in a second round. */
+async function supply(options: ToolchainOptions, pulumi: boolean, others: readonly OtherJob[] = []): Promise<Supplied> {
+  const refusals = new Map<string, string>();
+  const origins: Origin[] = [];
+  const done: JobEnd[] = [];
+  let waiting = others;
+  for (;;) {
+    const found = await look(options, pulumi, new Set(refusals.keys()));
+    const jobs = [...planToolchain(found, SOURCES), ...waiting];
+    const work = (job: Job): Promise<void> => {
+      const other = waiting.find(({ name }) => name === job.name);
+      return other ? other.work() : doJob(options, found, job.name);
+    };
+    const ends = await runJobs(jobs, work, options.progress);
+    origins.push(...ends.flatMap((end) => originOf(end, found)));
+    done.push(...ends.filter(({ error }) => error === undefined));
+    const lost = ends.filter(({ job, error }) => error !== undefined && isOfficial(found, job.name));
+    if (lost.length === 0) {
+      return { ends: done, origins, failures: failuresOf(ends, refusals) };
+    }
+    for (const { job, error } of lost) {
+      refusals.set(job.name, error ?? "");
+      options.progress.say(`${job.text} failed: ${error ?? ""}; building it from source instead`);
+    }
+    const finished = new Set(done.map(({ job }) => job.name));
+    waiting = waiting.filter(({ name }) => !finished.has(name));
   }
-  const onWait = (pid: number): void =>
-    options.progress.say(`another podnet (process ${String(pid)}) is making the toolchain; waiting for it`);
-  return withLock(join(options.cache, "toolchain.lock"), onWait, async () => {
-    let sums: Readonly<Record<string, string>> = await readChecksums(mirror.mirrorDir);
-    const failures: string[] = [];
-    for (const network of lacks(sums)) {
-      const hosts = [...new Set(networkImages(network).map(registryOf))];
-      const online = await Promise.all(hosts.map((host) => reachable(urlOf(options, `${host}/v2/`))));
-      if (online.every((answers) => answers)) {
-        continue;
+}
+
+/** Whether this job is the download of something official. */
+function isOfficial(found: Found, name: string): boolean {
+  const { kind, of } = parseJob(name);
+  return (
+    (kind === "cli" && found.cli === "official") ||
+    (kind === "plugin" && found.plugins[of] === "official") ||
+    (kind === "release" && found.releases?.[of as ReleaseName] === "official")
+  );
+}
+
+function originOf({ job, seconds, error }: JobEnd, found: Found): Origin[] {
+  const { kind, of } = parseJob(job.name);
+  if (error !== undefined || (kind !== "build" && !isOfficial(found, job.name))) {
+    return [];
+  }
+  return [{ tool: of || "pulumi", way: kind === "build" ? "built from source" : "official release", seconds }];
+}
+
+/** What could not be had, and what was tried. A job that failed because of another is told where that matters to the reader. */
+function failuresOf(ends: readonly JobEnd[], refusals: ReadonlyMap<string, string>): string[] {
+  return ends.flatMap(({ job, error }) => {
+    if (error === undefined) {
+      return [];
+    }
+    const { kind, of } = parseJob(job.name);
+    const tried = refusals.get(job.name) ?? "the official release is out of reach";
+    switch (kind) {
+      case "cli":
+        return [`pulumi: not on PATH; ${tried}; building it failed: ${error}`];
+      case "release":
+        return [`${of}: not in the cache; ${tried}; building it failed: ${error}`];
+      case "images":
+        return [`images: the image registry is out of reach; making them failed: ${error}`];
+      case "build": {
+        const plugin = of === PLUGIN_SOURCE;
+        return plugin ? [`${of}: the official plugin is out of reach; building it failed: ${error}`] : [];
       }
-      try {
-        const sources = NETWORK_SOURCES[network];
-        const binaries: Record<string, string> = {};
-        for (const source of sources) {
-          const { dir } = await built(options, source.name, sources);
-          Object.assign(binaries, binariesOf(source, dir));
-        }
-        const paths = await options.progress.step(`making the images of ${network}`, 10, () =>
-          makeNetworkImages(network, binaries, options, mirror.mirrorDir, hostArch()),
-        );
-        sums = await writeChecksums(mirror.mirrorDir, paths, sums);
-      } catch (error) {
-        failures.push(
-          `images of ${network}: their registry (${hosts.join(", ")}) is out of reach; making them failed: ${messageOf(error)}`,
-        );
+      case "fetch":
+      case "pause":
+      case "plugin":
+        return [];
+      default: {
+        const needs = new Set(job.needs);
+        const because = ends.some((end) => needs.has(end.job.name) && end.error !== undefined);
+        return because ? [] : [`${job.text}: ${error}`];
       }
     }
-    if (failures.length > 0) {
-      throw new ToolchainError(failures);
-    }
-    return sums;
   });
 }
 
-function binariesOf(source: Source, dir: string): Binaries {
+/** Does one of the toolchain's jobs. */
+async function doJob(options: ToolchainOptions, found: Found, name: string): Promise<void> {
+  const { cache, project } = options;
+  const arch = hostArch();
+  const { kind, of } = parseJob(name);
+  const work = `${mirrorDir(options)}.new`;
+  switch (kind) {
+    case "fetch":
+      return fetchSource(cache, project, sourceNamed(of), arch);
+    case "build":
+      await build(cache, project, sourceNamed(of), arch);
+      return;
+    case "cli": {
+      if (found.cli === "official") {
+        return officialPulumi((path) => urlOf(options, path), cache);
+      }
+      await joinCli(
+        cache,
+        CLI_SOURCES.map((source) => dirOf(options, source)),
+      );
+      return;
+    }
+    case "plugin": {
+      const [dir] = await cliDirs(options);
+      const plugin = PLUGINS.find((candidate) => candidate.name === of);
+      return plugin && installOfficial(dir === undefined ? "pulumi" : join(dir, "pulumi"), cache, plugin);
+    }
+    case "release": {
+      const release = (options.releases ?? releaseFiles(arch)).find((file) => file.name === of);
+      if (release && found.releases?.[release.name] === "official") {
+        return download(urlOf(options, release.path), release.sha256, join(work, release.path));
+      }
+      await makeRelease(of as ReleaseName, allBinaries(options), work, arch);
+      return;
+    }
+    case "pause":
+      await buildPause(cache, project, sourceNamed("kubernetes"), arch);
+      return;
+    case "images": {
+      const pause = await buildPause(cache, project, sourceNamed("kubernetes"), arch);
+      await makeImages({ ...allBinaries(options), pause: join(pause, "pause") }, work, arch);
+      return;
+    }
+    case "mirror":
+      return finishMirror(options, found.images);
+  }
+}
+
+/** Sums the mirror's files and gives its folder its name, by which it counts as whole. */
+async function finishMirror(options: ToolchainOptions, images: boolean): Promise<void> {
+  const dir = mirrorDir(options);
+  const releases = (options.releases ?? releaseFiles(hostArch())).map(({ path }) => path);
+  await writeChecksums(`${dir}.new`, [...releases, ...(images ? imagesOf("control-plane").map(archiveOf) : [])]);
+  await rm(dir, { recursive: true, force: true });
+  await rename(`${dir}.new`, dir);
+  await writeFile(join(dir, "README"), "Made by podnet. Safe to delete: it is made again when it is needed.\n");
+}
+
+/** Path of every binary that the sources give. */
+function allBinaries(options: ToolchainOptions): Binaries {
+  return Object.assign({}, ...SOURCES.map((source) => binariesOf(source, dirOf(options, source.name)))) as Binaries;
+}
+
+/** Path of each of a source's binaries in the folder of its build. */
+export function binariesOf(source: Source, dir: string): Binaries {
   return Object.fromEntries(Object.keys(source.programs).map((name) => [name, join(dir, name)]));
 }
 
-async function readChecksums(dir: string): Promise<Record<string, string>> {
+/** SHA-256 of a mirror's files by path. */
+export async function readChecksums(dir: string): Promise<Record<string, string>> {
   const text = await readFile(join(dir, "SHA256SUMS"), "utf8");
   const rows = text.split("\n").filter((line) => line !== "");
   return Object.fromEntries(rows.map((line) => [line.slice(66), line.slice(0, 64)]));

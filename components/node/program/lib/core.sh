@@ -53,9 +53,13 @@ run_outer() {
     if [ "$code" = 124 ] || [ "$code" = 137 ]; then
         say "podnet $PHASE on $(hostname) did not end within $phase_seconds s and was stopped"
     fi
-    if [ -n "$body" ]; then
-        while IFS= read -r line; do printf 'podnet %s | %s\n' "$nonce" "$line"; done <<<"$body"
-    fi
+    while IFS= read -r line; do
+        case $line in
+            '') ;;
+            'run '[0-9]*) printf 'podnet %s %s\n' "$nonce" "$line" ;;
+            *) printf 'podnet %s | %s\n' "$nonce" "$line" ;;
+        esac
+    done <<<"$body"
     printf 'podnet %s %s\n' "$nonce" "$code"
     exit "$code"
 }
@@ -83,19 +87,21 @@ run_inner() {
 # Applies the phase and notes which work stands on the node. `do` counts how often the same work was applied, since a replace
 # makes the new work first and takes the old one away after; `update` applies what stands already once more.
 do_phase() {
-    local work stands='' count=0
+    local work stands='' count=1 runs=0
     work=$(value nonce)
-    if [ -z "$phase_reads" ] && [ -e "$STATE/work/$PHASE" ]; then read -r stands count <"$STATE/work/$PHASE"; fi
+    "do_$PHASE"
+    [ -z "$phase_reads" ] || return 0
+    if [ -e "$STATE/work/$PHASE" ]; then read -r stands count <"$STATE/work/$PHASE"; fi
     if [ "$stands" != "$work" ]; then
         count=1
     elif [ "$ACTION" != update ]; then
         count=$((count + 1))
     fi
-    "do_$PHASE"
-    if [ -z "$phase_reads" ]; then
-        mkdir -p "$STATE/work"
-        put_file "$STATE/work/$PHASE" <<<"$work $count"
-    fi
+    put_file "$STATE/work/$PHASE" <<<"$work $count"
+    # Whoever waits for changes on this node sees one by this number.
+    if [ -e "$STATE/runs" ]; then read -r runs <"$STATE/runs"; fi
+    put_file "$STATE/runs" <<<"$((runs + 1))"
+    printf 'run %s\n' "$((runs + 1))" >&3
 }
 
 # Undoes the phase if the work that stands on the node is the one named, and no newer application of it stands.

@@ -31,8 +31,8 @@ fetch() {
     [ "$seen" = "$sum" ] || { say "$path: SHA-256 is $seen, expected $sum; refused"; return 1; }
 }
 
-# The images that the machine came with, unpacked, as `image sha256` lines.
-export PRELOADED=/usr/local/share/podnet/preloaded
+# The images that the machine came with, unpacked: as JSON, one `"image": "sha256"` a line.
+export PRELOADED=/usr/local/share/podnet/preloaded.json
 
 has_image() { [ -n "$(ctr -n k8s.io images ls -q "name==$1" 2>/dev/null)" ]; }
 
@@ -50,7 +50,7 @@ give_image() {
         }
         return 0
     fi
-    if { [ "$(cat "$mark" 2>/dev/null)" = "$sum" ] || grep -qsxF "$image $sum" "$PRELOADED"; } && has_image "$image"; then return 0; fi
+    if { [ "$(cat "$mark" 2>/dev/null)" = "$sum" ] || grep -qsF "\"$image\": \"$sum\"" "$PRELOADED"; } && has_image "$image"; then return 0; fi
     # registry.k8s.io/pause:3.10 lies at registry.k8s.io/pause/3.10.tar.
     fetch "${image%:*}/${image##*:}.tar" "$sum"
     ctr -n k8s.io images import "$fetched" >"$SCRATCH/log-$sum" 2>&1 || { cat "$SCRATCH/log-$sum" >&2; return 1; }

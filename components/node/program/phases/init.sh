@@ -6,7 +6,7 @@ use lib/kubeadm
 lasts 900
 
 declare_init() {
-    takes owner node files cluster kubernetes internal-ip pod-cidr service-cidr dns-domain kube-proxy-mode schedulable
+    takes owner node cluster kubernetes internal-ip pod-cidr service-cidr dns-domain kube-proxy-mode schedulable
     may_take kubelet-config
     takes_list cert-san ignore-preflight-error
 }

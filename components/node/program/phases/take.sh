@@ -40,7 +40,7 @@ look_for_obstacles() {
     for folder in /var/lib/etcd /var/lib/kubelet /var/lib/containerd; do
         [ -n "$(ls -A "$folder" 2>/dev/null)" ] || continue
         # The lab's node image brings images in containerd's store.
-        [ "$folder" != /var/lib/containerd ] || [ ! -e /usr/local/share/podnet/preloaded ] || continue
+        [ "$folder" != /var/lib/containerd ] || [ ! -e /usr/local/share/podnet/preloaded.json ] || continue
         obstacle "$folder holds $(du -sh "$folder" 2>/dev/null | cut -f 1) of somebody's data; move it away, or use another machine"
     done
     for program in docker containerd crio; do

@@ -260,8 +260,8 @@ export class Machine {
   /** Every file, folder, link, route, rule and setting of the machine that podnet could have changed, as one text a line. */
   async snapshot(): Promise<string[]> {
     const text = await this.sh(`
-find /etc /opt /usr/local /var /root /run -path /run/lock -prune -o -path /run/mount -prune -o -path /run/podnet -prune -o -path /var/lib/podnet/log -prune -o -printf '%y %m %p %l\\n' | sort
-find /etc /opt /usr/local /var -type f -not -path '/var/lib/podnet/log/*' -exec sha256sum {} + | sort -k 2
+find /etc /opt /usr/local /var /root /run -path /run/lock -prune -o -path /run/mount -prune -o -path /run/podnet -prune -o -path /var/lib/podnet/log -prune -o -path /var/lib/podnet/runs -o -printf '%y %m %p %l\\n' | sort
+find /etc /opt /usr/local /var -type f -not -path '/var/lib/podnet/log/*' -not -path /var/lib/podnet/runs -exec sha256sum {} + | sort -k 2
 ip -o link show | sed 's/^[0-9]*: //; s/qdisc.*//' | sort
 ip -4 route show table all | sort
 ip rule show
