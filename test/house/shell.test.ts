@@ -32,6 +32,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "toolchain/host/system.ts": ['run("sh", ["-c", `command -v ${probe}`])'],
   // The interpreter that the official plugin takes where a stack names none.
   "packages/pulumi-command/src/local.ts": ['inputs.interpreter : ["/bin/sh", "-c"]'],
+  // What a plugin's folder holds for Pulumi to start: it hands over to the program of this clone.
+  "toolchain/supply/plugins.ts": ["#!/bin/sh\\nexec ${quote(program)}"],
+  // The bare peer of a measurement is a shell file of its own.
+  "bench/bare.ts": ['sh("bash", ["--norc", join(PROJECT, "bench", "bare.sh")]'],
   // How npm starts the command: not shell.
   "cli/main.ts": ["#!/usr/bin/env node"],
 };
@@ -50,8 +54,8 @@ function tracked(...patterns: string[]): string[] {
     .slice(0, -1);
 }
 
-test("no TypeScript outside the tests and benchmarks holds shell text but the line that starts the program", () => {
-  const files = tracked("*.ts", "*.mts", "*.mjs", ":!test/", ":!bench/");
+test("no TypeScript outside the tests and the comparison of networks holds shell text but the line that starts the program", () => {
+  const files = tracked("*.ts", "*.mts", "*.mjs", ":!test/", ":!bench/networks.ts");
   expect(files.length).toBeGreaterThan(100);
   const found = files.flatMap((file) =>
     shellIn(readFileSync(join(project, file), "utf8"))
