@@ -53,5 +53,5 @@ soak: dist/.podnet ## run the long repetitions on the lab
 bench: dist/.podnet ## measure, each figure beside its peer; `make bench ONLY=networks` compares the networks alone
 	@$(CLI) bench $(ONLY)
 
-check: node_modules/.podnet ## types, lint and format
+check: node_modules/.podnet ## types, the public API, rooms, lint and format
 	@npm run --silent check

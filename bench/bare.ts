@@ -15,7 +15,7 @@ import { checkedBy } from "../components/network/definition";
 import type { PreflightRequest } from "../components/network/preflight";
 import { routesOfEach } from "../components/network/routes";
 import { type Parameters, parametersText } from "../components/node/parameters";
-import type { Phase } from "../components/node/phase";
+import type { Phase } from "../components/node/ask";
 import { phaseHash, programFolder } from "../components/node/programFiles";
 import { AGNHOST_IMAGE, KUBERNETES_VERSION } from "../components/node/releases";
 import { SERVICE_LABEL } from "../components/service/selector";

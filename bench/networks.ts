@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { PORTS, PROBE_NAMESPACE } from "../components/connectivity/probes";
 import { imageLines } from "../components/node/images";
 import { parametersText } from "../components/node/parameters";
-import { startWords } from "../components/node/phase";
+import { startWords } from "../components/node/ask";
 import { quote } from "../toolchain/host/quote";
 import { AGENT_NETWORKS, networkImages } from "../toolchain/supply/agents";
 import { panels } from "./chart";

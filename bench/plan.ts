@@ -33,7 +33,7 @@ function row(spread: Spread, nodes: number): Row {
 }
 
 const span = (values: readonly number[]): string =>
-  `${String(median(values))} (${Math.min(...values).toFixed(1)} to ${Math.max(...values).toFixed(1)})`;
+  `${median(values).toFixed(1)} (${Math.min(...values).toFixed(1)} to ${Math.max(...values).toFixed(1)})`;
 
 function line({ spread, nodes, plans, floors }: Row): string {
   const [first] = plans;

@@ -1,7 +1,8 @@
 import * as command from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
-import { type DialTable, dialTableOf } from "../machine/dialTable";
+import { dialTableOf } from "../machine/connection";
+import type { DialTable } from "../machine/dialTable";
 import type { Parameters } from "../node/parameters";
 import { runsText } from "../node/phase";
 import { checkedCluster, type ClusterArgs } from "./args";
@@ -19,31 +20,60 @@ export class Cluster extends pulumi.ComponentResource {
   readonly kubeconfig: pulumi.Output<string>;
   /** Provider for Kubernetes resources of this cluster. */
   readonly provider: kubernetes.Provider;
+  /** Addresses of all pods. */
   readonly podCidr: pulumi.Output<string>;
+  /** Addresses of the Services. */
   readonly serviceCidr: pulumi.Output<string>;
+  /** DNS domain of the Services. */
   readonly dnsDomain: pulumi.Output<string>;
+  /** Name of the cluster. */
   readonly clusterName: pulumi.Output<string>;
   /** ClusterIP of the cluster's DNS. */
   readonly dnsIp: pulumi.Output<string>;
   /** API server as `host:port`, for the nodes. */
   readonly endpoint: pulumi.Output<string>;
-  /** Where nodes read releases and images from, as given. */
-  readonly mirror: pulumi.Output<string | undefined>;
-  readonly checksums: pulumi.Output<Record<string, string> | undefined>;
-  /** Identity of this cluster's owner, minted once and kept in the stack's state: the mark on every node. */
-  readonly owner: pulumi.Output<string>;
-  /** Members as parameters of the node program: `NAME POD-CIDR` lines. */
-  readonly memberLines: pulumi.Output<string[]>;
-  /** How every node is reached, for commands of the machine that plans: a secret. */
-  readonly dialTable: pulumi.Output<DialTable>;
-  /** Another text after each run that may have changed a node or the cluster. */
-  readonly runs: pulumi.Output<string>;
-  /** Resources after which every node is registered. */
-  readonly registered: readonly pulumi.Resource[];
-  /** The command after which no node is in the cluster that is not declared. */
-  readonly members: pulumi.Resource;
   /** A resource whose deletion ends the cluster, so that nothing in it has to be undone first. */
   readonly deletedWith: pulumi.Resource | undefined;
+  /**
+   * Where nodes read releases and images from, as given.
+   * @internal
+   */
+  readonly mirror: pulumi.Output<string | undefined>;
+  /**
+   * SHA-256 of the mirror's files by path, as given.
+   * @internal
+   */
+  readonly checksums: pulumi.Output<Record<string, string> | undefined>;
+  /**
+   * Identity of this cluster's owner, minted once and kept in the stack's state: the mark on every node.
+   * @internal
+   */
+  readonly owner: pulumi.Output<string>;
+  /**
+   * Members as parameters of the node program: `NAME POD-CIDR` lines.
+   * @internal
+   */
+  readonly memberLines: pulumi.Output<string[]>;
+  /**
+   * How every node is reached, for commands of the machine that plans: a secret.
+   * @internal
+   */
+  readonly dialTable: pulumi.Output<DialTable>;
+  /**
+   * Another text after each run that may have changed a node or the cluster.
+   * @internal
+   */
+  readonly runs: pulumi.Output<string>;
+  /**
+   * Resources after which every node is registered.
+   * @internal
+   */
+  readonly registered: readonly pulumi.Resource[];
+  /**
+   * The command after which no node is in the cluster that is not declared.
+   * @internal
+   */
+  readonly members: pulumi.Resource;
 
   readonly #awaited: pulumi.Resource[] = [];
 
@@ -107,7 +137,10 @@ export class Cluster extends pulumi.ComponentResource {
     this.registerOutputs({ kubeconfig: this.kubeconfig });
   }
 
-  /** Holds this cluster back from every machine until a resource of the same program is made, such as a network's preflight. */
+  /**
+   * Holds this cluster back from every machine until a resource of the same program is made, such as a network's preflight.
+   * @internal
+   */
   waitFor(resource: pulumi.Resource): void {
     this.#awaited.push(resource);
   }

@@ -7,17 +7,30 @@ import { imagesOf, KUBERNETES_VERSION, PAUSE_IMAGE, releaseFiles } from "../node
 import type { Parameters } from "../node/parameters";
 import type { ValidCluster } from "./args";
 
-/** One node of a cluster, as networks and checks need it. */
+/** One node of a cluster. */
 export interface ClusterNode {
+  /** Name of the node, and of its Node object. */
   readonly nodeName: string;
+  /** What it is for. */
   readonly role: Role;
+  /** IPv4 address that the other nodes reach it by. */
   readonly internalIp: pulumi.Output<string>;
+  /** Addresses of its pods: its slot's subnet of the cluster's pod CIDR. */
   readonly podCidr: pulumi.Output<string>;
-  /** The node as its program is reached. */
+  /**
+   * The node as its program is reached.
+   * @internal
+   */
   readonly handle: NodeHandle;
-  /** The resource after which a pod network can be installed on the machine. */
+  /**
+   * The resource after which a pod network can be installed on the machine.
+   * @internal
+   */
   readonly installed: pulumi.Resource;
-  /** Another text after each run that may have changed the machine before it joined. */
+  /**
+   * Another text after each run that may have changed the machine before it joined.
+   * @internal
+   */
   readonly runs: pulumi.Output<string>;
 }
 

@@ -6,7 +6,7 @@ import type { CheckRequest } from "./input";
 import { probeServices, probeTemplate } from "./objects";
 import { PROBE_LABEL, PROBE_NAMESPACE, PROBES } from "./probes";
 import { checkedBy } from "../network/definition";
-import type { Report } from "./report/report";
+import type { ClaimCounts, Report } from "./report/report";
 import { AGNHOST_IMAGE } from "../node/releases";
 import type { Cluster } from "../cluster/Cluster";
 import { hereLine } from "../machine/here";
@@ -15,8 +15,9 @@ import type { SelectedService } from "../service/SelectedService";
 
 /** What describes a connectivity check. */
 export interface ConnectivityCheckArgs {
+  /** Cluster whose nodes, network and services are proven. */
   cluster: Cluster;
-  /** Any of podnet's networks. */
+  /** Network of the cluster. */
   network: PodNetwork;
   /** Services that are proven with the rest. */
   services?: SelectedService[];
@@ -31,8 +32,8 @@ export interface ConnectivityCheckArgs {
 export class ConnectivityCheck extends pulumi.ComponentResource {
   /** Whether every claim holds; an update that ends well has it true. */
   readonly passed: pulumi.Output<boolean>;
-  /** Proofs per claim, by how they ended. */
-  readonly claims: pulumi.Output<Report["claims"]>;
+  /** Proofs per claim, by the claim's id and by how they ended. */
+  readonly claims: pulumi.Output<Record<string, ClaimCounts>>;
   /** The whole report as JSON. */
   readonly json: pulumi.Output<string>;
   /** What the check's program reads, to run it again at any time (`make verify`): a secret. */
@@ -135,7 +136,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
     const report = check.stdout.apply((stdout) => JSON.parse(stdout) as Report);
     this.json = check.stdout;
     this.passed = report.passed;
-    this.claims = report.claims;
+    this.claims = report.apply(({ claims }): Record<string, ClaimCounts> => claims);
     this.verify = input;
     this.registerOutputs({ passed: this.passed, claims: this.claims, json: this.json });
   }

@@ -3,7 +3,7 @@ import type { Discovered } from "./discover";
 import { type Answer, parseAnswers, probeParameters } from "./driver";
 import type { Request } from "./request";
 import type { Shell } from "../machine/shell";
-import { askNode } from "../node/phase";
+import { askNode } from "../node/ask";
 
 /** Makes requests and returns their answers by id. */
 export type AskOnce = (requests: readonly Request[]) => Promise<Map<string, Answer>>;

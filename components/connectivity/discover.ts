@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Shell } from "../machine/shell";
-import { askNode } from "../node/phase";
+import { askNode } from "../node/ask";
 import type { SeenProbe } from "./driver";
 
 /** Seconds that a node may take to look. */

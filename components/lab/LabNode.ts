@@ -1,5 +1,6 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { Json } from "../args/json";
 import type { SshConnection } from "../machine/connection";
 import { hereLine } from "../machine/here";
 import type { Machine, Role } from "../machine/Machine";
@@ -27,19 +28,25 @@ export interface LabNodeArgs {
  * and pinned.
  */
 export class LabNode extends pulumi.ComponentResource implements Machine {
+  /** Number of the node's subnet in the pod CIDR and its place in the lab's network. */
   readonly slot: number;
+  /** What the node is for. */
   readonly role: Role;
+  /** IPv4 address in the lab's network. */
   readonly internalIp: pulumi.Output<string>;
+  /** How podnet reaches the node: over SSH as root, with the lab's own key. */
   readonly connection: SshConnection;
+  /** The container, whose deletion ends all that is in it. */
   readonly deletedWith: pulumi.Resource;
-  /** Room on a lab's disk is the host's business: no pod is evicted for it. */
-  readonly kubeletConfig = {
+  /** A lab's disk is its host's: no pod is evicted because it is full. */
+  readonly kubeletConfig: Record<string, Json> = {
     evictionHard: { "imagefs.available": "0%", "nodefs.available": "0%", "nodefs.inodesFree": "0%" },
     imageGCHighThresholdPercent: 100,
   };
   /** Checks about the host's kernel and memory, which a container shares with it. */
-  readonly ignorePreflightErrors = ["SystemVerification", "Swap", "Mem", "NumCPU"];
+  readonly ignorePreflightErrors: string[] = ["SystemVerification", "Swap", "Mem", "NumCPU"];
 
+  /** @internal */
   constructor(name: string, args: LabNodeArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:LabNode", name, {}, opts);
     const { nodeName, image, mirrorDir, address, publicKey } = args;

@@ -26,9 +26,13 @@ const sshHostArgs = z.strictObject({
 
 /** A machine that exists already and is reached over SSH. It makes nothing: what a Cluster puts on it, the Cluster undoes. */
 export class SshHost extends pulumi.ComponentResource implements Machine {
+  /** Number of the node's subnet in the pod CIDR. */
   readonly slot: number;
+  /** What the node is for. */
   readonly role: Role;
+  /** IPv4 address that the other nodes reach this one by. */
   readonly internalIp: pulumi.Output<string>;
+  /** How podnet reaches the machine; its private key is a secret. */
   readonly connection: SshConnection;
 
   constructor(name: string, args: SshHostArgs, opts?: pulumi.ComponentResourceOptions) {

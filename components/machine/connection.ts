@@ -3,6 +3,8 @@ import { z } from "zod";
 import { checkPlain } from "../args/checked";
 import { hostName, port } from "../args/schemas";
 import { show, validate } from "../args/validate";
+import type { DialTable } from "./dialTable";
+import type { Dialled } from "./dialled";
 
 /** How a machine is reached over SSH; the fields have the names of @pulumi/command's connection. */
 export interface SshConnection {
@@ -34,18 +36,6 @@ export const sshConnection = z.strictObject({
       "must be a public key as in /etc/ssh/ssh_host_ed25519_key.pub on the machine",
     ),
 });
-
-/** A connection with every field given, as it goes to what dials. Holds a secret. */
-export const dialled = z.strictObject({
-  host: z.string(),
-  port: z.number(),
-  user: z.string(),
-  privateKey: z.string(),
-  hostKey: z.string(),
-});
-
-/** A connection with every field given. */
-export type Dialled = z.output<typeof dialled>;
 
 /** A node's connection, checked. Its keys are secrets; host and user are not. */
 export interface CheckedConnection {
@@ -93,4 +83,24 @@ export function mapped<T, U>(value: pulumi.Input<T>, change: (known: T) => U): p
   return pulumi.Output.isInstance(value) || value instanceof Promise
     ? (pulumi.output(value) as pulumi.Output<T>).apply(change)
     : change(value);
+}
+
+/** Writes connections as a table: a secret. */
+export function dialTableOf(connections: Readonly<Record<string, CheckedConnection>>): pulumi.Output<DialTable> {
+  return pulumi.secret(
+    pulumi
+      .all(Object.fromEntries(Object.entries(connections).map(([name, { dialled: whole }]) => [name, whole])))
+      .apply((known) => {
+        const keys = new Map<string, string>();
+        const nodes = Object.entries(known).map(([name, { host, port, user, hostKey, privateKey }]) => {
+          const key = keys.get(privateKey) ?? `key${String(keys.size + 1)}`;
+          keys.set(privateKey, key);
+          return [name, { host, port, user, hostKey, key }] as const;
+        });
+        return {
+          keys: Object.fromEntries([...keys].map(([text, key]) => [key, text])),
+          nodes: Object.fromEntries(nodes),
+        };
+      }),
+  );
 }

@@ -1,6 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { type CheckedConnection, type Dialled, dialled } from "./connection";
+import { type Dialled, dialled } from "./dialled";
 
 /** How to reach many nodes, as it is handed to a local command: each private key once. Holds secrets. */
 export const dialTable = z
@@ -24,23 +23,3 @@ export const dialTable = z
 
 /** What {@link dialTable} reads. */
 export type DialTable = z.input<typeof dialTable>;
-
-/** Writes connections as a table: a secret. */
-export function dialTableOf(connections: Readonly<Record<string, CheckedConnection>>): pulumi.Output<DialTable> {
-  return pulumi.secret(
-    pulumi
-      .all(Object.fromEntries(Object.entries(connections).map(([name, { dialled: whole }]) => [name, whole])))
-      .apply((known) => {
-        const keys = new Map<string, string>();
-        const nodes = Object.entries(known).map(([name, { host, port, user, hostKey, privateKey }]) => {
-          const key = keys.get(privateKey) ?? `key${String(keys.size + 1)}`;
-          keys.set(privateKey, key);
-          return [name, { host, port, user, hostKey, key }] as const;
-        });
-        return {
-          keys: Object.fromEntries([...keys].map(([text, key]) => [key, text])),
-          nodes: Object.fromEntries(nodes),
-        };
-      }),
-  );
-}

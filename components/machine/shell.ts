@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, utils } from "ssh2";
-import type { Dialled } from "./connection";
+import type { Dialled } from "./dialled";
 
 /** What a command on a machine printed, and its exit code. */
 export interface CommandResult {

@@ -31,17 +31,33 @@ function withAliases(opts?: pulumi.ComponentResourceOptions): pulumi.ComponentRe
 export abstract class PodNetwork extends pulumi.ComponentResource {
   /** MTU of the pods' links by node name, in bytes. */
   readonly mtus: pulumi.Output<Record<string, number>>;
-  /** Resources that pods must be gone before: one command per node. */
+  /**
+   * Resources that pods must be gone before: one command per node.
+   * @internal
+   */
   readonly prepared: readonly pulumi.Resource[];
-  /** Resources after which pods can talk. */
+  /**
+   * Resources after which pods can talk.
+   * @internal
+   */
   readonly applied: readonly pulumi.Resource[];
-  /** Changes when the cluster changed to this network from another one. */
+  /**
+   * Changes when the cluster changed to this network from another one.
+   * @internal
+   */
   readonly generation: pulumi.Output<string>;
-  /** Another text after each run that may have changed a node's network. */
+  /**
+   * Another text after each run that may have changed a node's network.
+   * @internal
+   */
   readonly runs: pulumi.Output<string>;
-  /** What follows from the choice of this network. */
+  /**
+   * What follows from the choice of this network.
+   * @internal
+   */
   readonly definition: pulumi.Output<NetworkDefinition>;
 
+  /** @internal */
   protected constructor(
     type: string,
     name: string,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { messageOf } from "../args/validate";
 import { dialTable } from "../machine/dialTable";
 import { Shell } from "../machine/shell";
-import { askNode } from "../node/phase";
+import { askNode } from "../node/ask";
 
 /** What the command `images` reads from standard input, as JSON. Holds secrets. */
 export const imagesInput = z.strictObject({

@@ -28,16 +28,3 @@ export interface NetworkKind {
   /** Makes it; its class validates the arguments. */
   readonly make: (name: string, args: ChosenNetworkArgs) => PodNetwork;
 }
-
-const marks = new WeakSet<object>();
-
-/** Declares a kind of network, so that {@link isNetworkKind} knows it. */
-export function networkKind(kind: NetworkKind): NetworkKind {
-  marks.add(kind);
-  return kind;
-}
-
-/** Whether a value is a declared kind of network. */
-export function isNetworkKind(value: unknown): value is NetworkKind {
-  return typeof value === "object" && value !== null && marks.has(value);
-}

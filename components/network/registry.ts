@@ -1,9 +1,9 @@
-import { isNetworkKind, type NetworkKind } from "./kind";
+import type { NetworkKind } from "./kind";
 import * as kinds from "./kinds";
 
 /** Every kind of network that podnet installs, by name. */
-export const NETWORK_KINDS: readonly NetworkKind[] = Object.values(kinds as Record<string, unknown>)
-  .filter(isNetworkKind)
+export const NETWORK_KINDS: readonly NetworkKind[] = Object.values(kinds)
+  .map(({ kind }) => kind)
   .sort((a, b) => (a.kind < b.kind ? -1 : 1));
 
 /** Names of the kinds, as in the stack's config. */

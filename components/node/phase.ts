@@ -3,23 +3,10 @@ import { relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { type CheckedConnection, mapped } from "../machine/connection";
-import { asRoot, type Shell } from "../machine/shell";
+import { asRoot } from "../machine/shell";
+import { type Phase, startWords, UPLOAD } from "./ask";
 import { answerLines, nonceIn, type Parameters, parametersText, runOf } from "./parameters";
 import { phaseHash, programFolder } from "./programFiles";
-
-/** A phase of the node program. */
-export type Phase = "take" | "install" | "init" | "join" | "members" | "register" | "network" | "change" | "enable";
-
-/** A phase that is run over an open connection, not by a resource of its own. */
-export type Question = "status" | "discover" | "probe" | "images";
-
-/** Folder of the upload, below the home of the SSH user. */
-const UPLOAD = ".podnet/program";
-
-/** The words that start the program on a node: plain, so that every login shell reads them alike. */
-export function startWords(phase: Phase | Question, option = ""): string {
-  return `bash --norc -p ${UPLOAD}/start ${phase}${option === "" ? "" : ` ${option}`}`;
-}
 
 /** A node as the program on it is reached and marked. */
 export interface NodeHandle {
@@ -145,21 +132,6 @@ export function applyPhase(
       .apply(([id, given, stdout]) => `${id} ${runOf(nonceIn(given ?? ""), stdout)}`),
   );
   return { resource, answer, run };
-}
-
-/** Asks the program on a node a question over an open connection. Throws, naming the node, when it gives no whole answer. */
-export async function askNode(
-  shell: Shell,
-  question: Question,
-  parameters: Parameters,
-  seconds: number,
-): Promise<string[]> {
-  const text = parametersText(question, parameters);
-  const { stdout, stderr, code } = await shell.run(startWords(question), text, seconds);
-  if (code !== 0) {
-    throw new Error(`${shell.name}: ${question} ended with code ${String(code)}: ${stderr.trim().slice(-400)}`);
-  }
-  return answerLines(shell.name, question, nonceIn(text), stdout);
 }
 
 /** One short text for many runs, which differs as soon as one of them does. */

@@ -5,7 +5,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { checked } from "../args/checked";
 import type { Cluster } from "../cluster/Cluster";
 import { hereLine } from "../machine/here";
-import { selectedServiceArgs, type ValidService, withDefaults } from "./args";
+import {
+  type PortProtocol,
+  selectedServiceArgs,
+  type ServiceType,
+  type SessionAffinity,
+  type ValidService,
+  withDefaults,
+} from "./args";
 import { answersName, type CheckedService } from "./checked";
 import { endpointsOutput } from "./input";
 import { portsOf, serviceSpec, workloadSpec } from "./objects";
@@ -24,17 +31,21 @@ export interface ServicePortArgs {
   /** Port that the pods listen on, 1 to 65535; `port` by default. */
   targetPort?: pulumi.Input<number>;
   /** Transport; `TCP` by default. */
-  protocol?: pulumi.Input<"TCP" | "UDP">;
+  protocol?: pulumi.Input<PortProtocol>;
   /** Port of every node, 30000 to 32767, with the type `NodePort`; the cluster chooses one by default. */
   nodePort?: pulumi.Input<number>;
 }
 
 /** A port of a Service, as its outputs have it. */
 export interface ServicePort {
+  /** Name of the port. */
   readonly name: string;
+  /** Port that clients use. */
   readonly port: number;
+  /** Port that the pods listen on. */
   readonly targetPort: number;
-  readonly protocol: "TCP" | "UDP";
+  /** Transport. */
+  readonly protocol: PortProtocol;
   /** Port of every node, with the type `NodePort`. */
   readonly nodePort?: number;
 }
@@ -51,9 +62,9 @@ export interface SelectedServiceArgs {
    * How the Service is reached: at a `ClusterIP`, the default; at a port of every node too (`NodePort`); or at its pods' own
    * addresses, which its name resolves to (`Headless`).
    */
-  type?: pulumi.Input<"ClusterIP" | "NodePort" | "Headless">;
+  type?: pulumi.Input<ServiceType>;
   /** Whether all requests of one client go to one pod (`ClientIP`) or to any (`None`, the default). */
-  sessionAffinity?: pulumi.Input<"None" | "ClientIP">;
+  sessionAffinity?: pulumi.Input<SessionAffinity>;
   /** Whether pods are endpoints before they are ready too; false by default. */
   publishNotReadyAddresses?: pulumi.Input<boolean>;
   /** The workload's image. Without one there is no workload: the Service stands in front of pods that somebody else deploys. */
@@ -87,9 +98,15 @@ export class SelectedService extends pulumi.ComponentResource {
   readonly ports: pulumi.Output<ServicePort[]>;
   /** Names of the pods behind the Service, sorted. */
   readonly endpoints: pulumi.Output<string[]>;
-  /** Whether the Service's own workload is behind it. */
+  /**
+   * Whether the Service's own workload is behind it.
+   * @internal
+   */
   readonly ownsPods: boolean;
-  /** What the connectivity check has to know of it. */
+  /**
+   * What the connectivity check has to know of it.
+   * @internal
+   */
   readonly checked: pulumi.Output<CheckedService>;
 
   constructor(name: string, args: SelectedServiceArgs, opts?: pulumi.ComponentResourceOptions) {

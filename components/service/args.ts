@@ -3,19 +3,19 @@ import { dnsLabel, image, oneOf, port, replicas, selector, whole } from "../args
 import { show } from "../args/validate";
 
 /** How a Service is reached: by an address in front of its pods, by a port of every node besides, or at its pods' own. */
-export const SERVICE_TYPES = ["ClusterIP", "NodePort", "Headless"] as const;
-/** Type of a Service. */
-export type ServiceType = (typeof SERVICE_TYPES)[number];
+export type ServiceType = "ClusterIP" | "NodePort" | "Headless";
+/** Every type of a Service. */
+export const SERVICE_TYPES = ["ClusterIP", "NodePort", "Headless"] as const satisfies readonly ServiceType[];
 
-/** Whether a client's requests all go to one pod. */
-export const SESSION_AFFINITIES = ["None", "ClientIP"] as const;
-/** Session affinity of a Service. */
-export type SessionAffinity = (typeof SESSION_AFFINITIES)[number];
+/** Whether a client's requests all go to one pod (`ClientIP`) or to any (`None`). */
+export type SessionAffinity = "None" | "ClientIP";
+/** Every session affinity. */
+export const SESSION_AFFINITIES = ["None", "ClientIP"] as const satisfies readonly SessionAffinity[];
 
-/** Transports of a Service's port. */
-export const PORT_PROTOCOLS = ["TCP", "UDP"] as const;
 /** Transport of a Service's port. */
-export type PortProtocol = (typeof PORT_PROTOCOLS)[number];
+export type PortProtocol = "TCP" | "UDP";
+/** Every transport of a Service's port. */
+export const PORT_PROTOCOLS = ["TCP", "UDP"] as const satisfies readonly PortProtocol[];
 
 /** Name that the only port of a Service has by default. */
 const DEFAULT_PORT_NAME = "main";

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { NETWORKS } from "../../components/network/registry";
 import { configSchema, parseConfig } from "../../src/config";
 
 /** The message of config given as `key=text`. */
@@ -70,7 +71,9 @@ test.each<[string, Record<string, string>, string]>([
   [
     "an unknown network",
     { network: "calico" },
-    'invalid config: network: must be "bridge", "cilium", "flannel" or "kube-router", got "calico"',
+    `invalid config: network: must be ${NETWORKS.map((name) => `"${name}"`)
+      .join(", ")
+      .replace(/, ([^,]*)$/, " or $1")}, got "calico"`,
   ],
   [
     "a setting of another network",

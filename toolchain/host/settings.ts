@@ -1,4 +1,4 @@
-import { NETWORK_KINDS } from "../../components/network/registry";
+import { NETWORK_KINDS, NETWORKS } from "../../components/network/registry";
 import { configSchema } from "../../src/config";
 
 /** What each setting means, for docs/settings.md; its test asserts that no key is missing. */
@@ -8,7 +8,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   serviceCidr: "addresses of the Services, outside the pod CIDR",
   nodePrefix: "prefix length of one node's pod CIDR",
   mtu: "MTU of the pods' links, 576 to 9216; without it each node's link decides",
-  network: "`bridge`, `flannel`, `kube-router` or `cilium`: see [docs/networks.md](docs/networks.md)",
+  network: `${NETWORKS.map((name) => `\`${name}\``).join(", ")}: see [networks.md](networks.md)`,
   kubeProxyMode: "`auto` (nftables where the node has it), `nftables` or `iptables`",
   scheduleOnControlPlane: "whether ordinary pods run on the control plane too",
   nodes: "the lab's nodes by name, each `{slot, role?}`",

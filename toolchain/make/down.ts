@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { LAB_LABEL } from "../../components/lab/engine";
 import { findEngine, stopEngine } from "../host/engine";
 import { lines, run } from "../host/exec";
+import { removeCache } from "../supply/unpacked";
 import { ensureToolchain } from "../supply/toolchain";
 import { STACK, stackEnv } from "./env";
 import type { Context } from "./prepare";
@@ -52,7 +53,9 @@ export async function clean(context: Context): Promise<number> {
   const code = await down(context);
   if (code === 0) {
     // Go and npm keep their own caches; only what podnet made is podnet's to remove.
-    rmSync(context.cache, { recursive: true, force: true });
+    if (!removeCache(context.cache)) {
+      context.progress.say(`${join(context.cache, "mirror")} stays: nodes of another clone's lab run from it.`);
+    }
     for (const made of ["dist", join("packages", "pulumi-command", "dist"), "node_modules"]) {
       rmSync(join(context.project, made), { recursive: true, force: true });
     }

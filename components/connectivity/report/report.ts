@@ -2,15 +2,22 @@ import { type ClaimId, CLAIMS } from "../claims";
 import type { Status } from "../claims/claim";
 import type { Finding } from "./finding";
 
-const STATUSES = ["passed", "failed", "blocked", "not-applicable"] as const satisfies readonly Status[];
-
 /** Instances of a claim, counted by how they ended. */
-export type Counts = Readonly<Record<Status, number>>;
+export interface ClaimCounts {
+  /** Those that hold. */
+  readonly passed: number;
+  /** Those that do not hold. */
+  readonly failed: number;
+  /** Those that something else, which failed, kept from being proven. */
+  readonly blocked: number;
+  /** Those that the network does not promise. */
+  readonly "not-applicable": number;
+}
 
 /** The result of one run, as its JSON output has it. */
 export interface Report {
   readonly passed: boolean;
-  readonly claims: Readonly<Record<ClaimId, Counts>>;
+  readonly claims: Readonly<Record<ClaimId, ClaimCounts>>;
   /** Every finding that did not pass, failures first. */
   readonly problems: readonly Finding[];
   /** What is not claimed or cannot be proven, and why; its instances are counted with their claim. */
@@ -41,14 +48,22 @@ export function summarize(
   return { passed: problems.length === 0 && proven, claims, problems, notApplicable, ...context };
 }
 
-function countsOf(findings: readonly Finding[]): Record<ClaimId, Counts> {
+function countsOf(findings: readonly Finding[]): Record<ClaimId, ClaimCounts> {
   return Object.fromEntries(
     CLAIMS.map(({ id }) => {
       const own = findings.filter(({ claim }) => claim === id);
       const count = (status: Status): number => own.filter((finding) => finding.status === status).length;
-      return [id, Object.fromEntries(STATUSES.map((status) => [status, count(status)]))];
+      return [
+        id,
+        {
+          passed: count("passed"),
+          failed: count("failed"),
+          blocked: count("blocked"),
+          "not-applicable": count("not-applicable"),
+        } satisfies Record<Status, number>,
+      ];
     }),
-  ) as Record<ClaimId, Counts>;
+  ) as Record<ClaimId, ClaimCounts>;
 }
 
 /** Why instances of a claim do not apply, each reason once, with their number. */

@@ -1,6 +1,6 @@
 import { CLAIMS } from "../claims";
 import { describe } from "./finding";
-import type { Counts, Report } from "./report";
+import type { ClaimCounts, Report } from "./report";
 
 /** Colours of a terminal, or none. */
 export interface Palette {
@@ -73,7 +73,7 @@ function failures(report: Report, colours: Palette): string[] {
 
 function verdict(report: Report, colours: Palette): string {
   const all = Object.values(report.claims);
-  const sum = (count: (counts: Counts) => number): string =>
+  const sum = (count: (counts: ClaimCounts) => number): string =>
     String(all.reduce((total, counts) => total + count(counts), 0));
   const failed = report.problems.some(({ status }) => status === "failed");
   const text = report.passed

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { checked } from "../../args/checked";
 import { mtu } from "../../args/schemas";
 import type { Cluster } from "../../cluster/Cluster";
-import { networkKind } from "../kind";
+import type { NetworkKind } from "../kind";
 import { PodNetwork } from "../PodNetwork";
 import { bridgeDefinition } from "./definition";
 
@@ -23,6 +23,16 @@ const bridgeNetworkArgs = z.strictObject({ mtu: mtu.optional() });
  * leaves the cluster is masqueraded. Nothing enforces NetworkPolicies.
  */
 export class BridgeNetwork extends PodNetwork {
+  /**
+   * The bridge as a stack's config can choose it.
+   * @internal
+   */
+  static readonly kind: NetworkKind = {
+    kind: "bridge",
+    settings: {},
+    make: (name, args) => new BridgeNetwork(name, args),
+  };
+
   constructor(name: string, args: BridgeNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     const valid = checked("BridgeNetwork args", bridgeNetworkArgs, { mtu: args.mtu });
     const definition = pulumi.output(bridgeDefinition());
@@ -35,10 +45,3 @@ export class BridgeNetwork extends PodNetwork {
     );
   }
 }
-
-/** The bridge as a stack's config can choose it. */
-export const bridge = networkKind({
-  kind: "bridge",
-  settings: {},
-  make: (name, args) => new BridgeNetwork(name, args),
-});

@@ -3,10 +3,12 @@ import { z } from "zod";
 import { checked } from "../../args/checked";
 import { mtu, oneOf } from "../../args/schemas";
 import type { Cluster } from "../../cluster/Cluster";
-import { networkKind } from "../kind";
+import type { NetworkKind } from "../kind";
 import { type NetworkDesign, PodNetwork } from "../PodNetwork";
 import { CILIUM_ROUTING_MODES, ciliumDefinition, type CiliumRoutingMode } from "./definition";
 import { ciliumObjects } from "./objects";
+
+export type { CiliumRoutingMode } from "./definition";
 
 /** What describes a Cilium network. */
 export interface CiliumNetworkArgs {
@@ -29,6 +31,27 @@ const ciliumNetworkArgs = z.strictObject({ routingMode, kubeProxyReplacement, mt
  * NetworkPolicies. A drop-in for BridgeNetwork. Layer 7 policies and Hubble are off.
  */
 export class CiliumNetwork extends PodNetwork {
+  /**
+   * Cilium as a stack's config can choose it.
+   * @internal
+   */
+  static readonly kind: NetworkKind = {
+    kind: "cilium",
+    settings: {
+      ciliumRoutingMode: {
+        schema: routingMode.default("native"),
+        argument: "routingMode",
+        meaning: "`native`, or `tunnel` where nodes do not share a link-layer segment",
+      },
+      ciliumKubeProxyReplacement: {
+        schema: kubeProxyReplacement.default(false),
+        argument: "kubeProxyReplacement",
+        meaning: "whether Cilium serves ClusterIPs by eBPF in kube-proxy's place",
+      },
+    },
+    make: (name, args) => new CiliumNetwork(name, args),
+  };
+
   constructor(name: string, args: CiliumNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     const settings = checked("CiliumNetwork args", ciliumNetworkArgs, {
       routingMode: args.routingMode ?? "native",
@@ -45,21 +68,3 @@ export class CiliumNetwork extends PodNetwork {
     super("CiliumNetwork", name, args.cluster, design, opts);
   }
 }
-
-/** Cilium as a stack's config can choose it. */
-export const cilium = networkKind({
-  kind: "cilium",
-  settings: {
-    ciliumRoutingMode: {
-      schema: routingMode.default("native"),
-      argument: "routingMode",
-      meaning: "`native`, or `tunnel` where nodes do not share a link-layer segment",
-    },
-    ciliumKubeProxyReplacement: {
-      schema: kubeProxyReplacement.default(false),
-      argument: "kubeProxyReplacement",
-      meaning: "whether Cilium serves ClusterIPs by eBPF in kube-proxy's place",
-    },
-  },
-  make: (name, args) => new CiliumNetwork(name, args),
-});

@@ -1,9 +1,12 @@
 import { type NetworkDefinition, overlayEgress, VXLAN_OVERHEAD } from "../definition";
 
-/** How Cilium carries packets between nodes (https://docs.cilium.io/en/stable/network/concepts/routing/). */
-export const CILIUM_ROUTING_MODES = ["native", "tunnel"] as const;
-/** `native`: routes between nodes of one link-layer segment. `tunnel`: an overlay that any network carries. */
-export type CiliumRoutingMode = (typeof CILIUM_ROUTING_MODES)[number];
+/**
+ * How Cilium carries packets between nodes (https://docs.cilium.io/en/stable/network/concepts/routing/).
+ * `native`: routes between nodes of one link-layer segment. `tunnel`: an overlay that any network carries.
+ */
+export type CiliumRoutingMode = "native" | "tunnel";
+/** Every routing mode of Cilium. */
+export const CILIUM_ROUTING_MODES = ["native", "tunnel"] as const satisfies readonly CiliumRoutingMode[];
 
 /** Version of Cilium, as its project tags it. */
 export const CILIUM_VERSION = "v1.18.4";

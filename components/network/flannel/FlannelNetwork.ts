@@ -3,10 +3,12 @@ import { z } from "zod";
 import { checked } from "../../args/checked";
 import { mtu, oneOf } from "../../args/schemas";
 import type { Cluster } from "../../cluster/Cluster";
-import { networkKind } from "../kind";
+import type { NetworkKind } from "../kind";
 import { type NetworkDesign, PodNetwork } from "../PodNetwork";
 import { FLANNEL_BACKENDS, type FlannelBackend, flannelDefinition } from "./definition";
 import { flannelObjects } from "./objects";
+
+export type { FlannelBackend } from "./definition";
 
 /** What describes a flannel network. */
 export interface FlannelNetworkArgs {
@@ -26,6 +28,22 @@ const flannelNetworkArgs = z.strictObject({ backend, mtu: mtu.optional() });
  * between nodes. A drop-in for BridgeNetwork. Nothing enforces NetworkPolicies.
  */
 export class FlannelNetwork extends PodNetwork {
+  /**
+   * Flannel as a stack's config can choose it.
+   * @internal
+   */
+  static readonly kind: NetworkKind = {
+    kind: "flannel",
+    settings: {
+      flannelBackend: {
+        schema: backend.default("host-gw"),
+        argument: "backend",
+        meaning: "`host-gw`, or `vxlan` where nodes do not share a link-layer segment",
+      },
+    },
+    make: (name, args) => new FlannelNetwork(name, args),
+  };
+
   constructor(name: string, args: FlannelNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     const settings = checked("FlannelNetwork args", flannelNetworkArgs, {
       backend: args.backend ?? "host-gw",
@@ -41,16 +59,3 @@ export class FlannelNetwork extends PodNetwork {
     super("FlannelNetwork", name, args.cluster, design, opts);
   }
 }
-
-/** Flannel as a stack's config can choose it. */
-export const flannel = networkKind({
-  kind: "flannel",
-  settings: {
-    flannelBackend: {
-      schema: backend.default("host-gw"),
-      argument: "backend",
-      meaning: "`host-gw`, or `vxlan` where nodes do not share a link-layer segment",
-    },
-  },
-  make: (name, args) => new FlannelNetwork(name, args),
-});

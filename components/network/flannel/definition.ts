@@ -1,9 +1,12 @@
 import { type NetworkDefinition, overlayEgress, VXLAN_OVERHEAD } from "../definition";
 
-/** How flannel carries packets between nodes (https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md). */
-export const FLANNEL_BACKENDS = ["host-gw", "vxlan"] as const;
-/** `host-gw`: routes between nodes of one link-layer segment. `vxlan`: an overlay that any network carries. */
-export type FlannelBackend = (typeof FLANNEL_BACKENDS)[number];
+/**
+ * How flannel carries packets between nodes (https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md).
+ * `host-gw`: routes between nodes of one link-layer segment. `vxlan`: an overlay that any network carries.
+ */
+export type FlannelBackend = "host-gw" | "vxlan";
+/** Every backend of flannel that podnet uses. */
+export const FLANNEL_BACKENDS = ["host-gw", "vxlan"] as const satisfies readonly FlannelBackend[];
 
 /**
  * Versions of flannel and its CNI plugin, as their projects tag them. The plugin is built from the last release of it that a

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { checked } from "../../args/checked";
 import { mtu } from "../../args/schemas";
 import type { Cluster } from "../../cluster/Cluster";
-import { networkKind } from "../kind";
+import type { NetworkKind } from "../kind";
 import { type NetworkDesign, PodNetwork } from "../PodNetwork";
 import { kubeRouterDefinition } from "./definition";
 import { kubeRouterObjects } from "./objects";
@@ -26,6 +26,22 @@ const kubeRouterNetworkArgs = z.strictObject({ serviceProxy, mtu: mtu.optional()
  * and enforces NetworkPolicies with IP sets. A drop-in for BridgeNetwork. Needs all nodes on one link-layer segment.
  */
 export class KubeRouterNetwork extends PodNetwork {
+  /**
+   * Kube-router as a stack's config can choose it.
+   * @internal
+   */
+  static readonly kind: NetworkKind = {
+    kind: "kube-router",
+    settings: {
+      kubeRouterServiceProxy: {
+        schema: serviceProxy.default(false),
+        argument: "serviceProxy",
+        meaning: "whether Kube-router serves ClusterIPs by IPVS in kube-proxy's place",
+      },
+    },
+    make: (name, args) => new KubeRouterNetwork(name, args),
+  };
+
   constructor(name: string, args: KubeRouterNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     const settings = checked("KubeRouterNetwork args", kubeRouterNetworkArgs, {
       serviceProxy: args.serviceProxy ?? false,
@@ -41,16 +57,3 @@ export class KubeRouterNetwork extends PodNetwork {
     super("KubeRouterNetwork", name, args.cluster, design, opts);
   }
 }
-
-/** Kube-router as a stack's config can choose it. */
-export const kubeRouter = networkKind({
-  kind: "kube-router",
-  settings: {
-    kubeRouterServiceProxy: {
-      schema: serviceProxy.default(false),
-      argument: "serviceProxy",
-      meaning: "whether Kube-router serves ClusterIPs by IPVS in kube-proxy's place",
-    },
-  },
-  make: (name, args) => new KubeRouterNetwork(name, args),
-});

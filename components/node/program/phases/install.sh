@@ -29,15 +29,16 @@ install_release() {
     for member in ${members:-$name}; do [ -x "$folder/$member" ] || present=; done
     if [ -n "$present" ] && [ "$(cat "$mark" 2>/dev/null)" = "$sum" ]; then return 0; fi
     fetch "$path" "$sum"
-    mkdir -p "$SCRATCH/$name"
+    # Binaries are large: each is copied once, from where it lies to its folder.
     if [ -n "$members" ]; then
+        mkdir -p "$SCRATCH/$name"
         tar -xf "$fetched" -C "$SCRATCH/$name" --strip-components "$strip" --no-same-owner
+        for member in $members; do
+            mv "$(find "$SCRATCH/$name" -type f -name "$member" | head -n 1)" "$SCRATCH/.$member"
+        done
     else
-        cp "$fetched" "$SCRATCH/$name/$name"
+        ln -s "$fetched" "$SCRATCH/.$name"
     fi
-    for member in ${members:-$name}; do
-        cp "$(find "$SCRATCH/$name" -type f -name "$member" | head -n 1)" "$SCRATCH/.$member"
-    done
     place_release "$folder" "${members:-$name}"
     put_file "$mark" <<<"$sum"
 }
@@ -45,13 +46,15 @@ install_release() {
 # Puts unpacked files of a release in their folder. One at a time: the record is one file.
 place_release() {
     local folder=$1 member
+    local -A sums=()
+    for member in $2; do sums[$member]=$(sum_of "$SCRATCH/.$member"); done
     exec 8>"$SCRATCH/place.lock"
     flock 8
     make_dir "$folder"
     for member in $2; do
         note new "$folder/.$member.podnet-new"
         cp "$SCRATCH/.$member" "$folder/.$member.podnet-new"
-        adopt_file "$folder/.$member.podnet-new" "$folder/$member" 0755 "$(sum_of "$SCRATCH/.$member")"
+        adopt_file "$folder/.$member.podnet-new" "$folder/$member" 0755 "${sums[$member]}"
     done
     exec 8>&-
 }

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { afterAll } from "vitest";
 import { answerLines, nonceIn, type Parameters, parametersText } from "../../../../components/node/parameters";
 import { bundleProgram } from "../../../../components/node/bundle";
 
@@ -17,9 +18,9 @@ export interface Run {
 export const COMPONENTS = join(__dirname, "..", "..", "..", "..", "components");
 
 const folders: string[] = [];
-process.on("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
-/** A folder that goes when the tests end. */
+/** A folder that goes when the tests of the file end. */
 export function temporary(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `podnet-${name}-`));
   folders.push(folder);

@@ -1,0 +1,13 @@
+import { z } from "zod";
+
+/** A connection with every field given, as it goes to what dials. Holds a secret. */
+export const dialled = z.strictObject({
+  host: z.string(),
+  port: z.number(),
+  user: z.string(),
+  privateKey: z.string(),
+  hostKey: z.string(),
+});
+
+/** A connection with every field given. */
+export type Dialled = z.output<typeof dialled>;

@@ -1,0 +1,31 @@
+import type { Shell } from "../machine/shell";
+import { answerLines, nonceIn, type Parameters, parametersText } from "./parameters";
+
+/** A phase of the node program. */
+export type Phase = "take" | "install" | "init" | "join" | "members" | "register" | "network" | "change" | "enable";
+
+/** A phase that is run over an open connection, not by a resource of its own. */
+export type Question = "status" | "discover" | "probe" | "images";
+
+/** Folder of the upload, below the home of the SSH user. */
+export const UPLOAD = ".podnet/program";
+
+/** The words that start the program on a node: plain, so that every login shell reads them alike. */
+export function startWords(phase: Phase | Question, option = ""): string {
+  return `bash --norc -p ${UPLOAD}/start ${phase}${option === "" ? "" : ` ${option}`}`;
+}
+
+/** Asks the program on a node a question over an open connection. Throws, naming the node, when it gives no whole answer. */
+export async function askNode(
+  shell: Shell,
+  question: Question,
+  parameters: Parameters,
+  seconds: number,
+): Promise<string[]> {
+  const text = parametersText(question, parameters);
+  const { stdout, stderr, code } = await shell.run(startWords(question), text, seconds);
+  if (code !== 0) {
+    throw new Error(`${shell.name}: ${question} ended with code ${String(code)}: ${stderr.trim().slice(-400)}`);
+  }
+  return answerLines(shell.name, question, nonceIn(text), stdout);
+}
