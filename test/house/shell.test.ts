@@ -21,7 +21,7 @@ const SIGNS: readonly RegExp[] = [
 /** Lines that may hold it, each by a part of it that says which one is meant, and why. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // The line that starts the program, and the one that asks a machine that has no program yet.
-  "components/node/phase.ts": ["return `bash --norc -p ${UPLOAD}/start ${phase}"],
+  "components/node/ask.ts": ["return `bash --norc -p ${UPLOAD}/start ${phase}"],
   "components/network/preflight.ts": ['shell.run("bash --norc -p -s", '],
   // Commands of containers, as these projects' own manifests have them: they run in the agents' images, not on nodes.
   "components/network/cilium/agent.ts": ['"sh",'],
@@ -32,6 +32,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "toolchain/host/system.ts": ['run("sh", ["-c", `command -v ${probe}`])'],
   // The interpreter that the official plugin takes where a stack names none.
   "packages/pulumi-command/src/local.ts": ['inputs.interpreter : ["/bin/sh", "-c"]'],
+  // What a plugin's folder holds for Pulumi to start: it hands over to the program of this clone.
+  "toolchain/supply/plugins.ts": ["#!/bin/sh\\nexec ${quote(program)}"],
+  // The bare peer of a measurement is a shell file of its own.
+  "bench/bare.ts": ['sh("bash", ["--norc", join(PROJECT, "bench", "bare.sh")]'],
   // How npm starts the command: not shell.
   "cli/main.ts": ["#!/usr/bin/env node"],
 };
@@ -50,8 +54,8 @@ function tracked(...patterns: string[]): string[] {
     .slice(0, -1);
 }
 
-test("no TypeScript outside the tests and benchmarks holds shell text but the line that starts the program", () => {
-  const files = tracked("*.ts", "*.mts", "*.mjs", ":!test/", ":!bench/");
+test("no TypeScript outside the tests and the comparison of networks holds shell text but the line that starts the program", () => {
+  const files = tracked("*.ts", "*.mts", "*.mjs", ":!test/", ":!bench/networks.ts");
   expect(files.length).toBeGreaterThan(100);
   const found = files.flatMap((file) =>
     shellIn(readFileSync(join(project, file), "utf8"))
@@ -98,11 +102,15 @@ test("every shell file of the repository is clean by shellcheck, at its default 
   const { scripts } = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as {
     scripts: Record<string, string>;
   };
-  expect(scripts["check"]).toContain("npm run --silent shell");
-  const seen = execFileSync("sh", ["-c", (scripts["check:shell"] ?? "").replace("xargs shellcheck -x -P SCRIPTDIR", "cat")], {
-    cwd: project,
-    encoding: "utf8",
-  });
+  expect(scripts["check"]).toContain(" check:*");
+  const seen = execFileSync(
+    "sh",
+    ["-c", (scripts["check:shell"] ?? "").replace("xargs shellcheck -x -P SCRIPTDIR", "cat")],
+    {
+      cwd: project,
+      encoding: "utf8",
+    },
+  );
   const files = seen.trim().split("\n");
   const expected = [
     ".ci/run",

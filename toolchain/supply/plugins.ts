@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { chmod, copyFile, link, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { quote } from "../host/quote";
-import { must } from "../host/exec";
+import { must, run } from "../host/exec";
 
 /** A plugin that a package asks for, by name and exact version. */
 export interface Plugin {
@@ -66,7 +66,10 @@ export async function installFrom(home: string, plugin: Plugin, other: string): 
   const work = `${to}.new`;
   await rm(work, { recursive: true, force: true });
   // The same files under a second name where that can be: a plugin is hundreds of megabytes.
-  await must("sh", ["-c", 'cp -al "$1" "$2" 2>/dev/null || { rm -rf "$2"; cp -a "$1" "$2"; }', "sh", from, work]);
+  if ((await run("cp", ["-al", from, work])).code !== 0) {
+    await rm(work, { recursive: true, force: true });
+    await must("cp", ["-a", from, work]);
+  }
   await rm(to, { recursive: true, force: true });
   await rename(work, to);
 }

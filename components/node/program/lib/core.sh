@@ -122,12 +122,16 @@ undo_phase() {
     rm -f "$STATE/work/$PHASE"
 }
 
-# Refuses a node that is not the owner's. `take` makes the first mark; without a mark there is nothing to undo.
+# Refuses a node that is not the owner's. `take` makes the first mark; without a mark nothing here is podnet's to undo but the
+# program itself.
 owned() {
     local owner node
     if [ ! -e "$STATE/owner" ]; then
+        if [ "$ACTION" = undo ]; then
+            [ "$PHASE" != take ] || remove_program
+            exit 0
+        fi
         [ "$PHASE" != take ] || return 0
-        [ "$ACTION" != undo ] || exit 0
         fail "this machine is not taken; run the update again, which takes it first"
     fi
     read -r owner node _ <"$STATE/owner"

@@ -93,6 +93,8 @@ undo_take() {
         rmdir "$folder" 2>/dev/null || true
     done
     undo_record install
+    # The owner's mark goes last, so that an undo that is interrupted can be run again.
+    find "$STATE" -mindepth 1 -not -path "$STATE/owner" -delete
     rm -rf "$STATE" "$RUN"
     remove_program
 }

@@ -19,7 +19,6 @@ const INIT: Parameters = {
   "kube-proxy-mode": "iptables",
   schedulable: "yes",
   "cert-san": ["192.0.2.11", "api.example.com"],
-  files: FILES,
 };
 const JOIN: Parameters = {
   ...OWNER,

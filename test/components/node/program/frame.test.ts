@@ -20,7 +20,9 @@ describe("an answer", () => {
   test("is a framed line that carries the nonce, then the code; all else is on standard error", async () => {
     const { code, stdout, stderr } = await machine.start("take", text);
     expect([code, stderr]).toEqual([0, ""]);
-    expect(stdout).toMatch(new RegExp(`^podnet ${nonce} \\| \\{"program":"[0-9a-f]{16}"\\}\npodnet ${nonce} 0\n$`));
+    expect(stdout).toMatch(
+      new RegExp(`^podnet ${nonce} \\| \\{"program":"[0-9a-f]{16}"\\}\npodnet ${nonce} run 1\npodnet ${nonce} 0\n$`),
+    );
   });
 
   test("of a phase that fails is its code, with the reason on standard error", async () => {

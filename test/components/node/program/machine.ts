@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { afterAll } from "vitest";
 import { answerLines, nonceIn, type Parameters, parametersText } from "../../../../components/node/parameters";
 import { bundleProgram } from "../../../../components/node/bundle";
 
@@ -17,9 +18,9 @@ export interface Run {
 export const COMPONENTS = join(__dirname, "..", "..", "..", "..", "components");
 
 const folders: string[] = [];
-process.on("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
-/** A folder that goes when the tests end. */
+/** A folder that goes when the tests of the file end. */
 export function temporary(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `podnet-${name}-`));
   folders.push(folder);
@@ -260,8 +261,8 @@ export class Machine {
   /** Every file, folder, link, route, rule and setting of the machine that podnet could have changed, as one text a line. */
   async snapshot(): Promise<string[]> {
     const text = await this.sh(`
-find /etc /opt /usr/local /var /root /run -path /run/lock -prune -o -path /run/mount -prune -o -path /run/podnet -prune -o -path /var/lib/podnet/log -prune -o -printf '%y %m %p %l\\n' | sort
-find /etc /opt /usr/local /var -type f -not -path '/var/lib/podnet/log/*' -exec sha256sum {} + | sort -k 2
+find /etc /opt /usr/local /var /root /run -path /run/lock -prune -o -path /run/mount -prune -o -path /run/podnet -prune -o -path /var/lib/podnet/log -prune -o -path /var/lib/podnet/runs -o -printf '%y %m %p %l\\n' | sort
+find /etc /opt /usr/local /var -type f -not -path '/var/lib/podnet/log/*' -not -path /var/lib/podnet/runs -exec sha256sum {} + | sort -k 2
 ip -o link show | sed 's/^[0-9]*: //; s/qdisc.*//' | sort
 ip -4 route show table all | sort
 ip rule show

@@ -114,7 +114,9 @@ test("takes nothing from the session: neither its PATH nor its startup files, fu
     "BASH_FUNC_fail%%": "() { touch /tmp/evil/ran; }",
   });
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^podnet [0-9a-f]{16} \| \{"program":"[0-9a-f]{16}"\}\npodnet [0-9a-f]{16} 0\n$/);
+  expect(stdout).toMatch(
+    /^podnet [0-9a-f]{16} \| \{"program":"[0-9a-f]{16}"\}\npodnet [0-9a-f]{16} run 1\npodnet [0-9a-f]{16} 0\n$/,
+  );
   expect(machine.has("/tmp/evil/ran")).toBe(false);
   expect(await machine.sh("stat -c %a /var/lib/podnet /var/lib/podnet/owner")).toBe("755\n644");
 });
