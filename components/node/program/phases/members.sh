@@ -22,12 +22,18 @@ remove_member() {
     kube delete pods --all-namespaces --field-selector "spec.nodeName=$1" --force --grace-period 0 >&2 2>/dev/null || true
 }
 
-# The API server forgets a token when its time is over, so it is told of it anew.
-renew_token() {
+# The Secret that makes a bootstrap token valid for a day (https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/).
+token_secret() {
     local token
     token=$(cat "$JOIN_TOKEN")
-    kubeadm --kubeconfig "$ADMIN_CONF" token delete "${token%%.*}" >/dev/null 2>&1 || true
-    kubeadm --kubeconfig "$ADMIN_CONF" token create "$token" --ttl 24h >/dev/null 2>&1 ||
+    printf '{"apiVersion":"v1","kind":"Secret","type":"bootstrap.kubernetes.io/token","metadata":{"namespace":"kube-system","name":%s},"stringData":{"token-id":%s,"token-secret":%s,"expiration":"%s","usage-bootstrap-authentication":"true","usage-bootstrap-signing":"true","auth-extra-groups":"system:bootstrappers:kubeadm:default-node-token"}}\n' \
+        "$(json_string "bootstrap-token-${token%%.*}")" "$(json_string "${token%%.*}")" "$(json_string "${token#*.}")" \
+        "$(date -u -d '+24 hours' +%Y-%m-%dT%H:%M:%SZ)"
+}
+
+# The API server forgets a token when its time is over, so it is told of it anew. By standard input: a command line shows.
+renew_token() {
+    token_secret | kube apply --server-side --force-conflicts --field-manager podnet -f - >/dev/null ||
         fail "the API server takes no bootstrap token"
 }
 

@@ -197,6 +197,32 @@ describe("members", () => {
       "delete pods --all-namespaces --field-selector spec.nodeName=w3 --force --grace-period 0",
     ]);
   });
+
+  test("keeps the bootstrap token valid for a day, and shows it on no command line", async () => {
+    await machine.does("init", INIT);
+    machine.answers("kubectl", 'case "$*" in *" apply "*) cat >/root/applied ;; esac');
+    machine.calls();
+    const before = Date.now();
+    await machine.does("members", parameters);
+    expect(machine.calls().filter((call) => call.includes(TOKEN.slice(7)))).toEqual([]);
+    const secret = JSON.parse(machine.read("/root/applied")) as { stringData: { expiration: string } };
+    const expiration = Date.parse(secret.stringData.expiration);
+    expect(Math.round((expiration - before) / 3_600_000)).toBe(24);
+    expect(secret).toEqual({
+      apiVersion: "v1",
+      kind: "Secret",
+      type: "bootstrap.kubernetes.io/token",
+      metadata: { namespace: "kube-system", name: `bootstrap-token-${TOKEN.slice(0, 6)}` },
+      stringData: {
+        "token-id": TOKEN.slice(0, 6),
+        "token-secret": TOKEN.slice(7),
+        expiration: secret.stringData.expiration,
+        "usage-bootstrap-authentication": "true",
+        "usage-bootstrap-signing": "true",
+        "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
+      },
+    });
+  });
 });
 
 describe("register", () => {
