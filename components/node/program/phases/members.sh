@@ -33,7 +33,7 @@ token_secret() {
 
 # The API server forgets a token when its time is over, so it is told of it anew. By standard input: a command line shows.
 renew_token() {
-    token_secret | kube apply --server-side --force-conflicts --field-manager podnet -f - >/dev/null ||
+    kube apply --server-side --force-conflicts --field-manager podnet -f - >/dev/null <<<"$(token_secret)" ||
         fail "the API server takes no bootstrap token"
 }
 
