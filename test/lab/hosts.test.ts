@@ -61,6 +61,7 @@ beforeAll(async () => {
   });
   onMachine(`printf %s '${ROOMY_KUBELET}' >/etc/default/kubelet`);
   before = machineState();
+  rmSync(join(PROJECT, `Pulumi.${STACK}.yaml`), { force: true });
   must("pulumi", ["stack", "init", STACK]);
   const hosts = { cp: { slot: 3, role: "control-plane", host: address, hostKey } };
   const config = { hosts: JSON.stringify(hosts), mirror: settings["mirror"], checksums: settings["checksums"] };

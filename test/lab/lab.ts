@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Finding } from "../../components/connectivity/report/finding";
 import type { Report } from "../../components/connectivity/report/report";
@@ -87,7 +87,9 @@ export function createStack(): void {
     settings: Record<string, string>;
   };
   const routes = parseHostRoutes(must("ip", HOST_ROUTES));
-  run("pulumi", ["stack", "init", STACK]);
+  // What a killed run left of its config is sealed with a passphrase that is gone.
+  rmSync(join(PROJECT, `Pulumi.${STACK}.yaml`), { force: true });
+  must("pulumi", ["stack", "init", STACK]);
   subnet = chooseSubnet(identity, routes);
   configure({ ...written.settings, labName: LAB, labSubnet: subnet });
 }
