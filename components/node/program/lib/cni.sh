@@ -13,10 +13,19 @@ pods_of_network() { awk '{ print $3 }' "$NETWORK_FILE"; }
 
 bridge_has_pods() { [ -n "$(ls "/sys/class/net/$BRIDGE/brif" 2>/dev/null)" ]; }
 
-# Deletes the bridge if no pod is attached to it: deleting it under living pods would cut them off.
+# Deletes the bridge if no pod is attached to it: deleting it under living pods would cut them off. One that has to stay is
+# noted, and goes when the machine is given back and its pods are gone.
 remove_empty_bridge() {
-    if [ -d "/sys/class/net/$BRIDGE" ] && ! bridge_has_pods; then ip link delete "$BRIDGE"; fi
+    [ -d "/sys/class/net/$BRIDGE" ] || return 0
+    if bridge_has_pods; then
+        put_file "$STATE/bridge-left" <<<yes
+    else
+        ip link delete "$BRIDGE"
+        rm -f "$STATE/bridge-left"
+    fi
 }
+
+no_pod_on_bridge() { none "$(ls "/sys/class/net/$BRIDGE/brif" 2>/dev/null)"; }
 
 # Routes to other nodes' pods that somebody else than podnet made.
 remove_pod_routes() {

@@ -82,6 +82,10 @@ undo_take() {
     # What is mounted below these folders is containers' and pods'; what is mounted on them is the machine's.
     while read -r mount; do [ -z "$mount" ] || umount -l "$mount" 2>/dev/null || true; done \
         <<<"$(awk '$2 ~ "^/(run/containerd|var/lib/containerd|var/lib/kubelet)/" || $2 ~ "^/run/netns/cni-" { print $2 }' /proc/mounts | sort -r)"
+    if [ -e "$STATE/bridge-left" ]; then
+        wait_until 10 "the links of the last pods to go" no_pod_on_bridge || true
+        remove_empty_bridge
+    fi
     # They were empty when the machine was taken.
     for folder in /var/lib/containerd /var/lib/kubelet /var/lib/etcd; do
         find "$folder" -mindepth 1 -delete 2>/dev/null || true

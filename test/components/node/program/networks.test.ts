@@ -112,3 +112,14 @@ esac
     expect(await machine.snapshot()).toEqual(before);
   });
 });
+
+test("a bridge that has to stay for its last pods goes with the machine", async () => {
+  const links = (): Promise<string> => machine.sh("ip -o link show | awk -F': ' '{ print $2 }'");
+  await machine.does("network", BRIDGE);
+  await machine.sh("ip link add cni0 type bridge; ip link add v1 type veth peer name v2; ip link set v1 master cni0");
+  await machine.does("network --undo", BRIDGE);
+  expect((await links()).split("\n")).toContain("cni0");
+  await machine.sh("ip link delete v1");
+  await machine.does("take --undo", TAKE);
+  expect((await links()).split("\n")).not.toContain("cni0");
+});
