@@ -50,6 +50,8 @@ export class Shell {
     const type = hostKey.split(" ")[0] ?? "";
     return new Promise((resolve, reject) => {
       const client = new Client();
+      // A small request would wait for the other side's delayed acknowledgement.
+      client.on("connect", () => client.setNoDelay(true));
       client.on("ready", () => resolve(new Shell(name, client, user)));
       client.on("error", (error) => reject(new Error(`${name} (${host}:${String(port)}): ${error.message}`)));
       client.connect({

@@ -91,6 +91,8 @@ export function handshake(login: Login, sock: Duplex): Promise<Dialled> {
   const { endpoint, hostKey, methods, address } = login;
   return new Promise((resolve, reject) => {
     const client = new Client();
+    // Small requests in a row, as SFTP makes them, would each wait for the other side's delayed acknowledgement.
+    client.once("connect", () => client.setNoDelay(true));
     let lost: string | undefined;
     let refusal: string | undefined;
     const tried: string[] = [];
