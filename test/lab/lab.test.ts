@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -17,6 +18,7 @@ import {
   mustPulumi,
   onNode,
   output,
+  packagedProject,
   pulumi,
   run,
   STACK,
@@ -171,6 +173,15 @@ describe("up", () => {
     expect(done).not.toMatch(/created|updated|replaced|deleted/);
     mustPulumi("preview", "--expect-no-changes");
     expect(NODES.map(logins)).toEqual(logged);
+  });
+
+  test("planned from a project that has podnet as a package changes nothing", () => {
+    const folder = packagedProject();
+    try {
+      mustPulumi("preview", "--cwd", folder, "--expect-no-changes");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test("masquerades what leaves the cluster as the node's address, and only that", async () => {

@@ -1,5 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Finding } from "../../components/connectivity/report/finding";
 import type { Report } from "../../components/connectivity/report/report";
@@ -147,4 +158,23 @@ export function logins(node: string): number {
 /** What this lab has on its host now, to compare before and after. What other labs do meanwhile is not seen. */
 export function hostState(): Record<string, string[]> {
   return tracesOf(marks(), hostView());
+}
+
+/** A project elsewhere that has podnet as its npm tarball and runs the ready program with the test stack's config. */
+export function packagedProject(): string {
+  const folder = mkdtempSync(join(tmpdir(), "podnet-package-"));
+  const modules = join(folder, "node_modules");
+  mkdirSync(modules);
+  const tarball = must("npm", ["pack", "--silent", "--ignore-scripts", "--pack-destination", folder]).trim();
+  must("tar", ["-xzf", join(folder, tarball), "-C", modules]);
+  renameSync(join(modules, "package"), join(modules, "podnet"));
+  for (const name of readdirSync(join(PROJECT, "node_modules"))) {
+    if (!name.startsWith(".")) {
+      symlinkSync(join(PROJECT, "node_modules", name), join(modules, name));
+    }
+  }
+  writeFileSync(join(folder, "Pulumi.yaml"), "name: podnet\nruntime: nodejs\n");
+  writeFileSync(join(folder, "index.js"), 'module.exports = require("./node_modules/podnet/dist/src/main.js");\n');
+  copyFileSync(join(PROJECT, `Pulumi.${STACK}.yaml`), join(folder, `Pulumi.${STACK}.yaml`));
+  return folder;
 }
