@@ -29,7 +29,7 @@ const NETWORKS = {
   bridge: {
     settings: { network: "bridge" },
     id: "bridge",
-    traces: /podnet-network\.service|10-podnet\.conflist|proto 71|table ip podnet$|\/etc\/podnet$|result podnet/,
+    traces: /podnet-network\.service|10-podnet\.conflist|proto 71|table ip podnet$|\/var\/lib\/podnet\/network$|result podnet/,
   },
   flannel: {
     settings: { network: "flannel", flannelBackend: "vxlan" },
@@ -65,7 +65,7 @@ function nodeState(node: string): string {
 ip -o link show | awk -F'[ :@]+' '$2 !~ /^veth/ { print "link", $2 }' | sort
 ip -4 route show table all | grep -v 'table local' | sed 's/^/route /' | sort
 ip -4 rule show | sed 's/^/rule /'
-{ ls -d /etc/cni/net.d/* /opt/cni/bin/* /etc/sysctl.d/* /etc/systemd/system/podnet* /etc/podnet /run/podnet /run/flannel /run/cilium \\
+{ ls -d /etc/cni/net.d/* /opt/cni/bin/* /etc/sysctl.d/* /etc/systemd/system/podnet* /var/lib/podnet/network /run/podnet /run/flannel /run/cilium \\
   /var/lib/kube-router /var/lib/cni/* /var/lib/cni/networks/* /sys/fs/bpf/* /sys/fs/bpf/tc/globals/* 2>/dev/null || true; } | sed 's/^/file /'
 ls /var/lib/cni/results | sed 's/-[0-9a-f]\\{64\\}-.*//; s/^/result /' | sort -u
 nft list tables | sed 's/^/nft /' | sort
@@ -217,7 +217,7 @@ describe("from network to network", () => {
     expect(done.out).toContain("these pods run once and belong to no controller");
     expect(done.out).toContain("default/once");
     for (const node of NODES) {
-      expect(onNode(node, "cat /var/lib/podnet/network").trim()).toBe("bridge");
+      expect(onNode(node, "cut -d' ' -f1 /var/lib/podnet/network-on-node").trim()).toBe("bridge");
     }
     expect(kubectl("get", "nodes", "-o", "jsonpath={.items[*].spec.unschedulable}").trim()).toBe("");
     kubectl("delete", "pod", "once", "--wait=true");
@@ -226,7 +226,7 @@ describe("from network to network", () => {
   test("a preview shows the change, node by node", () => {
     choose("cilium");
     const preview = mustPulumi("preview");
-    for (const name of ["network-switch", "network-cp", "network-w1", "network-w2", "network-ready"]) {
+    for (const name of ["network-change", "network-on-cp", "network-on-w1", "network-on-w2", "network-enable"]) {
       expect(preview).toMatch(new RegExp(`~ +command:remote:Command ${name} update`));
     }
     expect(preview).toMatch(/\+ +kubernetes:apps\/v1:DaemonSet network-cilium-agent create/);
