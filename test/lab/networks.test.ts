@@ -29,7 +29,8 @@ const NETWORKS = {
   bridge: {
     settings: { network: "bridge" },
     id: "bridge",
-    traces: /podnet-network\.service|10-podnet\.conflist|proto 71|table ip podnet$|\/var\/lib\/podnet\/network$|result podnet/,
+    traces:
+      /podnet-network\.service|10-podnet\.conflist|proto 71|table ip podnet$|\/var\/lib\/podnet\/network$|result podnet/,
   },
   flannel: {
     settings: { network: "flannel", flannelBackend: "vxlan" },
