@@ -11,6 +11,9 @@ export KUBECACHEDIR=$RUN/kube-cache
 # The bootstrap token that this cluster's nodes join with: minted once, on the control plane.
 export JOIN_TOKEN=$STATE/join-token
 
+# Label of the workers that podnet joined.
+export MANAGED=podnet.dev/managed
+
 # crictl without a configuration file: the machine's owner may have one of his own.
 cri() { crictl -r "$CRI_SOCKET" -i "$CRI_SOCKET" "$@"; }
 

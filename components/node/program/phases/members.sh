@@ -5,7 +5,6 @@
 use lib/node
 
 lasts 900
-MANAGED=podnet.dev/managed
 
 declare_members() {
     takes owner node files

@@ -3,7 +3,6 @@
 use lib/node
 
 lasts 600
-MANAGED=podnet.dev/managed
 
 declare_register() {
     takes owner node files
