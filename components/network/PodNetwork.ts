@@ -47,11 +47,6 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
    */
   readonly applied: readonly pulumi.Resource[];
   /**
-   * Changes when the cluster changed to this network from another one.
-   * @internal
-   */
-  readonly generation: pulumi.Output<string>;
-  /**
    * Another text after each run that may have changed a node's network.
    * @internal
    */
@@ -78,7 +73,6 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
     const workloads = design.objects?.(new AgentObjects(`${name}-${design.kind}`, this, cluster, prepared)) ?? [];
     const enabled = enableNetwork(this, name, cluster, design.definition, prepared, workloads);
     this.mtus = prepared.mtus;
-    this.generation = prepared.generation;
     this.runs = prepared.runs;
     this.prepared = prepared.commands;
     this.applied = [...prepared.commands, enabled];
