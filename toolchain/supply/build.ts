@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { must, run } from "../host/exec";
 import type { Source } from "./pins";
 
@@ -10,15 +10,18 @@ export function sourcesDir(project: string): string {
   return join(project, "toolchain", "supply", "go");
 }
 
-/** The files of a pinned source that its build is made of. */
-function pinFiles(source: Source): string[] {
-  return ["go.mod", "go.sum", ...(source.embeds ? ["main.go"] : [])];
+/** The files of a pinned source that its build is made of, by their paths in its folder. */
+function pinFiles(project: string, source: Source): string[] {
+  return readdirSync(join(sourcesDir(project), source.name), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(join(sourcesDir(project), source.name), join(entry.parentPath, entry.name)))
+    .sort();
 }
 
 /** Key of a build: equal pins, recipe and architecture give equal keys. */
 export function buildKey(project: string, source: Source, arch: string): string {
   const hash = createHash("sha256").update(JSON.stringify([{ ...source, seconds: 0 }, arch]));
-  for (const file of pinFiles(source)) {
+  for (const file of pinFiles(project, source)) {
     hash.update(readFileSync(join(sourcesDir(project), source.name, file)));
   }
   return hash.digest("hex").slice(0, 16);
@@ -74,9 +77,7 @@ async function inSource<T>(
   await mkdir(dirname(scratch), { recursive: true });
   const cwd = await mkdtemp(`${scratch}.src-`);
   try {
-    for (const file of pinFiles(source)) {
-      await copyFile(join(home, file), join(cwd, file));
-    }
+    await cp(home, cwd, { recursive: true });
     const { files, module, versioned } = source.embeds;
     const dir = await moduleDir(project, source, module, arch);
     for (const [name, path] of Object.entries(files)) {

@@ -137,7 +137,7 @@ export const SOURCES: readonly Source[] = [
       },
       versioned: { file: "schema.json", version: BUILT_PROVIDER_VERSION },
     },
-    seconds: 150,
+    seconds: 140,
   },
 ];
 
