@@ -18,6 +18,24 @@ join_config() {
         "$(node_registration '[]')" "$(json_string "$PATCHES")"
 }
 
+# Whether the control plane has signed the token, whose public half is $1. Nothing that it says is believed here: kubeadm holds
+# the API server to the pinned CA.
+token_signed() {
+    local info code=0
+    info=$(curl -q -sS -k --noproxy '*' --max-time 5 "https://$(value endpoint)/api/v1/namespaces/kube-public/configmaps/cluster-info" 2>&1) || code=$?
+    case $info in
+        *"\"jws-kubeconfig-$1\""*) ;;
+        *) if [ "$code" = 0 ]; then none "the token $1 is not signed"; else none "${info##*$'\n'}"; fi ;;
+    esac
+}
+
+# kubeadm looks for the token's signature every five seconds, and the control plane makes it a second or two after the token.
+await_signature() {
+    local token
+    token=$(value token)
+    wait_until 30 "the API server at $(value endpoint)" token_signed "${token%%.*}" || say "kubeadm goes on and says why"
+}
+
 do_join() {
     local config=$RUN/join.json
     link_of "$(value internal-ip)" >/dev/null
@@ -29,6 +47,7 @@ do_join() {
         # It holds the token, so it does not outlive the phase.
         trap 'rm -f "$RUN/join.json"' EXIT
         join_config | put_file "$config" 0600
+        await_signature
         kubeadm_run join --config "$config"
         put_file "$STATE/joined" <<<"$(value ca-cert-hash)"
     fi

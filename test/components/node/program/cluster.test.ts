@@ -45,6 +45,9 @@ case "$1 $2" in
 esac
 `;
 
+/** The API server's public part, with the token's signature. */
+const SIGNED = `echo '{ "data": { "jws-kubeconfig-${TOKEN.split(".")[0] ?? ""}": "eyJ" } }'\n`;
+
 let machine: Machine;
 beforeEach(async () => {
   machine = await Machine.make(program);
@@ -55,6 +58,8 @@ beforeEach(async () => {
   machine.write("/stub/openssl", "[req]\ndistinguished_name=dn\n[dn]\n");
   machine.write("/etc/systemd/system/kubelet.service", "");
   machine.answers("kubeadm", KUBEADM);
+  machine.standIn("curl");
+  machine.answers("curl", SIGNED);
 });
 afterEach(() => machine.close());
 
@@ -159,6 +164,29 @@ describe("join", () => {
     await machine.does("join --update", JOIN);
     expect(kubeadmCalls()).toEqual([]);
     expect(await machine.snapshot()).toEqual(before);
+  });
+
+  test("joins as soon as the control plane has signed the token, for which kubeadm would look every five seconds", async () => {
+    machine.answers(
+      "curl",
+      `n=$(cat /stub/asked 2>/dev/null || echo 0); echo $((n + 1)) >/stub/asked
+case $n in
+    0) echo "curl: (7) Failed to connect" >&2; exit 7 ;;
+    1) echo '{ "data": { "jws-kubeconfig-fedcba": "eyJ" } }' ;;
+    *) ${SIGNED.trim()} ;;
+esac
+`,
+    );
+    machine.calls();
+    await machine.does("join", JOIN);
+    expect(machine.calls().filter((call) => /^(curl|kubeadm) /.test(call))).toEqual([
+      ...Array.from(
+        { length: 3 },
+        () =>
+          "curl -q -sS -k --noproxy * --max-time 5 https://192.0.2.10:6443/api/v1/namespaces/kube-public/configmaps/cluster-info",
+      ),
+      "kubeadm join --config /run/podnet/join.json",
+    ]);
   });
 
   test("leaves a cluster of another CA first", async () => {
