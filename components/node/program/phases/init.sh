@@ -22,8 +22,12 @@ proxy_mode() {
     echo "$mode"
 }
 
-# kubeadm's configuration, one document a line (JSON is YAML). The controller manager allocates no pod CIDRs, since they are
-# declared, and kube-proxy leaves the kernel's conntrack settings to sysctl.d.
+# What kubeadm tells the controllers. Pod CIDRs are declared, so none are allocated. One control plane has nobody to elect a leader
+# among: nodes would wait for the election, and for a controller manager that may ask the API server 20 things a second only.
+NO_ELECTION='{"name":"leader-elect","value":"false"}'
+CONTROLLERS='"controllerManager":{"extraArgs":[{"name":"allocate-node-cidrs","value":"false"},{"name":"kube-api-qps","value":"100"},{"name":"kube-api-burst","value":"200"},'$NO_ELECTION']},"scheduler":{"extraArgs":['$NO_ELECTION']}'
+
+# kubeadm's configuration, one document a line (JSON is YAML). kube-proxy leaves the kernel's conntrack settings to sysctl.d.
 # Fields: https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/
 init_config() {
     local taints='[{"key":"node-role.kubernetes.io/control-plane","effect":"NoSchedule"}]' sans
@@ -31,9 +35,9 @@ init_config() {
     sans=$(printf '%s\n%s\n' "$(value internal-ip)" "$(each cert-san)" | awk 'NF && !seen[$0]++' | json_list)
     printf '{"apiVersion":"kubeadm.k8s.io/v1beta4","kind":"InitConfiguration","localAPIEndpoint":{"advertiseAddress":%s,"bindPort":6443},"nodeRegistration":%s,"patches":{"directory":%s}}\n---\n' \
         "$(json_string "$(value internal-ip)")" "$(node_registration "$taints")" "$(json_string "$PATCHES")"
-    printf '{"apiVersion":"kubeadm.k8s.io/v1beta4","kind":"ClusterConfiguration","clusterName":%s,"kubernetesVersion":%s,"networking":{"podSubnet":%s,"serviceSubnet":%s,"dnsDomain":%s},"apiServer":{"certSANs":%s},"controllerManager":{"extraArgs":[{"name":"allocate-node-cidrs","value":"false"}]}}\n---\n' \
+    printf '{"apiVersion":"kubeadm.k8s.io/v1beta4","kind":"ClusterConfiguration","clusterName":%s,"kubernetesVersion":%s,"networking":{"podSubnet":%s,"serviceSubnet":%s,"dnsDomain":%s},"apiServer":{"certSANs":%s},%s}\n---\n' \
         "$(json_string "$(value cluster)")" "$(json_string "$(value kubernetes)")" "$(json_string "$(value pod-cidr)")" \
-        "$(json_string "$(value service-cidr)")" "$(json_string "$(value dns-domain)")" "$sans"
+        "$(json_string "$(value service-cidr)")" "$(json_string "$(value dns-domain)")" "$sans" "$CONTROLLERS"
     printf '{"apiVersion":"kubelet.config.k8s.io/v1beta1","kind":"KubeletConfiguration","cgroupDriver":"systemd"}\n---\n'
     printf '{"apiVersion":"kubeproxy.config.k8s.io/v1alpha1","kind":"KubeProxyConfiguration","mode":"%s","conntrack":{"maxPerCore":0,"min":0,"tcpEstablishedTimeout":"0s","tcpCloseWaitTimeout":"0s"}}\n' "$(proxy_mode)"
 }

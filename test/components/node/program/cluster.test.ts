@@ -95,7 +95,15 @@ describe("init", () => {
       clusterName: "demo",
       networking: { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16", dnsDomain: "cluster.local" },
       apiServer: { certSANs: ["192.0.2.11", "api.example.com"] },
-      controllerManager: { extraArgs: [{ name: "allocate-node-cidrs", value: "false" }] },
+      controllerManager: {
+        extraArgs: [
+          { name: "allocate-node-cidrs", value: "false" },
+          { name: "kube-api-qps", value: "100" },
+          { name: "kube-api-burst", value: "200" },
+          { name: "leader-elect", value: "false" },
+        ],
+      },
+      scheduler: { extraArgs: [{ name: "leader-elect", value: "false" }] },
     });
     expect(kubelet?.["cgroupDriver"]).toBe("systemd");
     expect(proxy).toMatchObject({ mode: "iptables", conntrack: { maxPerCore: 0, min: 0 } });
