@@ -1,3 +1,4 @@
+import type { NodeStatus } from "../node/status";
 import type { Answer, SeenProbe } from "./driver";
 import type { Request } from "./request";
 import type { Topology } from "./topology";
@@ -8,6 +9,8 @@ export interface Observations {
   readonly seen: Readonly<Record<string, readonly SeenProbe[]>>;
   /** Each node's own addresses: whatever its network gave it, it may be seen by any of them. */
   readonly addresses: Readonly<Record<string, readonly string[]>>;
+  /** What podnet has on each node, beside what is there of it. */
+  readonly statuses: Readonly<Record<string, NodeStatus>>;
   readonly requests: readonly Request[];
   readonly answers: ReadonlyMap<string, Answer>;
   /** Nodes that run the cluster's DNS. */

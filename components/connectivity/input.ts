@@ -26,6 +26,8 @@ export const checkInput = z.strictObject({
   /** The network under test. */
   network: z.strictObject({
     id: z.string(),
+    /** Name of its configuration in /etc/cni/net.d. */
+    conflist: z.string(),
     /** Whether NetworkPolicies are put into force. */
     enforcesPolicy: z.boolean(),
     /** What it does not promise, and why. */

@@ -10,6 +10,7 @@ import { planRequests } from "./plan";
 import { readyDnsNodes, type Say, settledProbes } from "./ready";
 import { type Finding, findingsOf } from "./report/finding";
 import { lookAt } from "./services/look";
+import { statusesOf } from "./statuses";
 import { topologyOf } from "./topology";
 
 /** What one run of the check found. */
@@ -27,7 +28,7 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     await openShells(input, shells);
     say("waiting for the probes");
     const { pods, seen, addresses } = await settledProbes(client, shells, input, say);
-    const dnsNodes = await readyDnsNodes(client);
+    const [dnsNodes, statuses] = await Promise.all([readyDnsNodes(client), statusesOf(shells)]);
     await Promise.all(CLAIMS.map(async ({ prepare }) => prepare?.(client, pods)));
     const services = await Promise.all(input.services.map((service) => lookAt(client, service)));
     say("asking");
@@ -35,7 +36,7 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     const topology = topologyOf(input, pods, services);
     const requests = planRequests(topology);
     const answers = await askAll(ask, requests);
-    const facts = factsOf(topology, { seen, addresses, requests, answers, dnsNodes });
+    const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, dnsNodes });
     const verdicts = await prove(facts, judge(facts), { client, ask, say });
     return { findings: findingsOf(verdicts), warnings: await idlePolicies(client, input) };
   } finally {

@@ -41,6 +41,8 @@ export interface NetworkDefinition {
   readonly features: readonly FeatureId[];
   /** Programs that podnet calls on a node to take it off again, beside those of the runtime. */
   readonly programs: readonly string[];
+  /** Name of its configuration in /etc/cni/net.d, from which the container runtime gives pods the network. */
+  readonly conflist: string;
   /** Images that its agents run from. */
   readonly images: readonly string[];
   /** Workloads of its agents. */
@@ -63,9 +65,10 @@ export function enforcesPolicy({ notApplicable }: Pick<NetworkDefinition, "notAp
 
 /** What the connectivity check has to know of a network. */
 export function checkedBy(definition: NetworkDefinition) {
-  const { id, notApplicable } = definition;
+  const { id, conflist, notApplicable } = definition;
   return {
     id,
+    conflist,
     enforcesPolicy: enforcesPolicy(definition),
     notApplicable: notApplicable.map((entry) => ({ ...entry })),
   };

@@ -20,8 +20,8 @@ export const nodeStatus = z.strictObject({
   works: z.record(z.string(), z.strictObject({ work, applied: z.number().int().min(1) })),
   /** The releases that are installed: SHA-256 of the file that each came from, by its name. */
   installed: z.record(z.string(), sha256),
-  /** Every file that podnet made: the content that it gave it, and whether it still has it. */
-  files: z.array(z.strictObject({ path: z.string(), sha256, now })),
+  /** Every file that podnet made: the content that it gave it, and whether it still has it; `unread` if larger than was asked for. */
+  files: z.array(z.strictObject({ path: z.string(), sha256, now: z.enum([...now.options, "unread"]) })),
   /** Units that podnet enabled. */
   units: z.array(z.strictObject({ name: z.string(), active: z.string(), enabled: z.string() })),
   /** Kernel settings that a pod network needs; `before` is what podnet found, where it changed it. */

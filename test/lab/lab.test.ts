@@ -213,7 +213,7 @@ const ROUNDS = process.env["PODNET_SOAK"] ? 10 : 1;
 describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the check, round %i", () => {
   test("(a) names the pairs that a deleted peer route breaks", () => {
     let route = "";
-    broken(
+    const report = broken(
       () => {
         route = onNode("w1", "ip route show 10.244.2.0/24 proto 71").trim();
         onNode("w1", "ip route del 10.244.2.0/24 proto 71");
@@ -224,20 +224,24 @@ describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the chec
         ...oneWay("node-to-pod", ["w1"], pods("w2"), BOTH),
         ...oneWay("pod-to-node", pods("w2"), ["w1"], BOTH),
         ...bothWays("mtu", ["w1/probe-a"], ["w2/probe-a"], []),
+        "as-made w1 -> routes",
       ],
     );
+    expect(report.problems[0]?.seen).toBe(`10.244.2.0/24 via ${/via (\S+)/.exec(route)?.[1] ?? ""} is missing`);
   });
 
   test("(b) names what a node that does not forward breaks", () => {
-    broken(
+    const report = broken(
       () => onNode("w1", "sysctl -qw net.ipv4.ip_forward=0"),
       () => onNode("w1", "sysctl -qw net.ipv4.ip_forward=1"),
       [
         ...bothWays("pod-to-pod", pods("w1"), pods("cp", "w2"), BOTH),
         ...oneWay("node-to-pod", ["cp", "w2"], pods("w1"), BOTH),
         ...oneWay("pod-to-node", pods("w1"), ["cp", "w2"], BOTH),
+        "as-made w1 -> settings",
       ],
     );
+    expect(report.problems[0]?.seen).toBe("net.ipv4.ip_forward is 0, podnet made it 1");
   });
 
   test("(c) names the pairs whose traffic is masqueraded", () => {

@@ -1,3 +1,4 @@
+import { asMade } from "./as-made";
 import type { Claim } from "./claim";
 import { dns } from "./dns";
 import { endpoints } from "./endpoints";
@@ -13,6 +14,7 @@ import { podToPod } from "./pod-to-pod";
 import { service } from "./service";
 
 const ALL = [
+  asMade,
   localhost,
   podToPod,
   nodeToPod,

@@ -5,6 +5,7 @@ export function bridgeDefinition(): NetworkDefinition {
   return {
     kind: "bridge",
     id: "bridge",
+    conflist: "10-podnet.conflist",
     overhead: 0,
     features: ["veth", "bridge", "br-netfilter", "nft-masquerade"],
     programs: [],

@@ -1,4 +1,5 @@
 import { VXLAN_OVERHEAD } from "../definition";
+import { CILIUM_CONFLIST } from "./definition";
 
 /** Folder on a node where Cilium mounts the cgroup2 filesystem. */
 export const CGROUP = "/run/cilium/cgroupv2";
@@ -64,7 +65,7 @@ export function ciliumConfig(input: CiliumInput): Record<string, string> {
     "cni-exclusive": "true",
     "cni-uninstall": "true",
     "cni-log-file": "/var/run/cilium/cilium-cni.log",
-    "write-cni-conf-when-ready": "/host/etc/cni/net.d/05-cilium.conflist",
+    "write-cni-conf-when-ready": `/host/etc/cni/net.d/${CILIUM_CONFLIST}`,
     procfs: "/host/proc",
     "bpf-root": "/sys/fs/bpf",
     "cgroup-root": CGROUP,

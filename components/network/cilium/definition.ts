@@ -11,6 +11,9 @@ export const CILIUM_ROUTING_MODES = ["native", "tunnel"] as const satisfies read
 /** Version of Cilium, as its project tags it. */
 export const CILIUM_VERSION = "v1.18.4";
 
+/** Name of the conflist that Cilium writes on a node. */
+export const CILIUM_CONFLIST = "05-cilium.conflist";
+
 /** Cilium's official images. */
 export const CILIUM_IMAGES = {
   agent: `quay.io/cilium/cilium:${CILIUM_VERSION}`,
@@ -23,6 +26,7 @@ export function ciliumDefinition(routingMode: CiliumRoutingMode, kubeProxyReplac
   return {
     kind: "cilium",
     id: `cilium-${routingMode}${kubeProxyReplacement ? "-no-kube-proxy" : ""}`,
+    conflist: CILIUM_CONFLIST,
     overhead: tunnel ? VXLAN_OVERHEAD : 0,
     features: [
       ...(["kernel-5.10", "veth", "bpf", "bpf-jit", "cls-bpf", "sch-ingress", "cgroup-bpf"] as const),

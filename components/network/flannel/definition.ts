@@ -14,6 +14,9 @@ export const FLANNEL_BACKENDS = ["host-gw", "vxlan"] as const satisfies readonly
  */
 export const FLANNEL_VERSIONS = { flannel: "v0.28.10", cniPlugin: "v1.9.1-flannel3" } as const;
 
+/** Name of the conflist that flannel writes on a node. */
+export const FLANNEL_CONFLIST = "10-flannel.conflist";
+
 /** Flannel's official images. */
 export const FLANNEL_IMAGES = {
   agent: `ghcr.io/flannel-io/flannel:${FLANNEL_VERSIONS.flannel}`,
@@ -26,6 +29,7 @@ export function flannelDefinition(backend: FlannelBackend): NetworkDefinition {
   return {
     kind: "flannel",
     id: `flannel-${backend}`,
+    conflist: FLANNEL_CONFLIST,
     overhead: vxlan ? VXLAN_OVERHEAD : 0,
     features: [
       "veth",

@@ -1,7 +1,7 @@
 import { AGENT_LABEL, NETWORK_LABEL, type NetworkDefinition, VXLAN_OVERHEAD } from "../definition";
-import { type FlannelBackend, FLANNEL_IMAGES } from "./definition";
+import { type FlannelBackend, FLANNEL_CONFLIST, FLANNEL_IMAGES } from "./definition";
 
-const CONFLIST = "/etc/cni/net.d/10-flannel.conflist";
+const CONFLIST = `/etc/cni/net.d/${FLANNEL_CONFLIST}`;
 
 /** What flannel's own objects are made of. */
 export interface FlannelInput {

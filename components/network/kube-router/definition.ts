@@ -3,6 +3,9 @@ import type { NetworkDefinition } from "../definition";
 /** Version of Kube-router, as its project tags it. */
 export const KUBE_ROUTER_VERSION = "v2.6.3";
 
+/** Name of the conflist that Kube-router writes on a node. */
+export const KUBE_ROUTER_CONFLIST = "10-kuberouter.conflist";
+
 /** Kube-router's official images. */
 export const KUBE_ROUTER_IMAGES = { agent: `docker.io/cloudnativelabs/kube-router:${KUBE_ROUTER_VERSION}` } as const;
 
@@ -11,6 +14,7 @@ export function kubeRouterDefinition(serviceProxy: boolean): NetworkDefinition {
   return {
     kind: "kube-router",
     id: serviceProxy ? "kube-router-ipvs" : "kube-router",
+    conflist: KUBE_ROUTER_CONFLIST,
     overhead: 0,
     features: [
       "veth",

@@ -1,7 +1,7 @@
 import { AGENT_LABEL, NETWORK_LABEL, type NetworkDefinition } from "../definition";
-import { KUBE_ROUTER_IMAGES } from "./definition";
+import { KUBE_ROUTER_CONFLIST, KUBE_ROUTER_IMAGES } from "./definition";
 
-const CONFLIST = "/etc/cni/net.d/10-kuberouter.conflist";
+const CONFLIST = `/etc/cni/net.d/${KUBE_ROUTER_CONFLIST}`;
 /** The Linux bridge that kube-router makes on a node. */
 const KUBE_BRIDGE = "kube-bridge";
 

@@ -7,6 +7,7 @@ import { judgeRelabelling, type Relabelling } from "../../../components/connecti
 import { type Facts, factsOf } from "../../../components/connectivity/facts";
 import { judge, type Verdicts } from "../../../components/connectivity/judge";
 import { planRequests } from "../../../components/connectivity/plan";
+import type { NodeStatus } from "../../../components/node/status";
 import { HAIRPIN_SERVICE, PROBES } from "../../../components/connectivity/probes";
 import { type Finding, findingsOf as asFindings } from "../../../components/connectivity/report/finding";
 import type { ProbePod, Request } from "../../../components/connectivity/request";
@@ -23,6 +24,8 @@ export interface Change {
   readonly found?: readonly (Omit<SeenService, "places"> & Partial<SeenService>)[];
   readonly relabelling?: (good: Relabelling) => Relabelling;
   readonly dnsNodes?: readonly string[];
+  /** Another status of a node than the sound one. */
+  readonly status?: (node: string, good: NodeStatus) => NodeStatus | undefined;
 }
 
 /** One run's input and what it saw. */
@@ -82,7 +85,7 @@ function inputOf({ nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable =
       [HAIRPIN_SERVICE, "10.96.2.1"],
     ]),
     services,
-    network: { id: "bridge", enforcesPolicy: false, notApplicable },
+    network: { id: "bridge", conflist: "10-podnet.conflist", enforcesPolicy: false, notApplicable },
     readyTimeout: 1,
   };
 }
@@ -96,6 +99,34 @@ function podsOf(input: CheckInput): ProbePod[] {
       ip: probe === "probe-host" ? internalIp : `10.244.${String(slot)}.${String(second[probe])}`,
     })),
   );
+}
+
+/** The status of a node on which everything is as podnet made it. */
+function goodStatus(node: string, input: CheckInput): NodeStatus {
+  const routes = Object.entries(input.nodes)
+    .filter(([name]) => name !== node)
+    .map(([, { podCidr, internalIp }]) => `${podCidr} via ${internalIp}`);
+  return {
+    owner: { id: "11111111-2222-3333-4444-555555555555", node, cluster: "demo" },
+    program: "0123456789abcdef",
+    works: {},
+    installed: {},
+    files: [
+      { path: "/etc/cni/net.d/10-podnet.conflist", sha256: "a".repeat(64), now: "as-made" },
+      { path: "/usr/local/bin/kubelet", sha256: "b".repeat(64), now: "unread" },
+    ],
+    units: ["containerd", "kubelet", "podnet-network"].map((name) => ({ name, active: "active", enabled: "enabled" })),
+    sysctls: [
+      { key: "net.ipv4.ip_forward", wanted: "1", now: "1", before: "0" },
+      { key: "net.bridge.bridge-nf-call-iptables", wanted: "1", now: "1", before: null },
+    ],
+    network: { id: "bridge", kind: "bridge", podCidr: "10.244.0.0/16", parameters: [] },
+    conflists: ["10-podnet.conflist"],
+    routes: { wanted: routes, now: routes },
+    egress: { wanted: true, now: "as-made" },
+    forward: { drops: false, accepted: false },
+    links: [],
+  };
 }
 
 /** What a network where everything holds answers. */
@@ -178,6 +209,13 @@ export function world(change: Change = {}): World {
           node,
           ["127.0.0.1", internalIp, podCidr.replace("0/24", "1")],
         ]),
+      ),
+      statuses: Object.fromEntries(
+        nodes.flatMap((node) => {
+          const good = goodStatus(node, input);
+          const status = change.status ? change.status(node, good) : good;
+          return status ? [[node, status]] : [];
+        }),
       ),
       requests,
       answers,

@@ -8,7 +8,8 @@ use lib/routing
 only_reads
 lasts 30
 
-declare_status() { :; }
+# Larger files are told of by their presence alone: a reader in a hurry leaves the binaries unread.
+declare_status() { may_take read-up-to; }
 
 # Lines of standard input, each already JSON, joined into a list.
 join_json() { awk 'NF { printf "%s%s", sep, $0; sep = "," }'; }
@@ -29,15 +30,20 @@ works_json() {
     done | join_json
 }
 
-# Every file on record: `as-made`, `changed` since, or `missing`.
+# Every file on record: `as-made`, `changed` since, `missing`, or `unread` where it is larger than was asked for.
 files_json() {
-    local what sum path now
+    local what sum path now most
+    most=$(value read-up-to)
     while IFS=$'\t' read -r what sum path; do
         [ "$what" = file ] || continue
         now=missing
         if [ -e "$path" ]; then
             now=changed
-            [ "$(sum_of "$path")" != "$sum" ] || now=as-made
+            if [ -n "$most" ] && [ "$(stat -L -c %s "$path")" -gt "$most" ]; then
+                now=unread
+            elif [ "$(sum_of "$path")" = "$sum" ]; then
+                now=as-made
+            fi
         fi
         printf '{"path":%s,"sha256":"%s","now":"%s"}\n' "$(json_string "$path")" "$sum" "$now"
     done <<<"$(record_lines)" | join_json

@@ -21,7 +21,7 @@ const input: CheckInput = {
   connections: {},
   probeServices: {},
   services: [],
-  network: { id: "cilium-native", enforcesPolicy: true, notApplicable: [] },
+  network: { id: "cilium-native", conflist: "05-cilium.conflist", enforcesPolicy: true, notApplicable: [] },
   readyTimeout: 1,
 };
 const pods: ProbePod[] = ["w1", "w2"].flatMap((name, index) =>

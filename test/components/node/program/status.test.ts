@@ -139,3 +139,22 @@ test("is JSON whatever a link or a conflist is called", async () => {
   expect(seen.links.map(({ name }) => name)).toContain('a"b\\c');
   expect(seen.conflists).toEqual(['"quoted" $(x).conflist']);
 });
+
+test("leaves files unread that are larger than was asked for, and says so", async () => {
+  await machine.does("take", TAKE);
+  await machine.does("network", BRIDGE);
+  await machine.sh("head -c 2000 /dev/zero >/etc/cni/net.d/10-podnet.conflist");
+  const files = async (most: number): Promise<[string, string][]> => {
+    const seen = parseNodeStatus(await machine.does("status", { "read-up-to": most }));
+    return seen.files.map(({ path, now }) => [path, now]);
+  };
+  const unit = "/etc/systemd/system/podnet-network.service";
+  expect(await files(1999)).toEqual([
+    [unit, "as-made"],
+    ["/etc/cni/net.d/10-podnet.conflist", "unread"],
+  ]);
+  expect(await files(2000)).toEqual([
+    [unit, "as-made"],
+    ["/etc/cni/net.d/10-podnet.conflist", "changed"],
+  ]);
+});

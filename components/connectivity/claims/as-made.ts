@@ -1,0 +1,128 @@
+import type { NodeStatus } from "../../node/status";
+import type { Topology } from "../topology";
+import type { Claim, Verdict } from "./claim";
+
+/**
+ * Each node is as podnet made it, by what `podnet status` tells there. It comes first in the report: where something differs, it
+ * is the cause of what fails below. It asks nothing of the network.
+ */
+export const asMade = {
+  id: "as-made",
+  title: "each node has the network, files, units, settings, routes and rules that podnet made",
+  waitsOn: [],
+  requests: () => [],
+  judge: ({ topology, observations }) =>
+    topology.nodes.flatMap((node) => {
+      const status = observations.statuses[node];
+      return status ? PARTS.flatMap((part) => judgeOne(node, part, status, topology)) : [unknown(node)];
+    }),
+} as const satisfies Claim;
+
+/** Something of a node that podnet made. */
+interface Part {
+  readonly name: string;
+  readonly expected: (topology: Topology) => string;
+  /** Whether podnet makes it on this node. */
+  readonly applies?: (status: NodeStatus) => boolean;
+  /** What is not as it should be; nothing where all is. */
+  readonly differences: (status: NodeStatus, topology: Topology) => readonly string[];
+}
+
+const PARTS: readonly Part[] = [
+  {
+    name: "network",
+    expected: ({ input }) => `the network ${input.network.id}`,
+    differences: ({ network }, { input }) => (network?.id === input.network.id ? [] : [network?.id ?? "no network"]),
+  },
+  {
+    name: "conflist",
+    expected: ({ input }) => `${input.network.conflist} before all others in /etc/cni/net.d`,
+    differences: ({ conflists: [first = "none"] }, { input }) => (first === input.network.conflist ? [] : [first]),
+  },
+  {
+    name: "files",
+    expected: () => "every file as podnet made it",
+    differences: ({ files }) =>
+      files.flatMap(({ path, now }) =>
+        now === "missing" ? [`${path} is missing`] : now === "changed" ? [`${path} has changed`] : [],
+      ),
+  },
+  {
+    name: "units",
+    expected: () => "every unit of podnet's active and enabled",
+    differences: ({ units }) =>
+      units.flatMap(({ name, active, enabled }) => [
+        ...(active === "active" ? [] : [`${name} is ${active}`]),
+        ...(enabled === "enabled" ? [] : [`${name} is ${enabled}`]),
+      ]),
+  },
+  {
+    name: "settings",
+    expected: () => "every kernel setting as podnet made it",
+    differences: ({ sysctls }) =>
+      sysctls.flatMap(({ key, wanted, now }) =>
+        wanted === now ? [] : [`${key} is ${now === "" ? "not there" : now}, podnet made it ${wanted}`],
+      ),
+  },
+  {
+    name: "routes",
+    expected: () => "podnet's routes to the other nodes' pods",
+    applies: ({ routes }) => routes.wanted.length + routes.now.length > 0,
+    differences: ({ routes }) => routeDifferences(routes.wanted, routes.now),
+  },
+  {
+    name: "egress",
+    expected: () => "podnet's rules for what leaves the cluster",
+    applies: ({ egress }) => egress.wanted,
+    differences: ({ egress }) =>
+      egress.now === "as-made"
+        ? []
+        : [`nft's table ip podnet ${egress.now === "missing" ? "is missing" : "has changed"}`],
+  },
+  {
+    name: "forwarding",
+    expected: () => "the host to forward what pods send",
+    applies: ({ egress }) => egress.wanted,
+    differences: ({ forward }) =>
+      forward.drops && !forward.accepted ? ["the chain FORWARD drops, and podnet's accepts are missing from it"] : [],
+  },
+];
+
+function judgeOne(node: string, part: Part, status: NodeStatus, topology: Topology): Verdict[] {
+  const { name, applies } = part;
+  if (applies?.(status) === false) {
+    return [];
+  }
+  const expected = part.expected(topology);
+  const differences = part.differences(status, topology);
+  return [
+    {
+      source: node,
+      target: name,
+      status: differences.length === 0 ? "passed" : "failed",
+      expected,
+      seen: differences.length === 0 ? "it is so" : differences.join("; "),
+    },
+  ];
+}
+
+function unknown(node: string): Verdict {
+  return { source: node, target: "status", status: "failed", expected: "the node to tell its status", seen: "nothing" };
+}
+
+/** How routes differ, each as `CIDR via NEXT-HOP`: by the same CIDR one has changed, otherwise it is missing or too many. */
+function routeDifferences(wanted: readonly string[], now: readonly string[]): string[] {
+  const nextHops = (routes: readonly string[]): Map<string, string> =>
+    new Map(routes.map((route) => route.split(" via ") as [string, string]));
+  const [made, seen] = [nextHops(wanted), nextHops(now)];
+  const gone = [...made].flatMap(([cidr, via]) => {
+    const other = seen.get(cidr);
+    return other === undefined
+      ? [`${cidr} via ${via} is missing`]
+      : other === via
+        ? []
+        : [`${cidr} goes via ${other}, podnet made it via ${via}`];
+  });
+  const added = [...seen].flatMap(([cidr, via]) => (made.has(cidr) ? [] : [`${cidr} via ${via} is one too many`]));
+  return [...gone, ...added];
+}
