@@ -92,17 +92,21 @@ export function unset(key: string): void {
   run("pulumi", ["config", "rm", `podnet:${key}`, "--stack", STACK]);
 }
 
-/** Makes the test's stack, with the same image, mirror and engine as the clone's own lab but its own names and subnet. */
-export function createStack(): void {
+/** Settings of the tests' lab: the image, mirror and engine of the clone's own, but names and a subnet of its own. */
+export function labSettings(): Readonly<Record<string, string>> {
   const written = JSON.parse(readFileSync(join(PROJECT, ".podnet", "written-config.json"), "utf8")) as {
     settings: Record<string, string>;
   };
-  const routes = parseHostRoutes(must("ip", HOST_ROUTES));
+  subnet = chooseSubnet(identity, parseHostRoutes(must("ip", HOST_ROUTES)));
+  return { ...written.settings, labName: LAB, labSubnet: subnet };
+}
+
+/** Makes the test's stack, with the settings of the tests' lab. */
+export function createStack(): void {
   // What a killed run left of its config is sealed with a passphrase that is gone.
   rmSync(join(PROJECT, `Pulumi.${STACK}.yaml`), { force: true });
   must("pulumi", ["stack", "init", STACK]);
-  subnet = chooseSubnet(identity, routes);
-  configure({ ...written.settings, labName: LAB, labSubnet: subnet });
+  configure(labSettings());
 }
 
 /** An output of the stack, secrets in the clear. */
