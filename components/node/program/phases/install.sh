@@ -36,18 +36,20 @@ install_release() {
         for member in $members; do
             mv "$(find "$SCRATCH/$name" -type f -name "$member" | head -n 1)" "$SCRATCH/.$member"
         done
+        place_release "$folder" "$members"
     else
         ln -s "$fetched" "$SCRATCH/.$name"
+        place_release "$folder" "$name" "$sum"
     fi
-    place_release "$folder" "${members:-$name}"
     put_file "$mark" <<<"$sum"
 }
 
-# Puts unpacked files of a release in their folder. One at a time: the record is one file.
+# place_release FOLDER FILES [SHA256]: puts unpacked files of a release in their folder. The checksum of a release that is one
+# file is known. One at a time: the record is one file.
 place_release() {
     local folder=$1 member
     local -A sums=()
-    for member in $2; do sums[$member]=$(sum_of "$SCRATCH/.$member"); done
+    for member in $2; do sums[$member]=${3:-$(sum_of "$SCRATCH/.$member")}; done
     exec 8>"$SCRATCH/place.lock"
     flock 8
     make_dir "$folder"
