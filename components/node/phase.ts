@@ -127,9 +127,9 @@ export function applyPhase(
   );
   // The number alone starts again where a machine is made anew; the resource's id then differs.
   const run = pulumi.unsecret(
-    pulumi
-      .all([resource.id, resource.stdin, resource.stdout])
-      .apply(([id, given, stdout]) => `${id} ${runOf(nonceIn(given ?? ""), stdout)}`),
+    resource.stdin.apply((given) =>
+      resource.stdout.apply((stdout) => resource.id.apply((id) => `${id} ${runOf(nonceIn(given ?? ""), stdout)}`)),
+    ),
   );
   return { resource, answer, run };
 }
