@@ -11,6 +11,11 @@ export type AskOnce = (requests: readonly Request[]) => Promise<Map<string, Answ
 /** Pauses before each round of asking, in milliseconds. */
 const ROUNDS = [0, 300, 1000];
 
+/** Further pauses while a node has only just started: its kube-proxy writes its rules some seconds after pods answer again. */
+const STARTING_ROUNDS = [3000, 5000];
+/** Seconds for which a node counts as just started. */
+const STARTING = 120;
+
 /** Seconds that a node may take for all its requests. */
 const NODE_SECONDS = 70;
 
@@ -33,12 +38,16 @@ export function asker(shells: ReadonlyMap<string, Shell>, seen: Discovered["seen
 
 /**
  * Makes all requests, and those without an answer twice more: one lost packet is no broken network, and kube-proxy takes up
- * to a second to follow a Service.
+ * to a second to follow a Service. Twice more again where a node started less than two minutes ago; `up` is the seconds since.
  */
-export async function askAll(askOnce: AskOnce, requests: readonly Request[]): Promise<Map<string, Answer>> {
+export async function askAll(
+  askOnce: AskOnce,
+  requests: readonly Request[],
+  up = Infinity,
+): Promise<Map<string, Answer>> {
   const answers = new Map<string, Answer>();
   let pending: readonly Request[] = requests;
-  for (const [round, pause] of ROUNDS.entries()) {
+  for (const [round, pause] of [...ROUNDS, ...(up < STARTING ? STARTING_ROUNDS : [])].entries()) {
     if (pending.length === 0) {
       break;
     }

@@ -14,7 +14,7 @@ const seenProbe = z.strictObject({
   podName: z.string(),
 });
 
-const seenNode = z.strictObject({ addresses: z.array(z.string()) });
+const seenNode = z.strictObject({ addresses: z.array(z.string()), up: z.number() });
 
 /** What the nodes see of themselves. */
 export interface Discovered {
@@ -22,18 +22,23 @@ export interface Discovered {
   readonly seen: Readonly<Record<string, readonly SeenProbe[]>>;
   /** Each node's own addresses. */
   readonly addresses: Readonly<Record<string, readonly string[]>>;
+  /** Seconds since the node that started last did so. */
+  readonly up: number;
 }
 
 /** Looks on every node for the probes' processes and for the node's own addresses. */
 export async function discover(shells: ReadonlyMap<string, Shell>): Promise<Discovered> {
   const seen: Record<string, SeenProbe[]> = {};
   const addresses: Record<string, string[]> = {};
+  let up = Infinity;
   await Promise.all(
     [...shells].map(async ([name, shell]) => {
       const [first = "", ...rest] = await askNode(shell, "discover", {}, SECONDS);
-      addresses[name] = seenNode.parse(JSON.parse(first)).addresses;
+      const node = seenNode.parse(JSON.parse(first));
+      addresses[name] = node.addresses;
+      up = Math.min(up, node.up);
       seen[name] = rest.map((line) => seenProbe.parse(JSON.parse(line)));
     }),
   );
-  return { seen, addresses };
+  return { seen, addresses, up };
 }

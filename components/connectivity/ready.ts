@@ -30,13 +30,14 @@ export async function settledProbes(
   const deadline = Date.now() + SETTLE_MS;
   for (;;) {
     const pods = await readyProbes(client, input, say);
-    const { seen, addresses } = await discover(shells);
+    const discovered = await discover(shells);
+    const { seen } = discovered;
     const odd = pods.find(({ probe, node, name, ip }) => {
       const process = seen[node]?.find((candidate) => candidate.probe === probe && candidate.podName === name);
       return !process || (probe !== "probe-host" && !process.interfaceIps.includes(ip));
     });
     if (!odd || Date.now() > deadline) {
-      return { pods, seen, addresses };
+      return { pods, ...discovered };
     }
     say(`waiting for ${odd.probe} on ${odd.node} to be as the API server has it`);
     await sleep(1000);

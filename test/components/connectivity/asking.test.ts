@@ -18,13 +18,17 @@ const packet = (id: string): Request =>
   request(id, { ask: { kind: "packet", protocol: "ICMP", address: "10.244.0.2", size: 1500 } });
 
 /** Asks requests whose answers, round by round, are given; returns what is known at the end and who was asked when. */
-async function run(requests: Request[], rounds: Record<string, Answer[]>) {
+async function run(requests: Request[], rounds: Record<string, Answer[]>, up?: number) {
   const asked: string[] = [];
-  const answers = await askAll((pending) => {
-    const round = asked.length;
-    asked.push(pending.map(({ id }) => id).join(" "));
-    return Promise.resolve(new Map(pending.map(({ id }) => [id, rounds[id]?.[round] ?? silent])));
-  }, requests);
+  const answers = await askAll(
+    (pending) => {
+      const round = asked.length;
+      asked.push(pending.map(({ id }) => id).join(" "));
+      return Promise.resolve(new Map(pending.map(({ id }) => [id, rounds[id]?.[round] ?? silent])));
+    },
+    requests,
+    up,
+  );
   return { asked, answers: Object.fromEntries(answers) };
 }
 
@@ -54,4 +58,10 @@ test("a lost packet gets a second chance and no third; one that is too long gets
     b: [{ ok: false, error: "too long for the link" }],
   });
   expect(asked).toEqual(["a b", "a"]);
+});
+
+test("a node that started less than two minutes ago gets more time to write its rules", async () => {
+  const rounds = { a: [silent, silent, silent, ok("x")] };
+  expect(await run([request("a")], rounds, 119)).toEqual({ asked: ["a", "a", "a", "a"], answers: { a: ok("x") } });
+  expect(await run([request("a")], rounds, 120)).toEqual({ asked: ["a", "a", "a"], answers: { a: silent } });
 });

@@ -1,5 +1,5 @@
-# Finds the connectivity check's probes among the node's processes. Answers with the node's own addresses as one JSON line, then
-# one line for each probe. The node's own view, so that nothing depends on the network under test.
+# Finds the connectivity check's probes among the node's processes. Answers with the node's own addresses and the
+# seconds since it started as one JSON line, then one line for each probe. The node's own view, so that nothing depends on the network under test.
 # shellcheck shell=bash
 
 only_reads
@@ -9,9 +9,12 @@ declare_discover() { :; }
 
 addresses_of() { awk '{ sub("/.*", "", $4); printf "%s\"%s\"", sep, $4; sep = "," }'; }
 
+# Seconds since the node started, which need not be those of its kernel.
+seconds_up() { ps -o etimes= -p 1 | tr -d ' '; }
+
 do_discover() {
     local file pid probe ip name pair
-    answer "{\"addresses\":[$(ip -o -4 address show | addresses_of)]}"
+    answer "{\"addresses\":[$(ip -o -4 address show | addresses_of)],\"up\":$(seconds_up)}"
     for file in $(grep -lsz '^PODNET_PROBE=' /proc/[0-9]*/environ 2>/dev/null || true); do
         pid=${file#/proc/}
         pid=${pid%/environ}

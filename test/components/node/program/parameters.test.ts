@@ -14,7 +14,7 @@ beforeAll(async () => {
   // Of every parameter that is well formed, `status` tells what it read.
   const program = bundled((components) => {
     const status = join(components, "node/program/phases/status.sh");
-    edit(status, "declare_status() { :; }", 'declare_status() { takes_list "${!formats[@]}"; }');
+    edit(status, "declare_status() { may_take read-up-to; }", 'declare_status() { takes_list "${!formats[@]}"; }');
     edit(
       status,
       "do_status() {",

@@ -158,3 +158,12 @@ test("leaves files unread that are larger than was asked for, and says so", asyn
     ["/etc/cni/net.d/10-podnet.conflist", "changed"],
   ]);
 });
+
+test("the question discover tells the node's own addresses and how long it has been up", async () => {
+  const [line = "", ...probes] = await machine.does("discover", {});
+  const { addresses, up } = JSON.parse(line) as { addresses: string[]; up: number };
+  expect(addresses).toEqual(["127.0.0.1", "192.0.2.11"]);
+  expect(up).toBeGreaterThanOrEqual(0);
+  expect(up).toBeLessThan(60);
+  expect(probes).toEqual([]);
+});
