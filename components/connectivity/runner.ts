@@ -28,14 +28,14 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     await openShells(input, shells);
     say("waiting for the probes");
     const { pods, seen, addresses, up } = await settledProbes(client, shells, input, say);
-    const [dnsNodes, statuses] = await Promise.all([readyDnsNodes(client), statusesOf(shells)]);
+    const dnsNodes = await readyDnsNodes(client);
     await Promise.all(CLAIMS.map(async ({ prepare }) => prepare?.(client, pods)));
     const services = await Promise.all(input.services.map((service) => lookAt(client, service)));
     say("asking");
     const ask = asker(shells, seen);
     const topology = topologyOf(input, pods, services);
     const requests = planRequests(topology);
-    const answers = await askAll(ask, requests, up);
+    const [answers, statuses] = await Promise.all([askAll(ask, requests, up), statusesOf(shells)]);
     const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, dnsNodes });
     const verdicts = await prove(facts, judge(facts), { client, ask, say });
     return { findings: findingsOf(verdicts), warnings: await idlePolicies(client, input) };
