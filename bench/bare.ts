@@ -48,7 +48,8 @@ function phases(settings: Settings, address: (slot: number) => string): Record<s
   const member = memberLinesOf(Object.fromEntries(NODES.map(({ name, slot }) => [name, podCidr(slot)])));
   const texts: Record<string, string> = {};
   const put = (node: string, phase: Phase, parameters: Parameters, kind?: string): void => {
-    const files = phaseHash(phase, kind);
+    // The initialization alone does not depend on its files.
+    const files = phase === "init" ? undefined : phaseHash(phase, kind);
     texts[`${node}.${phase}`] = parametersText(phase, { node, owner: OWNER, ...parameters, files });
   };
   for (const { name, slot, role } of NODES) {
