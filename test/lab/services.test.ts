@@ -1,4 +1,5 @@
 import type { OutputMap, Stack } from "@pulumi/pulumi/automation";
+import { ConfigGroup } from "@pulumi/kubernetes/yaml/v2";
 import { LocalWorkspace } from "@pulumi/pulumi/automation";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -36,6 +37,14 @@ const SERVICES: Readonly<Record<string, Partial<SelectedServiceArgs>>> = {
   sticky: { sessionAffinity: "ClientIP", ports: [{ port: 80, targetPort: 8080 }] },
 };
 
+/** What a user has in YAML beside podnet. */
+const BESIDE = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: beside, namespace: default}
+data: {who: user}
+`;
+
 function program(settings: Readonly<Record<string, string>>): () => Promise<Record<string, unknown>> {
   return async () => {
     const lab = new Lab("lab", {
@@ -71,6 +80,8 @@ function program(settings: Readonly<Record<string, string>>): () => Promise<Reco
           { dependsOn: network },
         ),
     );
+    // A component of the Kubernetes provider itself, which makes its children where it runs.
+    new ConfigGroup("beside", { yaml: BESIDE }, { provider: cluster.provider, dependsOn: network });
     const connectivity = new ConnectivityCheck("connectivity", { cluster, network, services });
     return Promise.resolve({ report: connectivity.json, verify: connectivity.verify });
   };
@@ -191,6 +202,10 @@ describe("services of each kind", () => {
       ASKERS.filter((from) => from !== node).map((from) => `service ${from} -> default/peers at ${pod} TCP`),
     );
   });
+});
+
+test("what the Kubernetes provider's own components read from YAML is made too", () => {
+  expect(kubectl("-n", "default", "get", "configmap", "beside", "-o", "jsonpath={.data.who}")).toBe("user");
 });
 
 test("the program's second update changes nothing", async () => {
