@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { utils } from "ssh2";
 import { localExit, quote, remoteExit, trimNewline } from "../../../packages/pulumi-command/src/gotext";
 import { parseAuthorizedKey, parsePrivateKey } from "../../../packages/pulumi-command/src/keys";
 import { globToRegExp } from "../../../packages/pulumi-command/src/assets";
@@ -13,6 +12,7 @@ import { checkInputs, copySource } from "../../../packages/pulumi-command/src/ch
 import { schemaJson } from "../../../packages/pulumi-command/src/schema";
 import { resourceTypes } from "../../../packages/pulumi-command/src/types";
 import { differences, isSecret, plain, signatureKey, unknownValue } from "../../../packages/pulumi-command/src/value";
+import { keyPair } from "./sshd";
 
 const secret = (value: unknown): object => ({ [signatureKey]: "1b47061264138c4ac30d75fd1eb44270", value });
 const remote = resourceTypes["command:remote:Command"];
@@ -194,7 +194,7 @@ describe("keys", () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it("reads an authorized_keys line with comments and options around it", () => {
-    const line = utils.generateKeyPairSync("ed25519").public;
+    const line = keyPair().public;
     const blob = Buffer.from(line.split(" ")[1] ?? "", "base64");
     for (const text of [line, `# host\n\n${line} a comment\n`, `no-pty,command="echo \\"a b\\"" ${line}`]) {
       expect(parseAuthorizedKey(text)).toEqual({ type: "ssh-ed25519", blob });
