@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
+import { filesBelow } from "../../components/node/programFiles";
 import { must, run } from "../host/exec";
 import type { Source } from "./pins";
 
@@ -10,19 +11,12 @@ export function sourcesDir(project: string): string {
   return join(project, "toolchain", "supply", "go");
 }
 
-/** The files of a pinned source that its build is made of, by their paths in its folder. */
-function pinFiles(project: string, source: Source): string[] {
-  return readdirSync(join(sourcesDir(project), source.name), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(join(sourcesDir(project), source.name), join(entry.parentPath, entry.name)))
-    .sort();
-}
-
 /** Key of a build: equal pins, recipe and architecture give equal keys. */
 export function buildKey(project: string, source: Source, arch: string): string {
   const hash = createHash("sha256").update(JSON.stringify([{ ...source, seconds: 0 }, arch]));
-  for (const file of pinFiles(project, source)) {
-    hash.update(readFileSync(join(sourcesDir(project), source.name, file)));
+  const folder = join(sourcesDir(project), source.name);
+  for (const file of filesBelow(folder)) {
+    hash.update(readFileSync(join(folder, file)));
   }
   return hash.digest("hex").slice(0, 16);
 }

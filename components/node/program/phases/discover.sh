@@ -1,5 +1,5 @@
-# Finds the connectivity check's probes among the node's processes. Answers with the node's own addresses and the
-# seconds since it started as one JSON line, then one line for each probe. The node's own view, so that nothing depends on the network under test.
+# Finds the connectivity check's probes among the node's processes. Answers with the node's own addresses and the seconds since it
+# started as one JSON line, then one line for each probe. The node's own view, so that nothing depends on the network under test.
 # shellcheck shell=bash
 
 only_reads
