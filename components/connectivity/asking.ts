@@ -37,7 +37,7 @@ export function asker(shells: ReadonlyMap<string, Shell>, seen: Discovered["seen
 }
 
 /**
- * Makes all requests, and those without an answer twice more: one lost packet is no broken network, and kube-proxy takes up
+ * Makes all requests, and those without a good answer twice more: one lost packet is no broken network, and kube-proxy takes up
  * to a second to follow a Service. Twice more again where a node started less than two minutes ago; `up` is the seconds since.
  */
 export async function askAll(
@@ -46,6 +46,7 @@ export async function askAll(
   up = Infinity,
 ): Promise<Map<string, Answer>> {
   const answers = new Map<string, Answer>();
+  const known = new Map(requests.map((request) => [request.id, request]));
   let pending: readonly Request[] = requests;
   for (const [round, pause] of [...ROUNDS, ...(up < STARTING ? STARTING_ROUNDS : [])].entries()) {
     if (pending.length === 0) {
@@ -53,7 +54,7 @@ export async function askAll(
     }
     await sleep(pause);
     for (const [id, answer] of await askOnce(pending)) {
-      answers.set(id, better(answers.get(id), answer));
+      answers.set(id, known.get(id)?.atMost === undefined ? better(answers.get(id), answer) : answer);
     }
     pending = requests.filter((request) => worthAsking(request, answers.get(request.id), round));
   }
@@ -71,7 +72,11 @@ function better(before: Answer | undefined, answer: Answer): Answer {
 }
 
 /** Whether asking again can help: an answer that broke a rule is an answer, and stands. */
-function worthAsking({ ask, answers = 1, once }: Request, answer: Answer | undefined, round: number): boolean {
+function worthAsking(
+  { ask, answers = 1, atMost = Infinity, once }: Request,
+  answer: Answer | undefined,
+  round: number,
+): boolean {
   if (ask.kind === "packet") {
     // A lost ping is as good as a lost request: it gets a second chance, and no third.
     return round === 0 && answer?.ok === false && answer.error.startsWith("no answer");
@@ -79,5 +84,9 @@ function worthAsking({ ask, answers = 1, once }: Request, answer: Answer | undef
   if (once) {
     return false;
   }
-  return !answer?.ok || new Set(answer.values).size < answers;
+  if (!answer?.ok) {
+    return true;
+  }
+  const { size } = new Set(answer.values);
+  return size < answers || size > atMost;
 }

@@ -57,6 +57,8 @@ export interface Request {
   readonly proof?: "affinity";
   /** Number of different answers without which it is made again. */
   readonly answers?: number;
+  /** Number of different answers with more than which it is made again, since kube-proxy may still follow a change; the last time counts. */
+  readonly atMost?: number;
   /** Whether it is not made again: no answer is what can be expected. */
   readonly once?: boolean;
 }

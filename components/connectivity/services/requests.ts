@@ -58,7 +58,7 @@ function requestsTo(service: CheckedService, port: Port, topology: Topology): Om
   }
   const tries = affinityTries(seen?.pods.length ?? 0);
   const ask: Ask = { kind: "hostnames", protocol: port.protocol, address: service.clusterIP, port: port.port, tries };
-  return [...reach, { ...about, proof: "affinity", ask }];
+  return [...reach, { ...about, proof: "affinity", atMost: 1, ask }];
 }
 
 function destinations(service: CheckedService, { port, nodePort }: Port, topology: Topology): Destination[] {

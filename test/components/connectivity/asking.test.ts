@@ -49,6 +49,16 @@ test("what needs several different answers is asked until it has them, and all o
   expect(answers).toEqual({ a: { ok: true, values: ["x", "y", "x", "z"], errors: ["refused"] } });
 });
 
+test("what one pod alone may answer is asked again while several do, and the last time counts", async () => {
+  const both = ok("x", "y", "x");
+  const { asked, answers } = await run([request("a", { atMost: 1 }), request("b", { atMost: 1 })], {
+    a: [both, ok("y", "y", "y")],
+    b: [both, ok("y", "y", "y", "x"), both],
+  });
+  expect(asked).toEqual(["a b", "a b", "b"]);
+  expect(answers).toEqual({ a: ok("y", "y", "y"), b: both });
+});
+
 test("a lost packet gets a second chance and no third; one that is too long gets none", async () => {
   const { asked } = await run([packet("a"), packet("b")], {
     a: [
