@@ -6,6 +6,7 @@ import { waitForEndpoints } from "../../components/service/endpoints";
 import type { Report } from "../../components/connectivity/report/report";
 import {
   BRIDGE,
+  broken,
   check,
   configure,
   createStack,
@@ -48,23 +49,6 @@ function oneWay(claim: string, a: readonly string[], b: readonly string[], proto
 
 const pods = (...nodes: string[]): string[] => nodes.flatMap((node) => [`${node}/probe-a`, `${node}/probe-b`]);
 const BOTH = ["TCP", "UDP"];
-
-/** Breaks something, expects exactly these failures, mends it, and expects green. */
-function broken(breakIt: () => void, mendIt: () => void, expected: readonly string[]): Report {
-  let report: Report;
-  try {
-    breakIt();
-    report = check(verify);
-  } finally {
-    mendIt();
-  }
-  expect(failures(report)).toEqual([...expected].sort());
-  expect(report.passed).toBe(false);
-  const mended = check(verify);
-  expect(failures(mended)).toEqual([]);
-  expect(mended.passed).toBe(true);
-  return report;
-}
 
 beforeAll(() => {
   run("pulumi", ["destroy", "--yes", "--skip-preview", "--stack", STACK]);
@@ -215,6 +199,7 @@ describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the chec
   test("(a) names the pairs that a deleted peer route breaks", () => {
     let route = "";
     const report = broken(
+      verify,
       () => {
         route = onNode("w1", "ip route show 10.244.2.0/24 proto 71").trim();
         onNode("w1", "ip route del 10.244.2.0/24 proto 71");
@@ -233,6 +218,7 @@ describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the chec
 
   test("(b) names what a node that does not forward breaks", () => {
     const report = broken(
+      verify,
       () => onNode("w1", "sysctl -qw net.ipv4.ip_forward=0"),
       () => onNode("w1", "sysctl -qw net.ipv4.ip_forward=1"),
       [
@@ -247,6 +233,7 @@ describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the chec
 
   test("(c) names the pairs whose traffic is masqueraded", () => {
     const report = broken(
+      verify,
       () =>
         onNode(
           "w1",
@@ -271,6 +258,7 @@ END`,
 
   test("(d) names the pairs that lose UDP", () => {
     broken(
+      verify,
       () =>
         onNode(
           "w1",
@@ -298,6 +286,7 @@ pid=$(grep -lsz '^PODNET_PROBE=probe-b$' /proc/[0-9]*/environ | head -n 1 | cut 
 index=$(nsenter -t "$pid" -n ip -o link show dev eth0 | sed 's/.*@if\\([0-9]*\\):.*/\\1/')
 bridge link set dev "$(ip -o link | awk -F'[ :@]+' -v i="$index" '$1 == i { print $2 }')" hairpin ${value}`;
     broken(
+      verify,
       () => onNode("w2", port("off")),
       () => onNode("w2", port("on")),
       BOTH.map((protocol) => `hairpin w2/probe-b -> hairpin ${protocol}`),
@@ -306,6 +295,7 @@ bridge link set dev "$(ip -o link | awk -F'[ :@]+' -v i="$index" '$1 == i { prin
 
   test("(f) names the pairs of a node whose link has a lower MTU", () => {
     broken(
+      verify,
       () => onNode("w1", "ip link set eth0 mtu 1400"),
       () => onNode("w1", "ip link set eth0 mtu 1500"),
       bothWays("mtu", ["w1/probe-a"], ["cp/probe-a", "w2/probe-a"], ["ICMP"]),
@@ -314,6 +304,7 @@ bridge link set dev "$(ip -o link | awk -F'[ :@]+' -v i="$index" '$1 == i { prin
 
   test("(g) names the node where no kube-proxy serves ClusterIPs", () => {
     broken(
+      verify,
       () => {
         const patch = `[{"op":"add","path":"/spec/template/spec/affinity","value":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"NotIn","values":["w2"]}]}]}}}}]`;
         kubectl("-n", "kube-system", "patch", "daemonset", "kube-proxy", "--type", "json", "-p", patch);
@@ -344,6 +335,7 @@ bridge link set dev "$(ip -o link | awk -F'[ :@]+' -v i="$index" '$1 == i { prin
     const select = (value: string): void =>
       void kubectl("-n", "default", "patch", "service", "web", "-p", `{"spec":{"selector":{"app":"${value}"}}}`);
     const report = broken(
+      verify,
       () => select("wbe"),
       () => select("web"),
       ["endpoints default/web -> app=web"],

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { expect } from "vitest";
 import type { Finding } from "../../components/connectivity/report/finding";
 import type { Report } from "../../components/connectivity/report/report";
 import { chooseSubnet, HOST_ROUTES, labIdentity, parseHostRoutes } from "../../components/lab/identity";
@@ -151,6 +152,23 @@ export function failures(report: Report): string[] {
   const text = ({ claim, source, target, protocol }: Finding): string =>
     `${claim} ${source} -> ${target}${protocol ? ` ${protocol}` : ""}`;
   return [...new Set(report.problems.filter(({ status }) => status === "failed").map(text))].sort();
+}
+
+/** Breaks something, sees exactly these failures, mends it, sees none, and returns what the first check reported. */
+export function broken(verify: string, breakIt: () => void, mendIt: () => void, expected: readonly string[]): Report {
+  let report: Report;
+  try {
+    breakIt();
+    report = check(verify);
+  } finally {
+    mendIt();
+  }
+  expect(failures(report)).toEqual([...expected].sort());
+  expect(report.passed).toBe(false);
+  const mended = check(verify);
+  expect(failures(mended)).toEqual([]);
+  expect(mended.passed).toBe(true);
+  return report;
 }
 
 /** Times that somebody logged in to a node by SSH since it booted. */

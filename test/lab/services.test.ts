@@ -12,7 +12,7 @@ import {
 } from "../../components";
 import type { Report } from "../../components/connectivity/report/report";
 import { AGNHOST_IMAGE } from "../../components/node/releases";
-import { check, failures, kubectl, labSettings, onNode } from "./lab";
+import { broken, kubectl, labSettings, onNode } from "./lab";
 
 // A program as a user writes one, by the Automation API: a Service of each kind that podnet knows, on a lab of two nodes.
 const NODES = ["cp", "w1"];
@@ -114,19 +114,19 @@ const podsOf = (service: string): string[] =>
     " ",
   );
 
-/** Breaks something, sees exactly these failures, mends it and sees none. */
-function broken(breakIt: () => void, mendIt: () => void, expected: () => readonly string[]): void {
-  let seen: string[];
-  let wanted: readonly string[];
-  try {
-    breakIt();
-    wanted = expected();
-    seen = failures(check(verify));
-  } finally {
-    mendIt();
+/** Waits until every node's kube-proxy has rules of which a line matches, or has none of them. */
+function followed(pattern: string, there: boolean): void {
+  for (const node of NODES) {
+    onNode(
+      node,
+      `for i in $(seq 100); do
+        if nft list table ip kube-proxy | grep -E '${pattern}' > /dev/null; then seen=true; else seen=false; fi
+        if [[ $seen == ${String(there)} ]]; then exit 0; fi
+        sleep 0.1
+      done
+      echo "kube-proxy did not follow within 10 s" >&2; exit 1`,
+    );
   }
-  expect(seen).toEqual([...wanted].sort());
-  expect(failures(check(verify))).toEqual([]);
 }
 
 /** Drops what matches on a node before anything else sees it. */
@@ -156,38 +156,50 @@ describe("services of each kind", () => {
 
   test("a node's port that takes nothing is named with its node, by transport", () => {
     const { on, off } = dropping("w1", "fib daddr type local tcp dport 30080");
-    broken(on, off, () =>
+    broken(
+      verify,
+      on,
+      off,
       ["cp", "cp/probe-b", "w1/probe-b"].map((from) => `service ${from} -> default/doors:http at w1:30080 TCP`),
     );
     const udp = dropping("w1", "fib daddr type local udp dport 30081");
-    broken(udp.on, udp.off, () =>
+    broken(
+      verify,
+      udp.on,
+      udp.off,
       ["cp", "cp/probe-b", "w1/probe-b"].map((from) => `service ${from} -> default/doors:udp at w1:30081 UDP`),
     );
   });
 
   test("a UDP port that nobody serves is named, and the TCP port of the same number is not", () => {
-    const port = (target: number): void =>
-      void kubectl(
+    const port = (target: number): void => {
+      kubectl(
         ...["-n", "default", "patch", "service", "web", "--type", "json", "-p"],
         `[{"op":"replace","path":"/spec/ports/1/targetPort","value":${String(target)}}]`,
       );
+      followed(":8099", target === 8099);
+    };
     broken(
+      verify,
       () => port(8099),
       () => port(8081),
-      () => ASKERS.map((from) => `service ${from} -> default/web:udp UDP`),
+      ASKERS.map((from) => `service ${from} -> default/web:udp UDP`),
     );
   });
 
   test("affinity that is gone is named for each client", () => {
-    const affinity = (value: string): void =>
-      void kubectl(
+    const affinity = (value: "None" | "ClientIP"): void => {
+      kubectl(
         ...["-n", "default", "patch", "service", "sticky", "--type", "merge", "-p"],
         `{"spec":{"sessionAffinity":"${value}"}}`,
       );
+      followed("affinity.*default/sticky", value === "ClientIP");
+    };
     broken(
+      verify,
       () => affinity("None"),
       () => affinity("ClientIP"),
-      () => ASKERS.map((from) => `service ${from} -> default/sticky TCP`),
+      ASKERS.map((from) => `service ${from} -> default/sticky TCP`),
     );
   });
 
@@ -198,7 +210,10 @@ describe("services of each kind", () => {
     ).split(" ");
     const { on, off } = dropping(node, `ip daddr ${ip} tcp dport 8080`);
     // What the node itself sends does not come in by any link.
-    broken(on, off, () =>
+    broken(
+      verify,
+      on,
+      off,
       ASKERS.filter((from) => from !== node).map((from) => `service ${from} -> default/peers at ${pod} TCP`),
     );
   });
