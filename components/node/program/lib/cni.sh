@@ -46,6 +46,28 @@ remove_sets() {
     done
 }
 
+# Gives the pods that run already links of $1 bytes: the runtime keeps their namespaces by name. Where a network gives the routes
+# of its pods an MTU, that is theirs, and their links have $2 bytes more for what it adds.
+set_pods_mtu() {
+    local mtu=$1 name peer route link_mtu master
+    for name in $(ip netns list 2>/dev/null | awk '$1 ~ /^cni-/ { print $1 }'); do
+        peer=$(ip -n "$name" -o link show dev eth0 2>/dev/null | sed -n 's/^[0-9]*: eth0@if\([0-9]*\):.*/\1/p')
+        peer=$(ip -o link show | awk -F': ' -v index_="$peer" '$1 == index_ { sub(/@.*/, "", $2); print $2 }')
+        [ -n "$peer" ] || continue
+        route=$(ip -n "$name" -4 route show | grep ' mtu ' || true)
+        link_mtu=$mtu
+        [ -z "$route" ] || link_mtu=$((mtu + $2))
+        ip link set dev "$peer" mtu "$link_mtu"
+        ip -n "$name" link set dev eth0 mtu "$link_mtu"
+        master=$(readlink "/sys/class/net/$peer/master" || true)
+        [ -z "$master" ] || ip link set dev "${master##*/}" mtu "$mtu"
+        while read -r route; do
+            # shellcheck disable=SC2086
+            [ -z "$route" ] || ip -n "$name" -4 route replace ${route/ mtu [0-9]*/} mtu "$mtu"
+        done <<<"$route"
+    done
+}
+
 # Ends the pods that are not on the node's own network, in good order, while their plugin can still take their links away.
 # Their objects, volumes and names stay: the kubelet makes them anew once it runs again.
 stop_pods() {

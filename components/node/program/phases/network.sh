@@ -68,6 +68,7 @@ do_network() {
     put_file "$NETWORK_FILE" <<<"$(value network) $kind $(value pod-cidr)"
     [ "$(value replaces-kube-proxy)" = no ] || remove_kube_proxy_rules
     "install_${kind//-/_}"
+    set_pods_mtu "$MTU" "$(value overhead)"
     parameters_of_network | put_file "$NETWORK_PARAMETERS"
     answer "{\"mtu\":$MTU,\"link\":$(json_string "$link")}"
 }

@@ -67,6 +67,43 @@ iptables-save | iptables-restore`);
   });
 });
 
+describe("another MTU", () => {
+  const mtus = (): Promise<string> =>
+    machine.sh(`
+for name in cni-1 cni-2; do ip -n $name -o link show eth0; done | sed 's/.*mtu \\([0-9]*\\).*/\\1/'
+for link in veth1 veth2 cni0; do cat /sys/class/net/$link/mtu; done | tr '\\n' ' '`);
+
+  test("is given to the pods that run, their bridge, and nobody else's namespace", async () => {
+    await machine.sh(`
+ip link add cni0 type bridge; ip address add 10.244.1.1/24 dev cni0; ip link set cni0 up
+for n in 1 2; do
+    ip netns add cni-$n; ip link add veth$n type veth peer name eth0 netns cni-$n; ip link set veth$n master cni0 up; ip -n cni-$n link set eth0 up
+done
+ip netns add theirs; ip link add veth9 type veth peer name eth0 netns theirs`);
+    await machine.does("network", BRIDGE);
+    expect(await mtus()).toBe("1500\n1500\n1500 1500 1500");
+    await machine.does("network --update", { ...BRIDGE, mtu: 1400 });
+    expect(await mtus()).toBe("1400\n1400\n1400 1400 1400");
+    expect(await machine.sh("ip -n theirs -o link show eth0; cat /sys/class/net/veth9/mtu")).toMatch(
+      /mtu 1500.*\n1500$/s,
+    );
+    await machine.does("network --update", BRIDGE);
+    expect(await mtus()).toBe("1500\n1500\n1500 1500 1500");
+  });
+
+  test("is the routes' where a network gives the routes of its pods one", async () => {
+    await machine.sh(`
+ip netns add cni-1; ip link add lxc1 type veth peer name eth0 netns cni-1; ip link set lxc1 up; ip -n cni-1 link set eth0 up
+ip -n cni-1 address add 10.244.1.5/32 dev eth0
+ip -n cni-1 route add 10.244.1.1 dev eth0 scope link
+ip -n cni-1 route add default via 10.244.1.1 dev eth0 mtu 1450`);
+    await machine.does("network", { ...agentNetwork("cilium", "cilium-tunnel"), overhead: 50, mtu: 1400 });
+    expect(await machine.sh("ip -n cni-1 route show; cat /sys/class/net/lxc1/mtu")).toBe(
+      "default via 10.244.1.1 dev eth0 mtu 1400 \n10.244.1.1 dev eth0 scope link \n1450",
+    );
+  });
+});
+
 describe("a change of network", () => {
   const PODS = `
 case $* in
