@@ -65,7 +65,7 @@ export class Cluster extends pulumi.ComponentResource {
    */
   readonly runs: pulumi.Output<string>;
   /**
-   * Resources after which every node is registered.
+   * Resources after which every node is registered, and the cluster has its settings.
    * @internal
    */
   readonly registered: readonly pulumi.Resource[];
@@ -119,7 +119,7 @@ export class Cluster extends pulumi.ComponentResource {
     this.kubeconfig = joined.kubeconfig;
     this.endpoint = joined.endpoint;
     this.members = joined.members;
-    this.registered = [joined.registered];
+    this.registered = joined.registered;
     this.runs = runsText([joined.runs, ...Object.values(this.nodes).map(({ runs }) => runs)]);
     this.podCidr = valid.podCidr;
     this.serviceCidr = valid.serviceCidr;

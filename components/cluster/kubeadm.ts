@@ -14,8 +14,8 @@ export interface Joined {
   readonly endpoint: pulumi.Output<string>;
   /** The command after which no node is in the cluster that is not declared. */
   readonly members: pulumi.Resource;
-  /** The command after which every node is registered with its pod CIDR. */
-  readonly registered: pulumi.Resource;
+  /** The commands after which every node is registered with its pod CIDR, and the cluster has its settings. */
+  readonly registered: readonly pulumi.Resource[];
   /** Another text after each run that may have changed the cluster. */
   readonly runs: pulumi.Output<string>;
 }
@@ -41,36 +41,31 @@ function initControlPlane(
   parent: pulumi.Resource,
   name: string,
   valid: pulumi.Output<ValidCluster>,
-  { nodeName, handle, installed }: ClusterNode,
+  { nodeName, handle, installed, podCidr }: ClusterNode,
 ): { readonly resource: pulumi.Resource; readonly run: pulumi.Output<string>; readonly answer: pulumi.Output<string> } {
   const { resource, run, answer } = applyPhase(
     `${name}-${nodeName}-init`,
     handle,
     {
       phase: "init",
-      parameters: pulumi.all([valid, handle.connection.host]).apply(([known, host]): Parameters => ({
-        cluster: known.clusterName,
-        kubernetes: KUBERNETES_VERSION,
-        ...nodeParameters(known, nodeName),
-        "pod-cidr": known.podCidr,
-        "service-cidr": known.serviceCidr,
-        "dns-domain": known.dnsDomain,
-        "kube-proxy-mode": known.kubeProxyMode,
-        schedulable: known.scheduleOnControlPlane ? "yes" : "no",
-        "cert-san": [host],
-      })),
+      parameters: pulumi
+        .all([valid, podCidr, handle.connection.host])
+        .apply(([known, nodePodCidr, host]): Parameters => ({
+          cluster: known.clusterName,
+          kubernetes: KUBERNETES_VERSION,
+          ...nodeParameters(known, nodeName),
+          "pod-cidr": known.podCidr,
+          "node-pod-cidr": nodePodCidr,
+          "service-cidr": known.serviceCidr,
+          "dns-domain": known.dnsDomain,
+          "cert-san": [host],
+        })),
       secretAnswer: true,
       // Its answer is the provider's kubeconfig: not knowing it, a preview would say that all objects are replaced. A control
       // plane that works is left as it is anyway.
       withoutFiles: true,
-      // None of these can change in a cluster that lives.
-      triggers: [
-        valid.apply(({ podCidr, serviceCidr, dnsDomain, nodes }) =>
-          [podCidr, serviceCidr, dnsDomain, nodes[nodeName]?.internalIp, nodes[nodeName]?.slot].join(" "),
-        ),
-      ],
     },
-    { parent, dependsOn: installed, deleteBeforeReplace: true, customTimeouts: { create: "20m" } },
+    { parent, dependsOn: installed, customTimeouts: { create: "20m" } },
   );
   return { resource, run, answer: pulumi.secret(answer.apply((lines) => lines.join(""))) };
 }
@@ -128,6 +123,18 @@ export function joinNodes(
       { parent, dependsOn: [installed, members.resource], deleteBeforeReplace: true },
     ),
   );
+  const configured = applyPhase(
+    `${name}-configure`,
+    control.handle,
+    {
+      phase: "configure",
+      parameters: valid.apply(({ kubeProxyMode, scheduleOnControlPlane }) => ({
+        "kube-proxy-mode": kubeProxyMode,
+        schedulable: scheduleOnControlPlane ? "yes" : "no",
+      })),
+    },
+    { parent, dependsOn: init.resource },
+  );
   const registered = applyPhase(
     `${name}-register`,
     control.handle,
@@ -138,7 +145,7 @@ export function joinNodes(
     kubeconfig: made.kubeconfig,
     endpoint,
     members: members.resource,
-    registered: registered.resource,
-    runs: runsText([init.run, members.run, ...joins.map(({ run }) => run), registered.run]),
+    registered: [configured.resource, registered.resource],
+    runs: runsText([init.run, members.run, configured.run, ...joins.map(({ run }) => run), registered.run]),
   };
 }

@@ -2,7 +2,8 @@ import type { Shell } from "../machine/shell";
 import { answerLines, nonceIn, type Parameters, parametersText } from "./parameters";
 
 /** A phase of the node program. */
-export type Phase = "take" | "install" | "init" | "join" | "members" | "register" | "network" | "change" | "enable";
+export type Phase =
+  "take" | "install" | "init" | "join" | "members" | "configure" | "register" | "network" | "change" | "enable";
 
 /** A phase that is run over an open connection, not by a resource of its own. */
 export type Question = "status" | "discover" | "probe" | "images";

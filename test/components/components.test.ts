@@ -45,6 +45,7 @@ describe("a whole program", () => {
     await settle();
     const commands = made.filter(({ type }) => type === "command:remote:Command").map(({ name }) => name);
     expect(commands.sort()).toEqual([
+      "demo-configure",
       "demo-cp-init",
       "demo-cp-install",
       "demo-cp-take",

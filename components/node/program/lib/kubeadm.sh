@@ -1,8 +1,12 @@
 # What kubeadm is told on this node, by the control plane and by workers alike.
 # shellcheck shell=bash
-use lib/node
+use lib/node lib/fixed
 
 export PATCHES=$STATE/kubeadm-patches
+# This node's changes to the cluster's KubeletConfiguration; and those that its kubelet runs with.
+KUBELET_PATCH=$PATCHES/kubeletconfiguration0+merge.json
+KUBELET_PATCH_APPLIED=$STATE/kubelet-patch
+KUBELET_CONFIG=/var/lib/kubelet/config.yaml
 
 cgroup_v1() { [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ]; }
 
@@ -23,7 +27,45 @@ write_kubelet_patch() {
     if cgroup_v1; then
         if [ "$config" = "{}" ]; then config='{"failCgroupV1":false}'; else config="${config%\}},\"failCgroupV1\":false}"; fi
     fi
-    put_file "$PATCHES/kubeletconfiguration0+merge.json" <<<"$config"
+    put_file "$KUBELET_PATCH" <<<"$config"
+}
+
+# Notes that kubeadm has just given the kubelet what the patch says.
+note_kubelet_patch() { put_file "$KUBELET_PATCH_APPLIED" <"$KUBELET_PATCH"; }
+
+kubelet_answers() {
+    local port text
+    port=$(awk '$1 == "healthzPort:" { print $2 }' "$KUBELET_CONFIG")
+    text=$(curl -q -sS --noproxy '*' --max-time 2 "http://127.0.0.1:${port:-10248}/healthz" 2>&1) || none "${text:-no answer}"
+}
+
+# Gives a kubelet that runs already what is new in the patch. One that does not start with it gets back what it had.
+apply_kubelet_patch() {
+    local before=$RUN/kubelet-config.before words
+    ! cmp -s "$KUBELET_PATCH" "$KUBELET_PATCH_APPLIED" || return 0
+    cp -p "$KUBELET_CONFIG" "$before"
+    kubeadm_run upgrade node phase kubelet-config --patches "$PATCHES"
+    # kubeadm's own copy of what was before.
+    rm -rf /etc/kubernetes/tmp/kubeadm-kubelet-config*
+    systemctl restart kubelet
+    if ! wait_until 30 "the kubelet" kubelet_answers; then
+        words=$(journalctl -u kubelet --no-pager -o cat -n 40 2>/dev/null | grep -iE '^E[0-9]{4}|error' | tail -n 1)
+        cp -p "$before" "$KUBELET_CONFIG"
+        systemctl restart kubelet
+        fail "the kubelet does not run with this kubeletConfig, and has its old one again; correct it. The kubelet's last error: ${words:-none, see journalctl -u kubelet}"
+    fi
+    note_kubelet_patch
+}
+
+# The mode of kube-proxy that is meant by $1; it asks for kernel 5.13 for nftables
+# (https://kubernetes.io/docs/reference/networking/virtual-ips/#proxy-mode-nftables).
+proxy_mode() {
+    local mode=$1
+    if [ "$mode" = auto ]; then
+        mode=iptables
+        if printf '5.13\n%s\n' "$(uname -r)" | sort -CV && nft -c add table ip podnet-probe 2>/dev/null; then mode=nftables; fi
+    fi
+    echo "$mode"
 }
 
 # The part of kubeadm's configuration that registers this node, as JSON; $1 is its list of taints.
@@ -36,5 +78,5 @@ node_registration() {
 # Gives this machine's kubelet its cluster's way of telling nodes apart: one that was a member of another cluster is reset.
 forget_cluster() {
     kubeadm_reset
-    rm -rf "$STATE/initialized" "$STATE/joined" "$PATCHES"
+    rm -rf "$STATE/initialized" "$STATE/joined" "$PATCHES" "$KUBELET_PATCH_APPLIED" "$FIXED"
 }

@@ -26,6 +26,13 @@ api_ready() {
     text=$(kubectl --kubeconfig "$ADMIN_CONF" --request-timeout 5s get --raw /readyz 2>&1 >/dev/null) || none "${text##*$'\n'}"
 }
 
+# Whether the workload $2 of the namespace $1 runs as declared; prints what is missing.
+workload_ready() {
+    local status
+    status=$(kube -n "$1" rollout status "$2" --watch=false 2>&1 | tail -n 1)
+    [[ $status == *"successfully rolled out"* ]] || none "$status"
+}
+
 # The link that carries an address of this node; fails when none does.
 link_of() {
     local link

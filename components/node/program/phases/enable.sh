@@ -27,12 +27,6 @@ show_nodes() {
     kube get nodes -o 'go-template={{range .items}}{{$name := .metadata.name}}{{range .status.conditions}}{{if eq .type "Ready"}}{{if ne .status "True"}}node {{$name}} is not Ready: {{.message}}{{"\n"}}{{end}}{{else}}{{if eq .status "True"}}node {{$name}} has {{.type}}: {{.message}}{{"\n"}}{{end}}{{end}}{{end}}{{end}}' >&2 || true
 }
 
-workload_ready() {
-    local status
-    status=$(kube -n "$1" rollout status "$2" --watch=false 2>&1 | tail -n 1)
-    [[ $status == *"successfully rolled out"* ]] || none "$status"
-}
-
 await_rollouts() {
     local kind path
     while read -r kind path; do

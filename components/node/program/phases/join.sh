@@ -38,6 +38,8 @@ await_signature() {
 
 do_join() {
     local config=$RUN/join.json
+    [ ! -e "$STATE/initialized" ] ||
+        fail "this machine is the cluster's control plane, and podnet does not make it a worker. Give it its role back; or make the cluster anew with pulumi destroy and pulumi up, which ends all that runs in it"
     link_of "$(value internal-ip)" >/dev/null
     write_kubelet_patch
     if [ "$(cat "$STATE/joined" 2>/dev/null)" != "$(value ca-cert-hash)" ] || [ ! -e "$KUBELET_CONF" ]; then
@@ -49,9 +51,11 @@ do_join() {
         join_config | put_file "$config" 0600
         await_signature
         kubeadm_run join --config "$config"
+        note_kubelet_patch
         put_file "$STATE/joined" <<<"$(value ca-cert-hash)"
     fi
     systemctl is-active -q kubelet || systemctl start kubelet
+    apply_kubelet_patch
     answer "{}"
 }
 

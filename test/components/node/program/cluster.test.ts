@@ -15,9 +15,8 @@ const INIT: Parameters = {
   "ignore-preflight-error": ["NumCPU"],
   "pod-cidr": "10.244.0.0/16",
   "service-cidr": "10.96.0.0/16",
+  "node-pod-cidr": "10.244.0.0/24",
   "dns-domain": "cluster.local",
-  "kube-proxy-mode": "iptables",
-  schedulable: "yes",
   "cert-san": ["192.0.2.11", "api.example.com"],
 };
 const JOIN: Parameters = {
@@ -31,15 +30,23 @@ const JOIN: Parameters = {
 
 /** kubeadm, as far as it leaves traces on a node. */
 const KUBEADM = `
+certificate() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /etc/kubernetes/pki/$1.key -out /etc/kubernetes/pki/$1.crt -subj /CN=test -config /stub/openssl \${2:+-addext subjectAltName=$2} 2>/dev/null
+}
 case "$1 $2" in
     "init --config")
         mkdir -p /etc/kubernetes/manifests /etc/kubernetes/pki
         cp "$3" /stub/init-config
         echo "server: x" >/etc/kubernetes/admin.conf
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -out /etc/kubernetes/pki/ca.crt -subj /CN=test -config /stub/openssl 2>/dev/null
+        certificate ca
+        certificate apiserver IP:192.0.2.11,DNS:api.example.com
+        mkdir -p /var/lib/kubelet
+        echo "old: true" >/var/lib/kubelet/config.yaml
         touch /etc/kubernetes/manifests/etcd.yaml
         ;;
-    "join --config") cp -p "$3" /stub/join-config; mkdir -p /etc/kubernetes; touch /etc/kubernetes/kubelet.conf ;;
+    "upgrade node") mkdir -p /etc/kubernetes/tmp/kubeadm-kubelet-config123; echo "new: true" >/var/lib/kubelet/config.yaml ;;
+    "init phase") certificate apiserver IP:192.0.2.11,DNS:api.example.com,DNS:new.example.com ;;
+    "join --config") cp -p "$3" /stub/join-config; mkdir -p /etc/kubernetes; touch /etc/kubernetes/kubelet.conf; mkdir -p /var/lib/kubelet; echo "old: true" >/var/lib/kubelet/config.yaml ;;
     "reset --force") rm -rf /etc/kubernetes ;;
     "token generate") echo ${TOKEN} ;;
 esac
@@ -106,7 +113,8 @@ describe("init", () => {
       scheduler: { extraArgs: [{ name: "leader-elect", value: "false" }] },
     });
     expect(kubelet?.["cgroupDriver"]).toBe("systemd");
-    expect(proxy).toMatchObject({ mode: "iptables", conntrack: { maxPerCore: 0, min: 0 } });
+    expect(proxy?.["mode"]).toMatch(/^(nftables|iptables)$/);
+    expect(proxy).toMatchObject({ conntrack: { maxPerCore: 0, min: 0 } });
     expect(JSON.parse(machine.read("/var/lib/podnet/kubeadm-patches/kubeletconfiguration0+merge.json"))).toMatchObject({
       evictionHard: { "nodefs.available": "0%" },
     });
@@ -117,11 +125,64 @@ describe("init", () => {
     expect(await machine.snapshot()).toEqual(before);
   });
 
-  test("keeps ordinary pods away where it is told so", async () => {
-    await machine.does("init", { ...INIT, schedulable: "no", "kubelet-config": undefined });
-    const [init] = machine.read("/stub/init-config").split("\n---\n");
-    expect(init).toContain('"taints":[{"key":"node-role.kubernetes.io/control-plane","effect":"NoSchedule"}]');
-    JSON.parse(machine.read("/var/lib/podnet/kubeadm-patches/kubeletconfiguration0+merge.json"));
+  test("refuses what cannot change in a cluster that lives, all of it at once, and changes nothing", async () => {
+    await machine.does("init", INIT);
+    machine.calls();
+    const before = await machine.snapshot();
+    const { code, stderr } = await machine.run("init --update", {
+      ...INIT,
+      cluster: "other",
+      "pod-cidr": "10.200.0.0/16",
+      "node-pod-cidr": "10.200.0.0/24",
+      "service-cidr": "10.97.0.0/16",
+      "dns-domain": "example.org",
+      "internal-ip": "192.0.2.12",
+      "kubelet-config": "{}",
+    });
+    expect(code).toBe(1);
+    expect(stderr)
+      .toContain(`podnet init on machine: this cannot change in a cluster that lives, and nothing was changed:
+  - clusterName: it is demo, and the program says other
+  - podCidr: it is 10.244.0.0/16, and the program says 10.200.0.0/16
+  - serviceCidr: it is 10.96.0.0/16, and the program says 10.97.0.0/16
+  - dnsDomain: it is cluster.local, and the program says example.org
+  - internalIp of the control plane: it is 192.0.2.11, and the program says 192.0.2.12
+  - pod CIDR of the control plane, which follows from podCidr, nodePrefix and its slot: it is 10.244.0.0/24, and the program says 10.200.0.0/24
+Put it back; or make the cluster anew with pulumi destroy and pulumi up, which ends all that runs in it
+`);
+    expect(await machine.snapshot()).toEqual(before);
+    expect(kubeadmCalls()).toEqual([]);
+    await machine.does("init --update", INIT);
+  });
+
+  test("on a worker, and join on the control plane, are refused: podnet does not move a control plane", async () => {
+    await machine.does("init", INIT);
+    machine.calls();
+    const before = await machine.snapshot();
+    expect((await machine.run("join", JOIN)).stderr).toContain(
+      "podnet join on machine: this machine is the cluster's control plane, and podnet does not make it a worker.",
+    );
+    expect(await machine.snapshot()).toEqual(before);
+    await machine.does("init --undo", INIT);
+    await machine.does("join", JOIN);
+    machine.calls();
+    expect((await machine.run("init", INIT)).stderr).toContain(
+      "podnet init on machine: this machine is a worker of the cluster, and podnet does not move a control plane.",
+    );
+    expect(kubeadmCalls()).toEqual([]);
+  });
+
+  test("gives the API server a certificate for a new name that it is reached by", async () => {
+    await machine.does("init", INIT);
+    machine.calls();
+    machine.answers("crictl", 'case "$*" in *" ps "*) echo c1 ;; esac');
+    await machine.does("init --update", { ...INIT, "cert-san": ["new.example.com"] });
+    expect(machine.calls().filter((call) => /^kubeadm |crictl.* stop /.test(call))).toEqual([
+      "kubeadm init phase certs apiserver --config /var/lib/podnet/kubeadm-init.yaml",
+      "crictl -r unix:///run/containerd/containerd.sock -i unix:///run/containerd/containerd.sock stop c1",
+    ]);
+    await machine.does("init --update", { ...INIT, "cert-san": ["new.example.com"] });
+    expect(kubeadmCalls()).toEqual([]);
   });
 
   test("that died half-way is begun anew, and is undone", async () => {
@@ -215,6 +276,100 @@ esac
     await machine.does("join --undo", JOIN);
     expect(kubeadmCalls()).toEqual(["kubeadm reset --force"]);
     expect(machine.has("/var/lib/podnet/joined")).toBe(false);
+  });
+});
+
+describe("the kubelet's configuration of a node", () => {
+  const changed: Parameters = { ...JOIN, "kubelet-config": '{"maxPods":50}' };
+  const kubeletCalls = (): string[] =>
+    machine.calls().filter((call) => /^(kubeadm (upgrade|join)|systemctl restart kubelet)/.test(call));
+
+  test("is given to a kubelet that runs already, once", async () => {
+    await machine.does("join", JOIN);
+    machine.calls();
+    await machine.does("join --update", changed);
+    expect(kubeletCalls()).toEqual([
+      "kubeadm upgrade node phase kubelet-config --patches /var/lib/podnet/kubeadm-patches",
+      "systemctl restart kubelet",
+    ]);
+    expect(machine.read("/var/lib/kubelet/config.yaml")).toBe("new: true\n");
+    expect(machine.has("/etc/kubernetes/tmp/kubeadm-kubelet-config123")).toBe(false);
+    await machine.does("join --update", changed);
+    expect(kubeletCalls()).toEqual([]);
+  });
+
+  test("that a kubelet does not start with is taken back, and the kubelet's error is shown", async () => {
+    await machine.does("join", JOIN);
+    machine.answers("curl", 'echo "curl: (7) Failed to connect" >&2; exit 7');
+    machine.standIn("journalctl");
+    machine.answers("journalctl", "echo 'E0101 12:00:00 run.go:1] command failed: unknown field maxPodz'");
+    machine.calls();
+    const { code, stderr } = await machine.run("join --update", changed);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^the kubelet: not so after 3[0-9] s: curl: \(7\) Failed to connect$/m);
+    expect(stderr).toContain(
+      "podnet join on machine: the kubelet does not run with this kubeletConfig, and has its old one again; correct it. The kubelet's last error: E0101 12:00:00 run.go:1] command failed: unknown field maxPodz\n",
+    );
+    expect(machine.read("/var/lib/kubelet/config.yaml")).toBe("old: true\n");
+    expect(kubeletCalls()).toEqual([
+      "kubeadm upgrade node phase kubelet-config --patches /var/lib/podnet/kubeadm-patches",
+      "systemctl restart kubelet",
+      "systemctl restart kubelet",
+    ]);
+    machine.answers("curl", SIGNED);
+    await machine.does("join --update", changed);
+    expect(machine.read("/var/lib/kubelet/config.yaml")).toBe("new: true\n");
+  }, 60_000);
+});
+
+describe("configure", () => {
+  const parameters: Parameters = { ...OWNER, "kube-proxy-mode": "iptables", schedulable: "yes", files: FILES };
+  const kubectl = (taint: string, mode: string): void =>
+    machine.answers(
+      "kubectl",
+      `case "$*" in
+    *"get node w1 "*) printf "${taint}" ;;
+    *"get configmap kube-proxy -o jsonpath="*) printf 'detectLocal:\\n  bridgeInterface: ""\\nmode: "${mode}"\\nnodePortAddresses: null\\n' ;;
+    *"get configmap kube-proxy -o yaml"*) printf 'data:\\n  config.conf: |-\\n    kind: KubeProxyConfiguration\\n    mode: "${mode}"\\n    winkernel:\\n' ;;
+    *"replace -f -"*) cat >/root/replaced ;;
+    *"rollout status"*) echo 'daemon set "kube-proxy" successfully rolled out' ;;
+esac`,
+    );
+  const changes = (): string[] =>
+    machine
+      .calls()
+      .filter((call) => / (taint|replace|rollout restart) /.test(call))
+      .map((call) => call.replace(/^.*request-timeout 30s /, ""));
+
+  test("changes nothing that is so already", async () => {
+    kubectl("", "iptables");
+    await machine.does("configure", parameters);
+    kubectl("NoSchedule", "iptables");
+    await machine.does("configure --update", { ...parameters, schedulable: "no" });
+    expect(changes()).toEqual([]);
+  });
+
+  test("keeps ordinary pods away from the control plane, or lets them in", async () => {
+    kubectl("", "iptables");
+    await machine.does("configure", { ...parameters, schedulable: "no" });
+    kubectl("NoSchedule", "iptables");
+    await machine.does("configure --update", parameters);
+    expect(changes()).toEqual([
+      "taint node w1 node-role.kubernetes.io/control-plane=:NoSchedule",
+      "taint node w1 node-role.kubernetes.io/control-plane-",
+    ]);
+  });
+
+  test("changes the mode of a kube-proxy that runs", async () => {
+    kubectl("", "nftables");
+    await machine.does("configure --update", parameters);
+    expect(machine.read("/root/replaced")).toBe(
+      "data:\n  config.conf: |-\n    kind: KubeProxyConfiguration\n    mode: iptables\n    winkernel:\n",
+    );
+    expect(changes()).toEqual([
+      "-n kube-system replace -f -".replace("-n kube-system ", ""),
+      "-n kube-system rollout restart daemonset kube-proxy",
+    ]);
   });
 });
 

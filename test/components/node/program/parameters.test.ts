@@ -142,7 +142,7 @@ describe("parameters that do not arrive whole", () => {
     const { code, stdout, stderr } = await machine.start(words, whole);
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toContain(
-      "usage: podnet PHASE [--undo | --update [ANYTHING]] <parameters; phases: change discover enable ",
+      "usage: podnet PHASE [--undo | --update [ANYTHING]] <parameters; phases: change configure discover enable ",
     );
   });
 });
