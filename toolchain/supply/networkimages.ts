@@ -63,8 +63,9 @@ export async function ensureNetworkImages(
     return mirror.checksums;
   }
   const onWait = (pid: number): void =>
-    options.progress.say(`another podnet (process ${String(pid)}) is making the toolchain; waiting for it`);
-  return withLock(join(options.cache, "toolchain.lock"), onWait, async () => {
+    options.progress.say(`another podnet (process ${String(pid)}) is making images of networks; waiting for it`);
+  // A lock of its own: who needs none of them does not wait for what takes many minutes.
+  return withLock(join(options.cache, "networks.lock"), onWait, async () => {
     let sums: Readonly<Record<string, string>> = await readChecksums(mirror.mirrorDir);
     const wanted: AgentNetwork[] = [];
     for (const network of lacks(sums)) {

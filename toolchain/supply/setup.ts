@@ -72,6 +72,7 @@ export async function ensureSetup(options: ToolchainOptions, identity: LabIdenti
         seconds: 12,
         lane: "work",
         needs: ["mirror"],
+        shared: true,
         work: () => unpack(options, mirror),
       });
     }

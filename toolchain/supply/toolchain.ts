@@ -56,6 +56,8 @@ export interface Origin {
 /** A job of somebody else's, done beside those of the toolchain. It may need them, and they do not need it. */
 export interface OtherJob extends Job {
   readonly work: () => Promise<void>;
+  /** Whether it writes to what all clones share, so that one does it at a time. */
+  readonly shared?: boolean;
 }
 
 /** The source with this name. */
@@ -78,7 +80,7 @@ export async function ensureToolchain(options: ToolchainOptions, others: readonl
   const onWait = (pid: number): void => {
     options.progress.say(`another podnet (process ${String(pid)}) is making the toolchain; waiting for it`);
   };
-  return withLock(lock, onWait, async () => {
+  const make = async (): Promise<Toolchain> => {
     const { failures, ends } = await supply(options, true, others);
     if (failures.length > 0) {
       throw new ToolchainError(failures);
@@ -87,13 +89,15 @@ export async function ensureToolchain(options: ToolchainOptions, others: readonl
     if (table.length > 0) {
       options.progress.say(["where the time went, much of it at the same time:", ...table].join("\n"));
     }
-    const home = clonePaths(options.project).pulumiHome;
-    await fillHome(home, options.cache, PLUGINS, {
+    await fillHome(clonePaths(options.project).pulumiHome, options.cache, PLUGINS, {
       kubernetes: join(dirOf(options, PLUGIN_SOURCE), "pulumi-resource-kubernetes"),
       command: join(options.project, "packages", "pulumi-command", "bin", "pulumi-resource-command"),
     });
     return { binDirs: await cliDirs(options), ...(await readMirror(mirrorDir(options))) };
-  });
+  };
+  // Whoever has everything does not wait for one that makes something.
+  const whole = planToolchain(await look(options, true, new Set()), SOURCES).length === 0;
+  return whole && others.every(({ shared }) => shared !== true) ? make() : withLock(lock, onWait, make);
 }
 
 /** Folder of a source's binaries, whether they are there or not. */
