@@ -3,6 +3,7 @@ import {
   dropNulls,
   isList,
   isMap,
+  isSecret,
   isUnknown,
   makeSecret,
   mapInner,
@@ -112,21 +113,63 @@ function checkFields(fields: Fields, goType: string, values: ValueMap): Failure[
   return failures;
 }
 
+/**
+ * What the official provider makes of a secret that is not known yet, by its type: it forgets that the value is unknown, and
+ * takes the type's empty one for it.
+ */
+const emptyValues: Readonly<Record<Exclude<FieldType, "asset">, Value>> = {
+  string: "",
+  number: 0,
+  int: 0,
+  bool: false,
+  strings: [],
+  stringMap: {},
+  list: [],
+  connection: { host: "" },
+  proxy: { host: "" },
+};
+
+/** A secret without a value, which the engine refuses: what the official provider makes of an unknown secret of any type. */
+const secretOfNothing: Value = { [signatureKey]: signatures.secret };
+
+function isUnknownSecret(value: Value): boolean {
+  return isSecret(value) && isUnknown(value);
+}
+
+/** The elements of a list or map, with unknown secrets among them as the official provider hands them back. */
+function withoutUnknownSecrets(type: FieldType, value: Value): Value {
+  if (type === "stringMap" && isMap(value)) {
+    const known = (item: Value): Value => (isUnknownSecret(item) ? makeSecret("") : item);
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, known(item)]));
+  }
+  if ((type === "strings" || type === "list") && isList(value)) {
+    return value.map((item) => (!isUnknownSecret(item) ? item : type === "strings" ? makeSecret("") : secretOfNothing));
+  }
+  return value;
+}
+
 function complete(fields: Fields, values: ValueMap, withDefaults: boolean): ValueMap {
   const result: Record<string, Value> = { ...values };
   for (const [name, field] of Object.entries(fields)) {
     if (withDefaults && field.default !== undefined) {
       result[name] ??= field.default;
     }
-    const value = result[name];
-    if (value === undefined) {
+    const given = result[name];
+    if (given === undefined) {
       continue;
     }
+    const forgets = withDefaults && field.type !== "asset" && isUnknownSecret(given);
+    const value = forgets ? makeSecret(emptyValues[field.type]) : given;
     const completed = mapInner(value, (inner) => {
       if ((field.type === "connection" || field.type === "proxy") && isMap(inner)) {
         return complete(objects[field.type].fields, inner, withDefaults);
       }
-      return withDefaults && field.type === "int" && typeof inner === "number" ? Math.trunc(inner) : inner;
+      if (!withDefaults) {
+        return inner;
+      }
+      return field.type === "int" && typeof inner === "number"
+        ? Math.trunc(inner)
+        : withoutUnknownSecrets(field.type, inner);
     });
     result[name] = field.secret ? makeSecret(completed) : completed;
   }

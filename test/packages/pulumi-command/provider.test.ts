@@ -54,6 +54,39 @@ describe("check", () => {
     expect(checkInputs(remote, { connection: unknownValue }).inputs["connection"]).toEqual(secret(unknownValue));
   });
 
+  it("forgets, as the official one does, that a secret is unknown, and makes of one among triggers a secret without a value", () => {
+    const unknownSecret = secret(unknownValue) as never;
+    const { inputs, failures } = checkInputs(remote, {
+      stdin: unknownSecret,
+      addPreviousOutputInEnv: unknownSecret,
+      environment: { A: unknownSecret, B: unknownValue },
+      triggers: [unknownSecret, unknownValue, secret("known") as never, [unknownSecret]],
+      connection: unknownSecret,
+    });
+    expect(failures).toEqual([]);
+    expect(inputs).toEqual({
+      stdin: secret(""),
+      addPreviousOutputInEnv: secret(false),
+      environment: { A: secret(""), B: unknownValue },
+      triggers: [
+        { [signatureKey]: "1b47061264138c4ac30d75fd1eb44270" },
+        unknownValue,
+        secret("known"),
+        [unknownSecret],
+      ],
+      connection: secret({ host: "", user: "root", port: 22, dialErrorLimit: 10, perDialTimeout: 15 }),
+    });
+    expect(checkInputs(remote, { connection: { host: "h" }, triggers: unknownSecret }).inputs["triggers"]).toEqual(
+      secret([]),
+    );
+    expect(checkInputs(remote, { connection: { host: "h", privateKey: unknownSecret } }).inputs["connection"]).toEqual(
+      secret({
+        ...{ host: "h", user: "root", port: 22, dialErrorLimit: 10, perDialTimeout: 15 },
+        privateKey: secret(""),
+      }),
+    );
+  });
+
   it("names what is missing, unknown to it or of the wrong type, in the official provider's words, and still hides secrets", () => {
     const { inputs, failures } = checkInputs(remote, {
       create: 5,
