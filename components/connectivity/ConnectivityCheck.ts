@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checked } from "../args/checked";
 import { whole } from "../args/schemas";
+import { triggersOf } from "../args/triggers";
 import type { Problem } from "../args/validate";
 import type { CheckRequest } from "./input";
 import { probeServices, probeTemplate } from "./objects";
@@ -138,12 +139,12 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
       {
         create: hereLine("check"),
         stdin: input,
-        triggers: [
+        triggers: triggersOf(
           services.map((service) => service.endpoints),
           daemonSets.map((set) => set.metadata.uid),
           network.runs,
           cluster.runs,
-        ],
+        ),
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.Stderr,
       },

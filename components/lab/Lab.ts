@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checked } from "../args/checked";
 import { absolutePath, cidrText, dnsLabel, dockerHost, image, role, slot } from "../args/schemas";
+import { triggersOf } from "../args/triggers";
 import { hereLine } from "../machine/here";
 import type { Role } from "../machine/Machine";
 import type { LabNetworkInput } from "./engine";
@@ -73,7 +74,7 @@ export class Lab extends pulumi.ComponentResource {
         create: hereLine("lab-network"),
         delete: hereLine("lab-network", "--undo"),
         stdin: engine.apply((known) => JSON.stringify({ ...known, subnet: args.subnet } satisfies LabNetworkInput)),
-        triggers: [args.subnet ?? "any"],
+        triggers: triggersOf(args.subnet ?? "any"),
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.None,
       },

@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Json } from "../args/json";
+import { triggersOf } from "../args/triggers";
 import type { SshConnection } from "../machine/connection";
 import { hereLine } from "../machine/here";
 import type { Machine, Role } from "../machine/Machine";
@@ -67,7 +68,7 @@ export class LabNode extends pulumi.ComponentResource implements Machine {
         update: hereLine("lab-node", "--update"),
         delete: hereLine("lab-node", "--undo"),
         stdin,
-        triggers: [image, address, mirrorDir ?? "", publicKey],
+        triggers: triggersOf(image, address, mirrorDir ?? "", publicKey),
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.None,
       },

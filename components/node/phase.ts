@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { triggersOf } from "../args/triggers";
 import { type CheckedConnection, mapped } from "../machine/connection";
 import { asRoot } from "../machine/shell";
 import { type Phase, startWords, UPLOAD } from "./ask";
@@ -36,7 +37,7 @@ export interface PhaseArgs {
   /** Another value makes the phase be applied again, whatever its parameters: in a preview they stay readable beside it. */
   readonly again?: pulumi.Input<string>;
   /** Values that replace the resource when they change. */
-  readonly triggers?: pulumi.Input<unknown>[];
+  readonly triggers?: readonly unknown[];
 }
 
 /** A phase on a node, as a resource. */
@@ -114,7 +115,7 @@ export function applyPhase(
       stdin,
       addPreviousOutputInEnv: false,
       logging: args.secretAnswer === true ? command.remote.Logging.None : command.remote.Logging.Stderr,
-      ...(args.triggers && { triggers: args.triggers }),
+      ...(args.triggers && { triggers: triggersOf(...args.triggers) }),
     },
     {
       ...opts,

@@ -3,6 +3,7 @@ import * as apps from "@pulumi/kubernetes/apps/v1";
 import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { checked } from "../args/checked";
+import { triggersOf } from "../args/triggers";
 import type { Cluster } from "../cluster/Cluster";
 import { hereLine } from "../machine/here";
 import {
@@ -221,7 +222,7 @@ export class SelectedService extends pulumi.ComponentResource {
               }),
             ),
         ),
-        triggers: [service.metadata.uid, workload?.metadata.generation ?? 0],
+        triggers: triggersOf(service.metadata.uid, workload?.metadata.generation ?? 0),
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.None,
       },
