@@ -22,6 +22,7 @@ import {
 import { topologyProblems } from "../components/cluster/topology";
 import { InvalidInputError, type Problem, problemsOf, show, unknownKey } from "../components/args/validate";
 import { sshConnection } from "../components/machine/connection";
+import { privateKeyProblems } from "../components/machine/keys";
 import { NETWORK_KINDS, NETWORKS } from "../components/network/registry";
 import { serviceName } from "../components/service/args";
 
@@ -56,6 +57,7 @@ const common = z.strictObject({
   }),
   hosts: z.record(dnsLabel, sshHost).optional(),
   sshPrivateKey: sshConnection.shape.privateKey.optional(),
+  sshPrivateKeyPassword: sshConnection.shape.privateKeyPassword,
   labName: dnsLabel.optional(),
   labSubnet: cidrText.optional(),
   dockerHost: dockerHost.optional(),
@@ -121,6 +123,7 @@ export function parseConfig(all: Readonly<Record<string, string>>): Config {
       values[key] = read(key, text, problems);
     }
   }
+  problems.push(...keyProblems(all[`${NAMESPACE}:sshPrivateKey`], all[`${NAMESPACE}:sshPrivateKeyPassword`]));
   const result = configSchema.safeParse(values, { reportInput: true });
   if (!result.success) {
     // A text that is no JSON was reported as such already.
@@ -149,6 +152,11 @@ function read(key: string, text: string, problems: Problem[]): unknown {
     problems.push({ path: key, message: `must be JSON, got ${show(text)}` });
     return undefined;
   }
+}
+
+function keyProblems(key: string | undefined, passphrase: string | undefined): Problem[] {
+  const found = key === undefined ? [] : privateKeyProblems(key, passphrase);
+  return found.map(({ path, message }) => ({ path: path.replace(/^p/, "sshP"), message }));
 }
 
 /** The settings of a network under the names of its class's arguments. */

@@ -10,7 +10,7 @@ import { parseConfig } from "./config";
 
 const config = parseConfig(pulumi.runtime.allConfig());
 
-const { hosts, sshPrivateKey } = config;
+const { hosts, sshPrivateKey, sshPrivateKeyPassword } = config;
 const nodes = hosts
   ? Object.fromEntries(
       Object.entries(hosts).map(([name, { slot, role, internalIp, host, port, user, hostKey }]) => [
@@ -19,7 +19,10 @@ const nodes = hosts
           slot,
           role,
           internalIp,
-          connection: { host, port, user, hostKey, privateKey: pulumi.secret(sshPrivateKey ?? "") },
+          connection: {
+            ...{ host, port, user, hostKey, privateKey: pulumi.secret(sshPrivateKey ?? "") },
+            ...(sshPrivateKeyPassword !== undefined && { privateKeyPassword: pulumi.secret(sshPrivateKeyPassword) }),
+          },
         }),
       ]),
     )

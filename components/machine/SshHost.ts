@@ -41,7 +41,12 @@ export class SshHost extends pulumi.ComponentResource implements Machine {
     this.slot = args.slot;
     this.role = args.role ?? "worker";
     this.internalIp = pulumi.unsecret(valid.apply((value) => value.internalIp ?? value.connection.host));
-    this.connection = { ...args.connection, privateKey: pulumi.secret(args.connection.privateKey) };
+    const { privateKey, privateKeyPassword } = args.connection;
+    this.connection = {
+      ...args.connection,
+      privateKey: pulumi.secret(privateKey),
+      ...(privateKeyPassword !== undefined && { privateKeyPassword: pulumi.secret(privateKeyPassword) }),
+    };
     this.registerOutputs({ internalIp: this.internalIp });
   }
 }

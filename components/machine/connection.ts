@@ -2,9 +2,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checkPlain } from "../args/checked";
 import { hostName, port } from "../args/schemas";
-import { show, validate } from "../args/validate";
+import { messageOf, show, validate } from "../args/validate";
 import type { DialTable } from "./dialTable";
 import type { Dialled } from "./dialled";
+import { readableHostKey } from "./hostKey";
+import { privateKeyProblems, readablePrivateKey } from "./keys";
 
 /** How a machine is reached over SSH; the fields have the names of @pulumi/command's connection. */
 export interface SshConnection {
@@ -14,28 +16,47 @@ export interface SshConnection {
   port?: pulumi.Input<number>;
   /** User who is root or may run `sudo -n`; root by default. */
   user?: pulumi.Input<string>;
-  /** Private key in OpenSSH or PEM form: a secret. */
+  /** Private key in OpenSSH or PEM form, PKCS #8 included: a secret. */
   privateKey: pulumi.Input<string>;
-  /** The machine's public host key, as in a known_hosts line after the host. It is pinned: another one ends the connection. */
+  /** Passphrase of the private key, where it has one: a secret. */
+  privateKeyPassword?: pulumi.Input<string>;
+  /** The machine's public host key, as in known_hosts or a .pub file. It is pinned: another one ends the connection. */
   hostKey: pulumi.Input<string>;
 }
 
-/** Schema of {@link SshConnection}. */
-export const sshConnection = z.strictObject({
+const hostKey = z.string().transform((text, context) => {
+  try {
+    return readableHostKey(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: messageOf(error) });
+    return z.NEVER;
+  }
+});
+
+const fields = z.strictObject({
   host: hostName,
   port: port.optional(),
   user: z
     .string()
     .regex(/^[a-z_][a-z0-9_-]{0,31}\$?$/, { error: (issue) => `must be a user name, got ${show(issue.input)}` })
     .optional(),
-  privateKey: z.string().regex(/-----BEGIN [A-Z ]*PRIVATE KEY-----/, "must be a private key in OpenSSH or PEM form"),
-  hostKey: z
-    .string()
-    .regex(
-      /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( .*)?\s*$/,
-      "must be a public key as in /etc/ssh/ssh_host_ed25519_key.pub on the machine",
-    ),
+  privateKey: z.string(),
+  privateKeyPassword: z.string().optional(),
+  hostKey,
 });
+
+/** Schema of {@link SshConnection}; its keys are read by the library that will use them, and the host key is left as one line. */
+export const sshConnection = fields.superRefine(
+  ({ privateKey, privateKeyPassword }, context) => {
+    // What is no text was reported as such, and what is not known yet is undefined.
+    if (typeof privateKey === "string") {
+      for (const { path, message } of privateKeyProblems(privateKey, privateKeyPassword)) {
+        context.addIssue({ code: "custom", path: [path], message });
+      }
+    }
+  },
+  { when: () => true },
+);
 
 /** A node's connection, checked. Its keys are secrets; host and user are not. */
 export interface CheckedConnection {
@@ -47,12 +68,20 @@ export interface CheckedConnection {
 
 /** Schemas of single fields: to make one is not cheap. */
 const FIELDS = {
-  host: sshConnection.pick({ host: true }),
-  port: sshConnection.pick({ port: true }),
-  user: sshConnection.pick({ user: true }),
-  privateKey: sshConnection.pick({ privateKey: true }),
-  hostKey: sshConnection.pick({ hostKey: true }),
+  host: fields.pick({ host: true }),
+  port: fields.pick({ port: true }),
+  user: fields.pick({ user: true }),
+  hostKey: fields.pick({ hostKey: true }),
 } as const;
+
+/** A private key and its passphrase become one key that needs none: at a preview, by the library that will use it. */
+const keys = z
+  .strictObject({ privateKey: z.string(), privateKeyPassword: z.string().optional() })
+  .transform(({ privateKey, privateKeyPassword }, context) => {
+    const problems = privateKeyProblems(privateKey, privateKeyPassword);
+    problems.forEach(({ path, message }) => context.addIssue({ code: "custom", path: [path], message }));
+    return problems.length > 0 ? z.NEVER : readablePrivateKey(privateKey, privateKeyPassword);
+  });
 
 /**
  * Checks a node's connection: what is plainly wrong at once, with every problem, naming the node; what is not known yet, field by
@@ -61,7 +90,7 @@ const FIELDS = {
 export function checkedConnection(nodeName: string, ssh: SshConnection): CheckedConnection {
   const subject = `connection of node "${nodeName}"`;
   checkPlain(subject, sshConnection, ssh);
-  const field = <K extends keyof Dialled>(name: K, value: pulumi.Input<Dialled[K]>): pulumi.Input<Dialled[K]> =>
+  const field = <K extends keyof typeof FIELDS>(name: K, value: pulumi.Input<Dialled[K]>): pulumi.Input<Dialled[K]> =>
     mapped(value, (known) => (validate<z.ZodType>(subject, FIELDS[name], { [name]: known }) as Dialled)[name]);
   const host = field("host", ssh.host);
   const user = field("user", ssh.user ?? "root");
@@ -72,7 +101,12 @@ export function checkedConnection(nodeName: string, ssh: SshConnection): Checked
       host,
       port: field("port", ssh.port ?? 22),
       user,
-      privateKey: field("privateKey", ssh.privateKey),
+      privateKey:
+        ssh.privateKeyPassword === undefined
+          ? mapped(ssh.privateKey, (privateKey) => validate(subject, keys, { privateKey }))
+          : pulumi
+              .all([ssh.privateKey, ssh.privateKeyPassword])
+              .apply(([privateKey, privateKeyPassword]) => validate(subject, keys, { privateKey, privateKeyPassword })),
       hostKey: field("hostKey", ssh.hostKey),
     }),
   };

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Cluster, type Role, SshHost } from "../../components/index";
 import { nonceIn } from "../../components/node/parameters";
+import { keyPair } from "../packages/pulumi-command/sshd";
 
 /** A resource that a program under test made. */
 export interface Made {
@@ -58,13 +59,13 @@ export async function useMocks(record: (made: Made) => void): Promise<void> {
   });
 }
 
-const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----\n";
+const keys = keyPair();
 
 function host(name: string, slot: number, role: Role): SshHost {
   return new SshHost(name, {
     slot,
     role,
-    connection: { host: `192.0.2.${String(10 + slot)}`, privateKey, hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA" },
+    connection: { host: `192.0.2.${String(10 + slot)}`, privateKey: keys.private, hostKey: keys.public },
   });
 }
 

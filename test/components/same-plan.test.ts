@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { keyPair } from "../packages/pulumi-command/sshd";
 
 interface Plan {
   readonly urns: string[];
@@ -23,18 +24,18 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(join(elsewhere, "..", ".."), { recursive: true, force: true }));
 
-const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----\n";
+const keys = keyPair();
 const host = (slot: number, role: string) => ({
   slot,
   role,
   host: `192.0.2.${String(10 + slot)}`,
-  hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA",
+  hostKey: keys.public,
 });
 
 function plan(cwd: string, network: string, user: string, hostname: string): Plan {
   const config = {
     "podnet:network": network,
-    "podnet:sshPrivateKey": privateKey,
+    "podnet:sshPrivateKey": keys.private,
     "podnet:hosts": JSON.stringify({ cp: host(0, "control-plane"), w1: host(1, "worker") }),
   };
   const fixture = join(__dirname, "elsewhere.fixture.mjs");

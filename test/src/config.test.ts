@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { NETWORKS } from "../../components/network/registry";
 import { configSchema, parseConfig } from "../../src/config";
+import { keyPair } from "../packages/pulumi-command/sshd";
 
 /** The message of config given as `key=text`. */
 function errorOf(config: Record<string, string>): string {
@@ -14,6 +15,7 @@ function errorOf(config: Record<string, string>): string {
 
 const nodes = (value: object): Record<string, string> => ({ nodes: JSON.stringify(value) });
 const cp = { slot: 0, role: "control-plane" };
+const keys = keyPair();
 
 test("an empty config is the default one", () => {
   expect(parseConfig({ "other:key": "is not podnet's" })).toEqual({
@@ -111,8 +113,16 @@ test.each<[string, Record<string, string>, string]>([
   ["text that is no JSON", { nodes: "cp,w1" }, 'invalid config: nodes: must be JSON, got "cp,w1"'],
   [
     "hosts without a key",
-    { hosts: '{"cp":{"slot":0,"role":"control-plane","host":"192.0.2.1","hostKey":"ssh-ed25519 AAAA"}}' },
+    { hosts: JSON.stringify({ cp: { ...cp, host: "192.0.2.1", hostKey: keys.public } }) },
     "invalid config: sshPrivateKey: is required with hosts; set it with: pulumi config set --secret podnet:sshPrivateKey < key",
+  ],
+  [
+    "a key and a host key that nothing can use",
+    {
+      hosts: JSON.stringify({ cp: { ...cp, host: "192.0.2.1", hostKey: "ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB" } }),
+      sshPrivateKey: "~/.ssh/id_ed25519",
+    },
+    "invalid config:\n  sshPrivateKey: is a path; give what the file holds\n  hosts.cp.hostKey: is a key of the kind ssh-rsa, with which the command plugin asks for signatures that sshd refuses; pin another of the machine's keys: /etc/ssh/ssh_host_ed25519_key.pub",
   ],
 ])("refuses %s", (_, config, message) => {
   expect(errorOf(config)).toBe(message);

@@ -14,6 +14,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   nodes: "the lab's nodes by name, each `{slot, role?}`",
   hosts: "machines instead of a lab, by name: `{slot, role?, host, port?, user?, hostKey, internalIp?}`",
   sshPrivateKey: "private key for `hosts`; a secret",
+  sshPrivateKeyPassword: "passphrase of that key, where it has one; a secret",
   labName: "name of the lab on its host; derived from the clone's folder",
   labSubnet: "network of the lab's nodes; a free /24",
   dockerHost: "container engine of the lab, as in DOCKER_HOST",

@@ -1,0 +1,96 @@
+import { generateKeyPairSync } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import { unknown } from "@pulumi/pulumi/output";
+import { beforeAll, expect, test } from "vitest";
+import { SshHost } from "../../../components/index";
+import { checkedConnection } from "../../../components/machine/connection";
+import type { Dialled } from "../../../components/machine/dialled";
+import { keyPair } from "../../packages/pulumi-command/sshd";
+import { useMocks } from "../mocks";
+
+const keys = keyPair();
+const ssh = { host: "192.0.2.10", privateKey: keys.private, hostKey: keys.public };
+const locked = generateKeyPairSync("ed25519", {
+  privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "se cret" },
+  publicKeyEncoding: { type: "spki", format: "pem" },
+}).privateKey;
+beforeAll(() => useMocks(() => undefined));
+
+type Seen = pulumi.Output<Dialled> & { readonly isKnown: Promise<boolean>; promise(): Promise<Dialled> };
+const dialled = (connection: Parameters<typeof checkedConnection>[1]): Seen =>
+  checkedConnection("w1", connection).dialled as Seen;
+
+test("hands on what is fit for both SSH libraries, with every default", async () => {
+  expect(await dialled(ssh).promise()).toEqual({ ...ssh, port: 22, user: "root" });
+});
+
+test("opens a key with its passphrase, plain or as secrets, and hands on one that needs none", async () => {
+  const plain = await dialled({ ...ssh, privateKey: locked, privateKeyPassword: "se cret" }).promise();
+  const secret = await dialled({
+    ...ssh,
+    privateKey: pulumi.secret(locked),
+    privateKeyPassword: pulumi.secret("se cret"),
+  }).promise();
+  expect(plain.privateKey).toMatch(/^-----BEGIN OPENSSH PRIVATE KEY-----\n[\s\S]*-----\n$/);
+  expect(secret).toEqual(plain);
+  expect(Object.keys(plain).sort()).toEqual(["host", "hostKey", "port", "privateKey", "user"]);
+});
+
+test("names the node and all that is plainly wrong at once, and nothing of a secret", () => {
+  const wrong = { host: "", port: 0, user: "Root", privateKey: keys.public, hostKey: keys.private };
+  expect(() => checkedConnection("w1", wrong)).toThrow(
+    [
+      'invalid connection of node "w1":',
+      '  host: must be a host name or an address, got ""',
+      "  port: must be a whole number between 1 and 65535, got 0",
+      '  user: must be a user name, got "Root"',
+      "  hostKey: is a private key; give the public one, the file with .pub",
+      "  privateKey: is a public key; give the private one, the file without .pub",
+    ].join("\n"),
+  );
+  expect(() => checkedConnection("w1", { ...ssh, privateKey: locked })).toThrow(
+    'invalid connection of node "w1": privateKeyPassword: is required: the private key is protected by a passphrase',
+  );
+});
+
+test("leaves what is not known yet unknown, and checks what is beside it", async () => {
+  const later = pulumi.secret(unknown) as unknown as pulumi.Output<string>;
+  expect(await dialled({ ...ssh, privateKey: later }).isKnown).toBe(false);
+  expect(await dialled({ ...ssh, privateKey: locked, privateKeyPassword: later }).isKnown).toBe(false);
+  expect(await dialled({ ...ssh, hostKey: later }).isKnown).toBe(false);
+  expect(() => checkedConnection("w1", { ...ssh, privateKey: later, hostKey: "garbage" })).toThrow(
+    'invalid connection of node "w1": hostKey: must be a public key',
+  );
+});
+
+test("refuses what turns out wrong as soon as it is known, which ends the program", async () => {
+  const listeners = process.listeners("unhandledRejection");
+  process.removeAllListeners("unhandledRejection");
+  try {
+    const ended = new Promise<unknown>((end) => process.on("unhandledRejection", end));
+    dialled({ ...ssh, privateKey: pulumi.secret(keys.public) });
+    expect(String(await ended)).toBe(
+      'InvalidInputError: invalid connection of node "w1": privateKey: is a public key; give the private one, the file without .pub',
+    );
+    await new Promise((done) => setTimeout(done, 50));
+  } finally {
+    process.removeAllListeners("unhandledRejection");
+    listeners.forEach((listener) => process.on("unhandledRejection", listener));
+  }
+});
+
+test("of an SshHost is checked with its other arguments, and keeps its passphrase a secret", async () => {
+  const args = { slot: 0, connection: { ...ssh, privateKey: locked, privateKeyPassword: "wrong" } };
+  expect(() => new SshHost("w1", { ...args, slot: -1 })).toThrow(
+    [
+      "invalid SshHost args:",
+      "  slot: must be a whole number between 0 and 65535, got -1",
+      "  connection.privateKeyPassword: does not open the private key",
+    ].join("\n"),
+  );
+  const { connection } = new SshHost("w2", {
+    slot: 0,
+    connection: { ...ssh, privateKey: locked, privateKeyPassword: "se cret" },
+  });
+  expect(await pulumi.isSecret(pulumi.output(connection.privateKeyPassword))).toBe(true);
+});
