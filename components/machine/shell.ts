@@ -1,5 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { Client, utils } from "ssh2";
+import { messageOf } from "../args/validate";
+import { type Look, waitUntil } from "../args/wait";
 import type { Dialled } from "./dialled";
 
 /** What a command on a machine printed, and its exit code. */
@@ -8,6 +9,21 @@ export interface CommandResult {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+/** Seconds that a machine may take to boot, and be dialled again meanwhile. */
+export const BOOT_SECONDS = 60;
+
+/** Seconds that one attempt to connect may take. */
+const DIAL_SECONDS = 10;
+
+/** What is heard of a machine that boots: its network is slow or not up, then its sshd is not, then pam_nologin holds users back. */
+const BOOTING = new RegExp(
+  [
+    "ECONNREFUSED|ECONNRESET|EPIPE|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ETIMEDOUT",
+    "Connection lost before handshake|Timed out while waiting for handshake",
+    "System is (booting up|going down)|not permitted to log in yet",
+  ].join("|"),
+);
 
 /** An SSH connection to one machine, on which commands run as root. */
 export class Shell {
@@ -22,25 +38,30 @@ export class Shell {
   }
 
   /**
-   * Connects, or throws with the node's name and the reason. A node that refuses connections may be booting: it is tried
-   * again for `patience` milliseconds. Another host key than the pinned one is refused.
+   * Connects, or throws with the node's name and the reason. A node whose answer is that of a machine that boots is asked again
+   * for `seconds`, which `say` hears. Another host key than the pinned one is refused.
    */
-  static async open(name: string, connection: Dialled, patience = 20_000): Promise<Shell> {
-    const deadline = Date.now() + patience;
-    for (;;) {
+  static open(
+    name: string,
+    connection: Dialled,
+    seconds = BOOT_SECONDS,
+    say: (line: string) => void = console.error,
+  ): Promise<Shell> {
+    const what = `no SSH connection to ${name}`;
+    return waitUntil({ what, seconds, everyMs: 250, say }, async (left): Promise<Look<Shell>> => {
       try {
-        return await Shell.#connect(name, connection);
+        return { value: await Shell.#connect(name, connection, Math.min(DIAL_SECONDS, Math.max(1, left))) };
       } catch (error) {
-        const booting = /ECONNREFUSED|ECONNRESET|EHOSTUNREACH|Connection lost before handshake/.test(String(error));
-        if (!booting || Date.now() > deadline) {
-          throw error;
+        const reason = messageOf(error);
+        if (BOOTING.test(reason)) {
+          return { reason };
         }
-        await sleep(250);
+        throw error;
       }
-    }
+    });
   }
 
-  static #connect(name: string, connection: Dialled): Promise<Shell> {
+  static #connect(name: string, connection: Dialled, seconds: number): Promise<Shell> {
     const { host, port, user, privateKey, hostKey } = connection;
     const pinned = utils.parseKey(hostKey);
     if (pinned instanceof Error) {
@@ -53,13 +74,16 @@ export class Shell {
       // A small request would wait for the other side's delayed acknowledgement.
       client.on("connect", () => client.setNoDelay(true));
       client.on("ready", () => resolve(new Shell(name, client, user)));
-      client.on("error", (error) => reject(new Error(`${name} (${host}:${String(port)}): ${error.message}`)));
+      // sshd says in a banner why it lets nobody in, such as pam_nologin's "System is booting up".
+      let banner = "";
+      client.on("banner", (text) => (banner = `: ${text.trim()}`));
+      client.on("error", ({ message }) => reject(new Error(`${name} (${host}:${String(port)}): ${message}${banner}`)));
       client.connect({
         host,
         port,
         username: user,
         privateKey,
-        readyTimeout: 10_000,
+        readyTimeout: seconds * 1000,
         hostVerifier: (seen: Buffer) => seen.equals(key),
         algorithms: {
           serverHostKey: type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type as "ssh-ed25519"],

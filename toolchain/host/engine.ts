@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { type Look, waitUntil } from "../../components/args/wait";
 import type { LabIdentity } from "../../components/lab/identity";
 import { must, run } from "./exec";
 import type { ClonePaths } from "./paths";
@@ -94,13 +94,10 @@ export async function startEngine(identity: LabIdentity, paths: ClonePaths): Pro
   if (record) {
     writeFileSync(paths.engine, JSON.stringify({ process: record } satisfies EngineRecord));
   }
-  const deadline = Date.now() + 60_000;
-  while (!(await Promise.race([answers(ownHost(identity)), failed]))) {
-    if (Date.now() > deadline) {
-      throw new Error(`dockerd does not answer after 60 s; see ${paths.engineLog}`);
-    }
-    await sleep(100);
-  }
+  await waitUntil({ what: "dockerd does not answer", seconds: 60 }, async (): Promise<Look<true>> => {
+    const up = await Promise.race([answers(ownHost(identity)), failed]);
+    return up ? { value: true } : { reason: `see ${paths.engineLog}` };
+  });
   return ownHost(identity);
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
+import { waitFor } from "../../components/args/wait";
 
 /** A process that can be recognised later: its number may be another's by then, its start cannot. */
 export interface ProcessRecord {
@@ -65,10 +65,7 @@ export async function stopProcess(record: ProcessRecord, graceMs = 20_000): Prom
     } catch {
       // It ended between the look and the signal.
     }
-    const deadline = Date.now() + (signal === "SIGTERM" ? graceMs : 5_000);
-    while (isRunning(record) && Date.now() < deadline) {
-      await sleep(50);
-    }
+    await waitFor(() => Promise.resolve(!isRunning(record)), signal === "SIGTERM" ? graceMs / 1000 : 5);
   }
   if (isRunning(record)) {
     throw new Error(`process ${record.pid} (${commandLine(record.pid).slice(0, 2).join(" ")}) does not end`);

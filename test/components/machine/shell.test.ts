@@ -1,8 +1,9 @@
-import { Socket } from "node:net";
+import { type AddressInfo, createServer, Socket } from "node:net";
+import { Server } from "ssh2";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Dialled } from "../../../components/machine/dialled";
 import { Shell } from "../../../components/machine/shell";
-import { startSshServer, type TestServer } from "../../packages/pulumi-command/sshd";
+import { keyPair, startSshServer, type TestServer } from "../../packages/pulumi-command/sshd";
 
 let server: TestServer;
 let dialled: Dialled;
@@ -55,4 +56,60 @@ test("gives up on words that do not end in time, with the machine and the words"
   } finally {
     shell.close();
   }
+});
+
+/** A port of this machine on which nothing listens. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => void server.listen(0, "127.0.0.1", done));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+test("waits for a machine that boots: refused, then cut off, then held back by pam_nologin, then there", async () => {
+  const port = await freePort();
+  const host = keyPair();
+  let logins = 0;
+  const booted = new Server(
+    { hostKeys: [host.private], banner: "System is booting up. See pam_nologin(8)\n" },
+    (to) => {
+      to.on("error", () => undefined);
+      to.on("authentication", (attempt) => {
+        if (attempt.method !== "none" && ++logins > 1) {
+          attempt.accept();
+        } else {
+          attempt.reject(["publickey"]);
+        }
+      });
+    },
+  );
+  const early = createServer((socket) => void socket.destroy());
+  const said: string[] = [];
+  const opening = Shell.open("w1", { ...dialled, port, hostKey: host.public }, 30, (line) => said.push(line));
+  await new Promise((done) => setTimeout(done, 2500));
+  await new Promise<void>((done) => void early.listen(port, "127.0.0.1", done));
+  await new Promise((done) => setTimeout(done, 800));
+  await new Promise((done) => early.close(done));
+  await new Promise<void>((done) => void booted.listen(port, "127.0.0.1", done));
+  (await opening).close();
+  booted.close();
+  const at = `w1 (127.0.0.1:${String(port)})`;
+  expect(said[0]).toMatch(
+    /^no SSH connection to w1: w1 \(127\.0\.0\.1:\d+\): connect ECONNREFUSED .* \([23] s of 30 s\)$/,
+  );
+  expect(said.at(-1)).toMatch(
+    /: All configured authentication methods failed: System is booting up\. See pam_nologin\(8\) \(\d s of 30 s\)$/,
+  );
+  expect(said.every((line) => line.includes(at))).toBe(true);
+});
+
+test("gives a frozen machine up after its seconds, naming it", async () => {
+  const frozen = createServer();
+  await new Promise<void>((done) => void frozen.listen(0, "127.0.0.1", done));
+  const { port } = frozen.address() as AddressInfo;
+  await expect(Shell.open("w1", { ...dialled, port }, 1)).rejects.toThrow(
+    /^no SSH connection to w1 after 1\.\d s: w1 \(127\.0\.0\.1:\d+\): Timed out while waiting for handshake$/,
+  );
+  frozen.close();
 });
