@@ -1,0 +1,90 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { raisedTo, type TooLow } from "./limits";
+
+/** Where the labs of this host keep what they raised: gone with the next boot, as is what they raised. */
+export const RAISED = "/run/podnet.limits";
+
+/** Milliseconds for which a lab that has no bridge yet counts as one that is being made. */
+const BEING_MADE_MS = 600_000;
+
+/** A kernel setting as it was before the first lab, and as the labs set it. */
+interface Raised {
+  readonly file: string;
+  readonly before: number;
+  readonly set: number;
+}
+
+const labFile = (folder: string, labName: string): string => join(folder, `lab-${labName}`);
+
+/** Notes that a lab with this bridge is on the host, for which what is raised stays raised. */
+export function enterHost(labName: string, bridge: string, folder = RAISED): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(labFile(folder, labName), bridge);
+}
+
+/** Raises a kernel setting, and keeps what it was. Says what it did; undefined where the kernel lets nobody. */
+export function raise(low: TooLow, folder = RAISED): string | undefined {
+  const { name, file, limit } = low;
+  const value = raisedTo(low);
+  if (file === undefined) {
+    return undefined;
+  }
+  const path = join(folder, `was-${name}`);
+  const earlier = read(path);
+  try {
+    mkdirSync(folder, { recursive: true });
+    // What somebody else set meanwhile is what was before.
+    const before = earlier?.set === limit ? earlier.before : limit;
+    writeFileSync(path, JSON.stringify({ file, before, set: value } satisfies Raised));
+    writeFileSync(file, String(value));
+    return `raised ${name} from ${String(limit)} to ${String(value)} for the labs of this host; the last of them puts it back`;
+  } catch {
+    rmSync(path, { force: true });
+    if (earlier !== undefined) {
+      writeFileSync(path, JSON.stringify(earlier));
+    }
+    return undefined;
+  }
+}
+
+function read(path: string): Raised | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Raised;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a lab that entered the host is still there: it has its bridge, or is only being made. */
+function lives(path: string, links: string): boolean {
+  return existsSync(join(links, readFileSync(path, "utf8"))) || Date.now() - statSync(path).mtimeMs < BEING_MADE_MS;
+}
+
+/**
+ * Notes that a lab is gone. When it was the last one, puts back what was raised, unless somebody set it otherwise since. Says
+ * what it did.
+ */
+export function leaveHost(labName: string, folder = RAISED, links = "/sys/class/net"): string[] {
+  rmSync(labFile(folder, labName), { force: true });
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  if (names.some((name) => name.startsWith("lab-") && lives(join(folder, name), links))) {
+    return [];
+  }
+  const said = names
+    .filter((name) => name.startsWith("was-"))
+    .flatMap((name) => {
+      const raised = read(join(folder, name));
+      const now = raised && Number(readFileSync(raised.file, "utf8"));
+      if (raised === undefined || now !== raised.set) {
+        return [];
+      }
+      writeFileSync(raised.file, String(raised.before));
+      return [`put ${name.slice("was-".length)} back to ${String(raised.before)}`];
+    });
+  names.forEach((name) => rmSync(join(folder, name), { force: true }));
+  if (existsSync(folder)) {
+    rmdirSync(folder);
+  }
+  return said;
+}
