@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<HereCommand, (input: string, words: readonly str
   preflight: (input) => preflightCommand(input, process.env["PULUMI_COMMAND_STDOUT"]),
   images: imagesCommand,
   "lab-keys": (input, words) => labCommand("keys", input, words),
+  "lab-host": (input, words) => labCommand("host", input, words),
   "lab-network": (input, words) => labCommand("network", input, words),
   "lab-node": (input, words) => labCommand("node", input, words),
 };

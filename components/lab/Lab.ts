@@ -6,8 +6,8 @@ import { absolutePath, cidrText, dnsLabel, dockerHost, image, role, slot } from 
 import { triggersOf } from "../args/triggers";
 import { hereLine } from "../machine/here";
 import type { Role } from "../machine/Machine";
-import type { LabNetworkInput } from "./engine";
-import { bridgeOf, labIdentity, nodeAddress, roomProblems } from "./identity";
+import { bridgeOf, labIdentity, nodeAddress, ownerOf, roomProblems } from "./identity";
+import type { LabHostInput, LabNetworkInput } from "./inputs";
 import { LabNode } from "./LabNode";
 
 /** One node of a lab. */
@@ -63,11 +63,24 @@ export class Lab extends pulumi.ComponentResource {
     const keys = mintKeys(this, name);
     this.labName =
       args.labName === undefined ? keys.publicKey.apply((key) => labIdentity(key).name) : pulumi.output(args.labName);
-    const engine = this.labName.apply((labName) => ({
+    const engine = pulumi.all([this.labName, keys.publicKey]).apply(([labName, publicKey]) => ({
       labName,
+      owner: ownerOf(publicKey),
       network: bridgeOf(labName),
       dockerHost: args.dockerHost,
     }));
+    const nodes = Object.keys(args.nodes).length;
+    const host = new command.local.Command(
+      `${name}-host`,
+      {
+        create: hereLine("lab-host"),
+        delete: hereLine("lab-host", "--undo"),
+        stdin: engine.apply((known) => JSON.stringify({ ...known, nodes } satisfies LabHostInput)),
+        addPreviousOutputInEnv: false,
+        logging: command.local.Logging.Stderr,
+      },
+      { parent: this },
+    );
     const network = new command.local.Command(
       `${name}-network`,
       {
@@ -76,9 +89,9 @@ export class Lab extends pulumi.ComponentResource {
         stdin: engine.apply((known) => JSON.stringify({ ...known, subnet: args.subnet } satisfies LabNetworkInput)),
         triggers: triggersOf(args.subnet ?? "any"),
         addPreviousOutputInEnv: false,
-        logging: command.local.Logging.None,
+        logging: command.local.Logging.Stderr,
       },
-      { parent: this, deleteBeforeReplace: true },
+      { parent: this, dependsOn: host, deleteBeforeReplace: true },
     );
     this.subnet = args.subnet === undefined ? network.stdout : pulumi.output(args.subnet);
     this.nodes = Object.fromEntries(

@@ -5,15 +5,15 @@ import { triggersOf } from "../args/triggers";
 import type { SshConnection } from "../machine/connection";
 import { hereLine } from "../machine/here";
 import type { Machine, Role } from "../machine/Machine";
-import type { LabNodeInput } from "./engine";
+import type { LabNodeInput } from "./inputs";
 
 /** What describes one node of a lab; its Lab fills it in. */
 export interface LabNodeArgs {
   readonly slot: number;
   readonly role: Role;
   readonly nodeName: string;
-  /** Names of the lab and its network, and the engine's address. */
-  readonly engine: pulumi.Output<Pick<LabNodeInput, "labName" | "network" | "dockerHost">>;
+  /** Names of the lab and its network, its stack's mark, and the engine's address. */
+  readonly engine: pulumi.Output<Pick<LabNodeInput, "labName" | "owner" | "network" | "dockerHost">>;
   /** IPv4 address in the lab's network. */
   readonly address: pulumi.Output<string>;
   readonly image: string;
@@ -70,7 +70,7 @@ export class LabNode extends pulumi.ComponentResource implements Machine {
         stdin,
         triggers: triggersOf(image, address, mirrorDir ?? "", publicKey),
         addPreviousOutputInEnv: false,
-        logging: command.local.Logging.None,
+        logging: command.local.Logging.Stderr,
       },
       { parent: this, deleteBeforeReplace: true, additionalSecretOutputs: ["stdout"] },
     );

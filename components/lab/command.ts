@@ -1,13 +1,13 @@
-import {
-  labNetworkInput,
-  labNodeHostKey,
-  labNodeInput,
-  makeKeys,
-  makeLabNetwork,
-  makeLabNode,
-  removeLabNetwork,
-  removeLabNode,
-} from "./engine";
+import { labNodeHostKey, makeLabNode, removeLabNode } from "./engine";
+import { clearHost, prepareHost } from "./host";
+import { labHostInput, labNetworkInput, labNodeInput } from "./inputs";
+import { makeKeys } from "./keys";
+import { makeLabNetwork, removeLabNetwork } from "./network";
+
+async function host(text: string, undo: boolean): Promise<void> {
+  const input = labHostInput.parse(JSON.parse(text));
+  await (undo ? clearHost(input) : prepareHost(input));
+}
 
 async function network(text: string, undo: boolean): Promise<void> {
   const input = labNetworkInput.parse(JSON.parse(text));
@@ -28,17 +28,20 @@ async function node(text: string, option: string | undefined): Promise<void> {
 }
 
 /**
- * The commands of a lab: `keys` prints a new key pair, `network` the subnet and `node` the host key of what it makes. `--undo`
- * removes it, `--update` leaves a node as it is.
+ * The commands of a lab: `keys` prints a new key pair, `host` makes room on the host, `network` prints the subnet and `node` the
+ * host key of what it makes. `--undo` removes it, `--update` leaves a node as it is.
  */
 export async function labCommand(
-  what: "keys" | "network" | "node",
+  what: "keys" | "host" | "network" | "node",
   input: string,
   [option]: readonly string[],
 ): Promise<void> {
   switch (what) {
     case "keys":
       console.log(JSON.stringify(makeKeys()));
+      return;
+    case "host":
+      await host(input, option === "--undo");
       return;
     case "network":
       await network(input, option === "--undo");

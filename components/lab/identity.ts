@@ -60,6 +60,11 @@ export function labIdentity(seed: string): LabIdentity {
   return { name: `podnet-${tag}`, bridge: `pn-${tag}`, subnets };
 }
 
+/** Mark of the stack that a lab is of, from the lab's public key, which the stack minted once. */
+export function ownerOf(publicKey: string): string {
+  return createHash("sha256").update(publicKey.trim()).digest("hex").slice(0, 12);
+}
+
 /** The routes that a subnet overlaps, the default route (which overlaps everything) and the lab's own bridge left out. */
 export function collisions(candidate: string, routes: readonly HostRoute[], bridge: string): HostRoute[] {
   const cidr = parseCidr(candidate);

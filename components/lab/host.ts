@@ -1,0 +1,71 @@
+import { type Look, waitUntil } from "../args/wait";
+import { allNodes, assertItsEngine, containersOf, docker } from "./docker";
+import type { LabHostInput } from "./inputs";
+import { limitText, tooLow } from "./limits";
+import { enterHost, leaveHost, raise, RAISED } from "./raised";
+import { HOST_FILES, sharedLimits } from "./usage";
+
+/** Seconds that an engine may take to remove a lab's containers. */
+const REMOVAL_SECONDS = 120;
+
+/**
+ * Looks whether the host has room for a lab's nodes, before anything of them is made. Raises what is too low where that is
+ * allowed, and says so; throws one error with all that is in the way.
+ */
+export async function prepareHost(input: LabHostInput, say: (line: string) => void = console.error): Promise<void> {
+  const { dockerHost, labName, network } = input;
+  await assertItsEngine(dockerHost, network);
+  const [own, all, engineData] = await Promise.all([
+    containersOf(dockerHost, input),
+    allNodes(dockerHost),
+    docker(dockerHost, ["info", "--format", "{{.DockerRootDir}}"]),
+  ]);
+  const more = Math.max(0, input.nodes - own.filter(({ state }) => state === "running").length);
+  const low = () => tooLow(sharedLimits(HOST_FILES, process.getuid?.() === 0 ? 0 : all, engineData), more);
+  if (process.getuid?.() === 0) {
+    enterHost(labName, network);
+    for (const limit of low()) {
+      const done = raise(limit);
+      if (done !== undefined) {
+        say(done);
+      }
+    }
+  }
+  const left = low();
+  if (left.length > 0) {
+    if (own.length === 0) {
+      leaveHost(labName).forEach(say);
+    }
+    throw new Error(
+      `this machine has no room for ${String(more)} more lab nodes; nothing was made:\n${left.map((limit) => `  ${limitText(limit, more)}`).join("\n")}`,
+    );
+  }
+}
+
+/**
+ * Removes whatever is left of a lab on its host, such as containers that an update was making when it was killed, and puts back
+ * what was raised for it when no other lab is there.
+ */
+export async function clearHost(
+  input: LabHostInput,
+  say: (line: string) => void = console.error,
+  raised = RAISED,
+): Promise<void> {
+  const { dockerHost, network } = input;
+  await assertItsEngine(dockerHost, network);
+  const what = `lab ${input.labName} cannot be removed`;
+  await waitUntil({ what, seconds: REMOVAL_SECONDS, say }, async (): Promise<Look<true>> => {
+    const left = await containersOf(dockerHost, input);
+    if (left.length === 0) {
+      return { value: true };
+    }
+    await docker(dockerHost, ["rm", "-f", "-v", ...left.map(({ id }) => id)]).catch((error: unknown) => {
+      // One that is just being removed, by a command that outlived its update.
+      if (!/already in progress|no such container/i.test(String(error))) {
+        throw error;
+      }
+    });
+    return { reason: left.map(({ name }) => name).join(", ") };
+  });
+  leaveHost(input.labName, raised).forEach(say);
+}
