@@ -7,6 +7,7 @@ import type { HereCommand } from "../components/machine/here";
 import { imagesCommand } from "../components/network/images";
 import { preflightCommand } from "../components/network/preflight";
 import { endpointsCommand } from "../components/service/endpoints";
+import { endWithUpdate } from "./orphan";
 
 /** What each command does with its input and the words behind its name. */
 const COMMANDS: Readonly<Record<HereCommand, (input: string, words: readonly string[]) => Promise<void>>> = {
@@ -23,11 +24,17 @@ const COMMANDS: Readonly<Record<HereCommand, (input: string, words: readonly str
 /** The commands that read nothing. */
 const WITHOUT_INPUT: readonly string[] = ["lab-keys"];
 
+/** As {@link runCommand}, for a command of a stack's: it ends with the update that it works for. */
+export function main(words: readonly string[]): Promise<void> {
+  endWithUpdate();
+  return runCommand(words);
+}
+
 /**
  * The `podnet` command: `podnet COMMAND [WORD...]`, with its input as JSON on standard input. Sets the process's exit code: 0, 1
  * when it failed, 2 when there is no such command.
  */
-export async function main(words: readonly string[]): Promise<void> {
+export async function runCommand(words: readonly string[]): Promise<void> {
   const [name = "", ...rest] = words;
   const run = Object.hasOwn(COMMANDS, name) ? COMMANDS[name as HereCommand] : undefined;
   if (run === undefined) {
@@ -44,5 +51,5 @@ export async function main(words: readonly string[]): Promise<void> {
 }
 
 if (require.main === module) {
-  void main(process.argv.slice(2));
+  void runCommand(process.argv.slice(2));
 }
