@@ -26,6 +26,10 @@ export function noteSelector(cluster: Cluster, service: Selecting): void {
 }
 
 function problemsBetween(service: Selecting, other: Selecting): Problem[] {
+  if (service.serviceName === other.serviceName) {
+    const message = `"${service.serviceName}" is the Service of another SelectedService of this program in the namespace ${service.namespace} already`;
+    return [{ path: "serviceName", message }];
+  }
   const text = JSON.stringify(service.selector);
   if (other.podLabels && matches(service.selector, other.podLabels)) {
     const message = `${text} matches the pods of service "${other.serviceName}"; add a label that only its own pods have`;

@@ -245,6 +245,23 @@ describe("arguments", () => {
     ).toThrow('selector: {"app":"web"} matches the pods of service "web"; add a label that only its own pods have');
   });
 
+  test("of two services must not make one Service", () => {
+    const demo = cluster(1);
+    const named = (name: string, namespace?: string): SelectedService =>
+      new SelectedService(name, {
+        cluster: demo,
+        serviceName: "web",
+        ...(namespace !== undefined && { namespace }),
+        selector: { app: name },
+        ports: [{ port: 80 }],
+      });
+    named("web");
+    named("beside", "other");
+    expect(() => named("shop")).toThrow(
+      'invalid SelectedService args: serviceName: "web" is the Service of another SelectedService of this program in the namespace default already',
+    );
+  });
+
   test("of the check must be of one cluster, and its timeout a number of seconds", () => {
     const demo = cluster(1);
     const network = new BridgeNetwork("network", { cluster: demo });
