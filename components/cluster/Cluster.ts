@@ -8,6 +8,7 @@ import { runsText } from "../node/phase";
 import { checkedCluster, type ClusterArgs } from "./args";
 import { joinNodes, memberLinesOf } from "./kubeadm";
 import { type AddressesOf, type ClusterNode, installParameters, makeNode } from "./nodes";
+import { guardOf, type ObjectContext, objectOptions } from "./objects";
 import { planTopology } from "./topology";
 
 /** A Kubernetes cluster made by kubeadm on machines reached over SSH; its nodes are Ready once a network is on them. */
@@ -76,6 +77,7 @@ export class Cluster extends pulumi.ComponentResource {
   readonly members: pulumi.Resource;
 
   readonly #awaited: pulumi.Resource[] = [];
+  readonly #objects: ObjectContext;
 
   constructor(name: string, args: ClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:Cluster", name, {}, opts);
@@ -131,9 +133,16 @@ export class Cluster extends pulumi.ComponentResource {
     this.deletedWith = control.handle.deletedWith;
     this.provider = new kubernetes.Provider(
       `${name}-kubernetes`,
-      { kubeconfig: this.kubeconfig, enableServerSideApply: false },
+      // Said, because an environment variable could turn it off.
+      { kubeconfig: this.kubeconfig, enableServerSideApply: true },
       { parent: this },
     );
+    this.#objects = {
+      provider: this.provider,
+      owner: this.owner,
+      deletedWith: this.deletedWith,
+      guard: guardOf(name, this.kubeconfig),
+    };
     this.registerOutputs({ kubeconfig: this.kubeconfig });
   }
 
@@ -143,6 +152,14 @@ export class Cluster extends pulumi.ComponentResource {
    */
   waitFor(resource: pulumi.Resource): void {
     this.#awaited.push(resource);
+  }
+
+  /**
+   * Options of an object of podnet's own in this cluster.
+   * @internal
+   */
+  objectOptions(parent: pulumi.Resource): pulumi.CustomResourceOptions {
+    return objectOptions(this.#objects, parent);
   }
 }
 

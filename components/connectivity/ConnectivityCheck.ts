@@ -64,7 +64,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
     const valid = checked("ConnectivityCheck args", connectivityCheckArgs, { timeout: args.timeout ?? 180 }, () =>
       strangers(args),
     );
-    const options = { parent: this, provider: cluster.provider, deletedWith: cluster.deletedWith };
+    const options = cluster.objectOptions(this);
     const namespace = new core.Namespace(
       `${name}-namespace`,
       {
@@ -94,7 +94,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
               template: probeTemplate(probe, AGNHOST_IMAGE),
             },
           },
-          { ...options, deleteBeforeReplace: true },
+          options,
         ),
     );
     const ownServices = probeServices().map(({ name: serviceName, spec }) => ({
@@ -105,7 +105,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
           metadata: { name: serviceName, namespace: inNamespace, annotations: { "pulumi.com/skipAwait": "true" } },
           spec,
         },
-        { ...options, deleteBeforeReplace: true },
+        options,
       ),
     }));
     const addresses = Object.fromEntries(

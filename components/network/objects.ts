@@ -19,12 +19,7 @@ export class AgentObjects {
     readonly cluster: Cluster,
     readonly prepared: Prepared,
   ) {
-    this.options = {
-      parent: network,
-      provider: cluster.provider,
-      deletedWith: cluster.deletedWith,
-      deleteBeforeReplace: true,
-    };
+    this.options = cluster.objectOptions(network);
   }
 
   /** A ServiceAccount with a ClusterRole of these rules, all of one name. */

@@ -166,11 +166,6 @@ export class SelectedService extends pulumi.ComponentResource {
     }).apply(withDefaults);
   }
 
-  #options(cluster: Cluster) {
-    const { provider, deletedWith } = cluster;
-    return { parent: this, provider, deletedWith, deleteBeforeReplace: true };
-  }
-
   #metadata() {
     const labels = { "app.kubernetes.io/managed-by": "podnet", [SERVICE_LABEL]: this.serviceName };
     return { name: this.serviceName, namespace: this.namespace, labels };
@@ -184,7 +179,7 @@ export class SelectedService extends pulumi.ComponentResource {
         metadata: { ...this.#metadata(), annotations: { "pulumi.com/skipAwait": "true" } },
         spec: valid.apply(serviceSpec),
       },
-      this.#options(cluster),
+      cluster.objectOptions(this),
     );
   }
 
@@ -192,7 +187,7 @@ export class SelectedService extends pulumi.ComponentResource {
     return new apps.Deployment(
       `${name}-workload`,
       { metadata: this.#metadata(), spec: valid.apply(workloadSpec) },
-      { ...this.#options(cluster), customTimeouts: { create: "3m", update: "3m" } },
+      { ...cluster.objectOptions(this), customTimeouts: { create: "3m", update: "3m" } },
     );
   }
 

@@ -30,8 +30,11 @@ beforeEach(() => {
   made = [];
 });
 
-const cluster = (): Cluster =>
-  ({ provider: new Provider("cluster"), kubeconfig: pulumi.secret("kubeconfig") }) as unknown as Cluster;
+const cluster = (): Cluster => {
+  const provider = new Provider("cluster");
+  const objectOptions = (parent: pulumi.Resource): pulumi.CustomResourceOptions => ({ parent, provider });
+  return { kubeconfig: pulumi.secret("kubeconfig"), objectOptions } as unknown as Cluster;
+};
 const service = (more: Partial<SelectedServiceArgs>, name = "web"): SelectedService =>
   new SelectedService(name, { cluster: cluster(), selector: { app: name }, ports: [{ port: 80 }], ...more });
 const valueOf = <T>(output: pulumi.Output<T>): Promise<T> => new Promise((done) => void output.apply(done));

@@ -1,0 +1,69 @@
+import { type DeclaredObject, type LiveObject, objectName } from "./object";
+
+/** Annotation that says which stack made an object: the identity of its cluster's owner. */
+export const OWNER_MARK = "podnet.dev/owner";
+/** Annotation that says which resource of that stack made it. */
+export const RESOURCE_MARK = "podnet.dev/resource";
+
+/** A resource as an object bears it: its URN without the stack and the project, which can be renamed. */
+export function resourceMark(urn: string): string {
+  return urn.split("::").slice(2).join("::");
+}
+
+/**
+ * How the Kubernetes provider is to apply an object of podnet's own: under one name, whoever applies it and however often it
+ * starts anew, and over what somebody else changed in it. What another made is refused before that.
+ */
+export const APPLY = { "pulumi.com/patchFieldManager": "podnet", "pulumi.com/patchForce": "true" } as const;
+
+/** Whether an object bears the marks that a resource gives it; one without the second mark was handed over by hand. */
+function isMadeBy(live: LiveObject, declared: DeclaredObject): boolean {
+  const [seen, wanted] = [live.metadata.annotations ?? {}, declared.metadata.annotations ?? {}];
+  const resource = seen[RESOURCE_MARK];
+  return seen[OWNER_MARK] === wanted[OWNER_MARK] && (resource === undefined || resource === wanted[RESOURCE_MARK]);
+}
+
+/** Why an object that is there is not the one that a resource declares, with what to do; nothing where it is. */
+export function notOurs(live: LiveObject, declared: DeclaredObject): string | undefined {
+  if (isMadeBy(live, declared)) {
+    return undefined;
+  }
+  const name = objectName(declared);
+  const seen = live.metadata.annotations ?? {};
+  const owner = declared.metadata.annotations?.[OWNER_MARK] ?? "";
+  if (seen[OWNER_MARK] === owner) {
+    return (
+      `${name} is made by the resource ${seen[RESOURCE_MARK] ?? ""} of this stack already; ` +
+      `choose another name, or say by \`aliases\` that ${declared.metadata.annotations?.[RESOURCE_MARK] ?? ""} is that resource`
+    );
+  }
+  const whose = seen[OWNER_MARK] === undefined ? "podnet did not make it" : `its owner is ${seen[OWNER_MARK]}`;
+  const { kind, metadata } = declared;
+  const where = metadata.namespace === undefined ? "" : ` -n ${metadata.namespace}`;
+  return (
+    `${name} belongs to somebody else: ${whose}. It was left as it is. Choose another name or delete it; ` +
+    `to hand it over to this stack: kubectl annotate --overwrite ${kind.toLowerCase()} ${metadata.name}${where} ${OWNER_MARK}=${owner} ${RESOURCE_MARK}-`
+  );
+}
+
+/**
+ * Whether an object differs from its declaration in what the API server never changes, so that it has to be made anew: the
+ * selector of a workload, or whether a Service has a ClusterIP.
+ */
+export function isFixedOtherwise(live: LiveObject, declared: DeclaredObject): boolean {
+  if (declared.kind === "Service") {
+    return (live.spec?.["clusterIP"] === "None") !== (declared.spec?.["clusterIP"] === "None");
+  }
+  return (
+    (declared.kind === "Deployment" || declared.kind === "DaemonSet") &&
+    sortedText(live.spec?.["selector"]) !== sortedText(declared.spec?.["selector"])
+  );
+}
+
+function sortedText(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
