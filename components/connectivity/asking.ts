@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Discovered } from "./discover";
 import { type Answer, parseAnswers, probeParameters } from "./driver";
-import type { Request } from "./request";
+import { type Request, triesFor } from "./request";
 import type { Shell } from "../machine/shell";
 import { askNode } from "../node/ask";
 
@@ -13,6 +13,8 @@ const ROUNDS = [0, 300, 1000];
 
 /** Further pauses while a node has only just started: its kube-proxy writes its rules some seconds after pods answer again. */
 const STARTING_ROUNDS = [3000, 5000];
+/** Further pauses while somebody answers who should not: kube-proxy takes up to some seconds to follow a Service. */
+const STRANGER_ROUNDS = [1500, 2500];
 /** Seconds for which a node counts as just started. */
 const STARTING = 120;
 
@@ -38,7 +40,8 @@ export function asker(shells: ReadonlyMap<string, Shell>, seen: Discovered["seen
 
 /**
  * Makes all requests, and those without a good answer twice more: one lost packet is no broken network, and kube-proxy takes up
- * to a second to follow a Service. Twice more again where a node started less than two minutes ago; `up` is the seconds since.
+ * to a second to follow a Service. Twice more again where a node started less than two minutes ago (`up` is the seconds since), or
+ * where somebody answers who should not.
  */
 export async function askAll(
   askOnce: AskOnce,
@@ -47,36 +50,59 @@ export async function askAll(
 ): Promise<Map<string, Answer>> {
   const answers = new Map<string, Answer>();
   const known = new Map(requests.map((request) => [request.id, request]));
+  const starting = up < STARTING;
   let pending: readonly Request[] = requests;
-  for (const [round, pause] of [...ROUNDS, ...(up < STARTING ? STARTING_ROUNDS : [])].entries()) {
+  for (const [round, pause] of [...ROUNDS, ...(starting ? STARTING_ROUNDS : STRANGER_ROUNDS)].entries()) {
     if (pending.length === 0) {
       break;
     }
     await sleep(pause);
     for (const [id, answer] of await askOnce(pending)) {
-      answers.set(id, known.get(id)?.atMost === undefined ? better(answers.get(id), answer) : answer);
+      answers.set(id, together(known.get(id), answers.get(id), answer));
     }
-    pending = requests.filter((request) => worthAsking(request, answers.get(request.id), round));
+    const late = round + 1 >= ROUNDS.length && !starting;
+    pending = requests
+      .filter((request) => {
+        const answer = answers.get(request.id);
+        return late ? strangersIn(request, answer).length > 0 : worthAsking(request, answer, round);
+      })
+      .map((request) => (strangersIn(request, answers.get(request.id)).length > 0 ? thoroughly(request) : request));
   }
   return answers;
 }
 
-/** What is known after a further answer: an answer that came counts, whatever did not come before or after it. */
-function better(before: Answer | undefined, answer: Answer): Answer {
-  if (!before?.ok) {
+/** Names in an answer of those who should not give it. */
+function strangersIn({ only }: Request, answer: Answer | undefined): string[] {
+  return only !== undefined && answer?.ok ? answer.values.filter((name) => !only.includes(name)) : [];
+}
+
+/** The request, made so often that whoever stays behind a Service without belonging there shows again. */
+function thoroughly(request: Request): Request {
+  const { ask, only = [] } = request;
+  return ask.kind === "hostnames"
+    ? { ...request, ask: { ...ask, tries: Math.max(ask.tries, triesFor(only.length + 1)) } }
+    : request;
+}
+
+/**
+ * What is known after a further answer. An answer that came counts, whatever did not come before or after it. Who answered
+ * before and should not have counts no more once others answer; of what one pod alone may answer the last time counts.
+ */
+function together(request: Request | undefined, before: Answer | undefined, answer: Answer): Answer {
+  if (request?.atMost !== undefined || !before?.ok) {
     return answer;
   }
-  return answer.ok
-    ? { ok: true, values: [...before.values, ...answer.values], errors: [...before.errors, ...answer.errors] }
-    : before;
+  if (!answer.ok) {
+    return before;
+  }
+  const strangers = request ? strangersIn(request, before) : [];
+  const values = before.values.filter((name) => !strangers.includes(name));
+  return { ok: true, values: [...values, ...answer.values], errors: [...before.errors, ...answer.errors] };
 }
 
 /** Whether asking again can help: an answer that broke a rule is an answer, and stands. */
-function worthAsking(
-  { ask, answers = 1, atMost = Infinity, once }: Request,
-  answer: Answer | undefined,
-  round: number,
-): boolean {
+function worthAsking(request: Request, answer: Answer | undefined, round: number): boolean {
+  const { ask, answers = 1, atMost = Infinity, once } = request;
   if (ask.kind === "packet") {
     // A lost ping is as good as a lost request: it gets a second chance, and no third.
     return round === 0 && answer?.ok === false && answer.error.startsWith("no answer");
@@ -88,5 +114,5 @@ function worthAsking(
     return true;
   }
   const { size } = new Set(answer.values);
-  return size < answers || size > atMost;
+  return size < answers || size > atMost || strangersIn(request, answer).length > 0;
 }

@@ -20,13 +20,14 @@ export const hairpin = {
       own.map(({ name }) => name),
     );
   },
-  requests: ({ input, nodes }) =>
+  requests: ({ input, nodes, podOf }) =>
     nodes.flatMap((node) =>
       TRANSPORTS.map((protocol) => ({
         node,
         probe: "probe-b" as const,
         targetNode: node,
         target: HAIRPIN_SERVICE,
+        only: [podOf(node, "probe-b")?.name ?? ""],
         ask: {
           kind: "hostnames",
           protocol,

@@ -12,7 +12,8 @@ export const service = {
   title: "a ClusterIP answers from every ready endpoint and nothing else",
   waitsOn: ["pod-to-pod", "node-to-pod", "pod-to-node", "endpoints"],
   requests: (topology) => {
-    const members = podNames(topology.pods, "probe-a").length;
+    const only = podNames(topology.pods, "probe-a");
+    const members = only.length;
     const address = topology.input.probeServices[PROBE_SERVICE] ?? "";
     const own = topology.nodes.flatMap((node) =>
       (["probe-b", "probe-host"] as const).flatMap((probe) =>
@@ -21,6 +22,7 @@ export const service = {
           probe,
           target: PROBE_SERVICE,
           answers: members,
+          only,
           ask: {
             kind: "hostnames",
             protocol,

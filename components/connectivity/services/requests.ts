@@ -51,6 +51,7 @@ function requestsTo(service: CheckedService, port: Port, topology: Topology): Om
     ...(targetNode !== undefined && { targetNode }),
     ...(pod !== undefined && { pod }),
     ...(port.protocol === "UDP" && !port.answersName && { once: true }),
+    ...(port.protocol === "UDP" && port.answersName && { only: pod === undefined ? (seen?.pods ?? []) : [pod] }),
     ask: askFor(port, address, number),
   }));
   if (service.sessionAffinity !== "ClientIP" || !tellsAffinity(port, seen)) {
@@ -58,7 +59,7 @@ function requestsTo(service: CheckedService, port: Port, topology: Topology): Om
   }
   const tries = affinityTries(seen?.pods.length ?? 0);
   const ask: Ask = { kind: "hostnames", protocol: port.protocol, address: service.clusterIP, port: port.port, tries };
-  return [...reach, { ...about, proof: "affinity", atMost: 1, ask }];
+  return [...reach, { ...about, proof: "affinity", atMost: 1, only: seen?.pods ?? [], ask }];
 }
 
 function destinations(service: CheckedService, { port, nodePort }: Port, topology: Topology): Destination[] {

@@ -59,6 +59,33 @@ test("what one pod alone may answer is asked again while several do, and the las
   expect(answers).toEqual({ a: ok("y", "y", "y"), b: both });
 });
 
+test("an answer of a pod that is an endpoint no more is asked for again, and what the last times brought counts", async () => {
+  const only = ["x", "y"];
+  const { asked, answers } = await run([request("a", { only, answers: 2 }), request("b", { only })], {
+    a: [ok("x", "gone"), ok("x", "gone"), ok("y")],
+    b: [ok("gone"), silent, silent, ok("y")],
+  });
+  expect(asked).toEqual(["a b", "a b", "a b", "b"]);
+  expect(answers).toEqual({ a: ok("x", "x", "y"), b: ok("y") });
+});
+
+test("a stale endpoint that stays is asked for five times, each time so often that it shows, and stands", async () => {
+  const tries: number[] = [];
+  const stale = request("a", {
+    only: ["x"],
+    ask: { kind: "hostnames", protocol: "UDP", address: "10.96.1.1", port: 80, tries: 1 },
+  });
+  const answers = await askAll(
+    ([one]) => {
+      tries.push(one?.ask.kind === "hostnames" ? one.ask.tries : 0);
+      return Promise.resolve(new Map([["a", ok("x", "stale")]]));
+    },
+    [stale],
+  );
+  expect(tries).toEqual([1, 21, 21, 21, 21]);
+  expect(answers.get("a")).toEqual(ok("x", "x", "x", "x", "x", "stale"));
+});
+
 test("a lost packet gets a second chance and no third; one that is too long gets none", async () => {
   const { asked } = await run([packet("a"), packet("b")], {
     a: [
