@@ -57,7 +57,7 @@ function urnOf(parent: pulumi.Resource): Promise<string> {
 /** The looks at a cluster's objects, by way of the kubeconfig once it is known: a preview of a new cluster has nothing to look at. */
 export function guardOf(name: string, kubeconfig: pulumi.Output<string>): pulumi.ResourceHookBinding {
   // With mocks in the engine's place, such as in a user's tests, there are no hooks.
-  if (!pulumi.runtime.hasEngine()) {
+  if (pulumi.runtime.getEngine() === undefined) {
     return {};
   }
   let known: string | undefined;

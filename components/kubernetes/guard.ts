@@ -28,10 +28,18 @@ export async function beforeCreate(client: Api, declared: DeclaredObject, dryRun
   if (refused !== undefined && !going) {
     throw new Refused(refused);
   }
+  const anew = !going && isFixedOtherwise(live, declared);
   if (dryRun) {
+    if (anew && declared.kind === "Service") {
+      // The provider's own preview would fail with the API server's words alone: it tries the new one on the old one.
+      throw new Refused(
+        `${objectName(declared)} has to be made anew, which changes its address: a Service with a ClusterIP cannot become headless, or ` +
+          `the other way round. No preview can show it: run the update with --skip-preview, or choose another name`,
+      );
+    }
     return;
   }
-  if (!going && isFixedOtherwise(live, declared)) {
+  if (anew) {
     await client.delete(`${objectPath(declared)}?propagationPolicy=Foreground`);
   } else if (!going) {
     return;
@@ -42,10 +50,15 @@ export async function beforeCreate(client: Api, declared: DeclaredObject, dryRun
 /** Looks at what stands in an object's place before it is updated: somebody may have put an object of their own there. */
 export async function beforeUpdate(client: Api, declared: DeclaredObject, before: DeclaredObject): Promise<void> {
   const live = await liveObject(client, declared);
+  if (live === undefined) {
+    throw new Refused(
+      `${objectName(declared)} is gone from the cluster: somebody deleted it. Run \`pulumi refresh\`, then the update again, which makes it`,
+    );
+  }
   // A version of podnet's that set no marks may have made it.
   const marked = before.metadata.annotations?.[OWNER_MARK] !== undefined;
   // Another mark is declared when the stack's own resource moved; what is there still bears the earlier one.
-  const refused = live && marked ? notOurs(live, before) && notOurs(live, declared) : undefined;
+  const refused = marked ? notOurs(live, before) && notOurs(live, declared) : undefined;
   if (refused !== undefined) {
     throw new Refused(refused);
   }

@@ -130,9 +130,12 @@ describe("before an object is created", () => {
     }
   });
 
-  test("what can never become what is declared is made anew, in a preview not", async () => {
+  test("what can never become what is declared is made anew; a Service not without being said", async () => {
     const headless = api(live(marks(), { clusterIP: "None" }), 2);
-    await beforeCreate(headless, declared, true);
+    await expect(beforeCreate(headless, declared, true)).rejects.toThrow(
+      "Service default/web has to be made anew, which changes its address: a Service with a ClusterIP cannot become headless, or the " +
+        "other way round. No preview can show it: run the update with --skip-preview, or choose another name",
+    );
     expect(headless.deleted).toEqual([]);
     await beforeCreate(headless, declared);
     expect(headless.deleted).toEqual(["/api/v1/namespaces/default/services/web?propagationPolicy=Foreground"]);
@@ -146,6 +149,8 @@ describe("before an object is created", () => {
     await beforeCreate(same, workload);
     expect(same.deleted).toEqual([]);
     const other = api(live(marks(), { selector: { matchLabels: { app: "web" } } }));
+    await beforeCreate(other, workload, true);
+    expect(other.deleted).toEqual([]);
     await beforeCreate(other, workload);
     expect(other.deleted).toEqual(["/apis/apps/v1/namespaces/default/deployments/web?propagationPolicy=Foreground"]);
   });
@@ -171,7 +176,9 @@ describe("before an object is updated", () => {
     );
   });
 
-  test("what is gone is the provider's to tell", async () => {
-    await beforeUpdate(api(), declared, declared);
+  test("what is gone is named, with the way to have it again", async () => {
+    await expect(beforeUpdate(api(), declared, declared)).rejects.toThrow(
+      "Service default/web is gone from the cluster: somebody deleted it. Run `pulumi refresh`, then the update again, which makes it",
+    );
   });
 });
