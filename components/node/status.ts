@@ -16,8 +16,11 @@ export const nodeStatus = z.strictObject({
   owner: z.strictObject({ id: z.string(), node: z.string(), cluster: z.string() }).nullable(),
   /** Hash of the program that answered. */
   program: z.string().regex(/^[0-9a-f]{16}$/),
-  /** The work that stands, by phase: the nonce of its parameters, and how often it was applied without being undone. */
-  works: z.record(z.string(), z.strictObject({ work, applied: z.number().int().min(1) })),
+  /**
+   * The work that stands, by phase: the nonce of its parameters, and how often it was applied without being undone; 0 where
+   * whoever asked for it was gone before the answer.
+   */
+  works: z.record(z.string(), z.strictObject({ work, applied: z.number().int().min(0) })),
   /** The releases that are installed: SHA-256 of the file that each came from, by its name. */
   installed: z.record(z.string(), sha256),
   /** Every file that podnet made: the content that it gave it, and whether it still has it; `unread` if larger than was asked for. */

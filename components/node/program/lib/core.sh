@@ -15,10 +15,23 @@ only_reads() { phase_reads=yes; }
 
 say() { printf '%s\n' "$*" >&2; }
 
-# Ends the phase with an error that names the node and the phase.
+# Ends the phase with an error that names the node and the phase. The code tells the shell around a `$(...)` that the error is said.
+SAID=111
 fail() {
     say "podnet $PHASE on $(hostname): $*"
+    if [ "$BASH_SUBSHELL" -gt 0 ]; then exit "$SAID"; fi
     exit 1
+}
+
+# What a command that failed ends the phase with.
+on_error() {
+    local code=$1
+    if [ "$code" != "$SAID" ]; then
+        say "exit code $code on $(hostname), at: ${2:0:200}"
+    elif [ "$BASH_SUBSHELL" = 0 ]; then
+        exit 1
+    fi
+    exit "$code"
 }
 
 # Loads parts of the program by name. The plan computes a phase's hash from these lines: keep one `use` a line, plain names.
@@ -53,21 +66,39 @@ run_outer() {
     if [ "$code" = 124 ] || [ "$code" = 137 ]; then
         say "podnet $PHASE on $(hostname) did not end within $phase_seconds s and was stopped"
     fi
+    # Whoever asked may be gone by now.
+    trap '' PIPE
+    frame "$nonce" "$code" 2>/dev/null <<<"$body" || unanswered "$nonce" "$code"
+    exit "$code"
+}
+
+# Prints the answer, from standard input, in frames. Fails when nobody reads it.
+frame() {
+    local nonce=$1 code=$2 line
     while IFS= read -r line; do
         case $line in
             '') ;;
-            'run '[0-9]*) printf 'podnet %s %s\n' "$nonce" "$line" ;;
-            *) printf 'podnet %s | %s\n' "$nonce" "$line" ;;
+            'run '[0-9]*) printf 'podnet %s %s\n' "$nonce" "$line" || return ;;
+            *) printf 'podnet %s | %s\n' "$nonce" "$line" || return ;;
         esac
-    done <<<"$body"
+    done
     printf 'podnet %s %s\n' "$nonce" "$code"
-    exit "$code"
+}
+
+# Takes back the count of work that nobody was told of: a Pulumi that was killed has no record of it, and asks for it once more.
+unanswered() {
+    local stands count
+    if [ "$ACTION" != "do" ] || [ -n "$phase_reads" ] || [ "$2" != 0 ]; then return 0; fi
+    exec 9>"$RUN/lock"
+    flock -w 60 9 || return 0
+    read_work
+    if [ "$stands" = "$1" ] && [ "$count" -gt 0 ]; then put_file "$STATE/work/$PHASE" <<<"$stands $((count - 1))"; fi
 }
 
 # The inner half: checks the parameters and runs the phase, alone on this node.
 run_inner() {
     set -E
-    trap 'code=$?; say "exit code $code on $(hostname), at: ${BASH_COMMAND:0:200}"' ERR
+    trap 'on_error "$?" "$BASH_COMMAND"' ERR
     read_parameters
     "declare_$PHASE" "$ACTION"
     check_parameters
@@ -84,14 +115,20 @@ run_inner() {
     esac
 }
 
+# Reads which work stands on the node into `stands`, and into `count` how often it was applied without being undone.
+read_work() {
+    stands='' count=0
+    if [ -e "$STATE/work/$PHASE" ]; then read -r stands count <"$STATE/work/$PHASE"; fi
+}
+
 # Applies the phase and notes which work stands on the node. `do` counts how often the same work was applied, since a replace
 # makes the new work first and takes the old one away after; `update` applies what stands already once more.
 do_phase() {
-    local work stands='' count=1 runs=0
+    local work stands count runs=0
     work=$(value nonce)
     "do_$PHASE"
     [ -z "$phase_reads" ] || return 0
-    if [ -e "$STATE/work/$PHASE" ]; then read -r stands count <"$STATE/work/$PHASE"; fi
+    read_work
     if [ "$stands" != "$work" ]; then
         count=1
     elif [ "$ACTION" != update ]; then
@@ -106,9 +143,9 @@ do_phase() {
 
 # Undoes the phase if the work that stands on the node is the one named, and no newer application of it stands.
 undo_phase() {
-    local work stands='' count=1
+    local work stands count
     work=$(value nonce)
-    if [ -e "$STATE/work/$PHASE" ]; then read -r stands count <"$STATE/work/$PHASE"; fi
+    read_work
     if [ -n "$stands" ] && [ "$stands" != "$work" ]; then
         say "podnet $PHASE --undo on $(hostname): newer work stands in the place of $work; left as it is"
         return

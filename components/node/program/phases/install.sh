@@ -84,9 +84,9 @@ install_releases() {
 set_kernel() {
     local module device
     make_file /etc/modules-load.d/podnet.conf <"$ROOT/files/modules.conf"
-    make_file /etc/sysctl.d/90-podnet.conf <"$ROOT/files/sysctl.conf"
+    cat "$ROOT/files/network-sysctl.conf" "$ROOT/files/sysctl.conf" | make_file /etc/sysctl.d/90-podnet.conf
     while read -r module; do modprobe "$module" 2>/dev/null || true; done <"$ROOT/files/modules.conf"
-    apply_sysctls <"$ROOT/files/sysctl.conf"
+    apply_sysctls </etc/sysctl.d/90-podnet.conf
     while read -r device; do
         [ -n "$device" ] || continue
         note swap "$device"

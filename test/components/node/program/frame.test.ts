@@ -36,6 +36,15 @@ describe("an answer", () => {
     expect(() => answerLines("w1", "network", own, stdout)).toThrow('node "w1": the phase network ended with code 1');
   });
 
+  test("of a phase that fails inside a substitution says it once", async () => {
+    await machine.does("take", TAKE);
+    const { code, stderr } = await machine.run("network", { ...BRIDGE, "internal-ip": "198.51.100.1" });
+    expect([code, stderr]).toEqual([
+      1,
+      "podnet network on machine: no link has the internal IP 198.51.100.1; it has 192.0.2.11/24. Correct the node's internalIp\n",
+    ]);
+  });
+
   test("of a command that fails names it by its text, never by its values", async () => {
     const broken = bundled((components) =>
       edit(
@@ -181,6 +190,31 @@ describe("work", () => {
     expect(stands()).toBe(true);
     await machine.does("network --undo", BRIDGE);
     expect(stands()).toBe(false);
+  });
+
+  test("that nobody was told of does not count: Pulumi was killed, and asks for it once more", async () => {
+    machine.write("/tmp/parameters", parametersText("network", BRIDGE));
+    // The SSH server closes its end when the client is gone.
+    const deaf = (words: string) =>
+      machine.sh(`set +o pipefail; bash --norc -p .podnet/program/start ${words} </tmp/parameters | true`);
+    await deaf("network");
+    expect(stands()).toBe(true);
+    await deaf("network");
+    await machine.does("network", BRIDGE);
+    await deaf("network --update");
+    expect(machine.read("/var/lib/podnet/work/network")).toMatch(/^[0-9a-f]{16} 1\n$/);
+    await machine.does("network --undo", BRIDGE);
+    expect(stands()).toBe(false);
+  });
+
+  test("of a take that nobody was told of is undone by one undo", async () => {
+    machine.write("/tmp/parameters", text);
+    await machine.does("take --undo", TAKE);
+    machine.upload(program);
+    await machine.sh("set +o pipefail; bash --norc -p .podnet/program/start take </tmp/parameters | true");
+    await machine.does("take", TAKE);
+    await machine.does("take --undo", TAKE);
+    expect(machine.has("/var/lib/podnet") || machine.has("/usr/local/lib/podnet")).toBe(false);
   });
 
   test("updated in place counts once", async () => {

@@ -189,7 +189,12 @@ describe("files of somebody else", () => {
 
   test("that hold the same stay theirs", async () => {
     await machine.does("take", TAKE);
-    machine.write(theirs, await machine.sh("cat /root/.podnet/program/files/sysctl.conf").then((text) => `${text}\n`));
+    machine.write(
+      theirs,
+      await machine
+        .sh("cd /root/.podnet/program/files; cat network-sysctl.conf sysctl.conf")
+        .then((text) => `${text}\n`),
+    );
     await machine.does("install", install);
     await machine.does("take --undo", TAKE);
     expect(machine.has(theirs)).toBe(true);
