@@ -66,6 +66,7 @@ for link in bin sbin lib lib32 lib64 libx32; do if [ -L "/$link" ]; then cp -P "
 mount --bind /usr usr
 mount -o remount,bind,ro usr
 mount -t tmpfs tmpfs usr/local
+for folder in systemd/system sysctl.d; do [ ! -d "usr/lib/$folder" ] || mount -t tmpfs tmpfs "usr/lib/$folder"; done
 mkdir -p usr/local/bin usr/local/sbin usr/local/lib usr/local/share
 cp -a /etc/passwd /etc/group /etc/ld.so.cache /etc/ld.so.conf /etc/alternatives /etc/nsswitch.conf /etc/protocols etc/ 2>/dev/null || :
 mount -t proc proc proc

@@ -27,7 +27,7 @@ describe("take", () => {
       "  - /etc/containerd/config.toml belongs to another installation; move it away first",
       "  - /usr/local/bin/kubectl belongs to another installation; move it away first",
       expect.stringMatching(
-        /^ {2}- \/var\/lib\/etcd holds \S+ of somebody's data; move it away, or use another machine$/,
+        /^ {2}- \/var\/lib\/etcd holds \S+ of somebody's data \(member\); move it away, or use another machine$/,
       ),
       "  - the service docker runs here; podnet runs a containerd of its own, and the two would collide",
     ]);

@@ -1,0 +1,102 @@
+# Whether a machine is fit for the node that is declared: its address, resolver, memory and disk; and its own settings that win
+# over podnet's. It stands alone, as obstacles.sh does, and needs that one's `asked`. A finding a line; nothing is changed.
+# shellcheck shell=bash
+
+# Names of kubeadm's preflight checks that may fail here.
+may_fail() { grep -qxF -- "$1" <<<"${asked[ignore]-}"; }
+
+look_at_address() {
+    local ip=${asked[internal-ip]-}
+    if [ -z "$ip" ] || [ -n "$(ip -o -4 address show to "$ip/32")" ]; then return 0; fi
+    echo "no link has the internal IP $ip; it has $(ip -o -4 address show | awk '$2 != "lo" { printf "%s%s", sep, $4; sep = ", " }'). Correct the node's internalIp"
+}
+
+# CoreDNS asks what the kubelet gives it, from inside a pod: there, a loopback address is CoreDNS itself.
+look_at_resolver() {
+    local file=${asked[resolver]-} servers
+    if [ -z "$file" ]; then
+        file=/etc/resolv.conf
+        # kubeadm has the kubelet read this one where it is kept.
+        ! systemctl is-active -q systemd-resolved 2>/dev/null || file=/run/systemd/resolve/resolv.conf
+    fi
+    servers=$(awk '$1 == "nameserver" { print $2 }' "$file" 2>/dev/null || true)
+    if [ -z "$servers" ]; then
+        echo "$file names no resolver, and CoreDNS ends without one; put a line \"nameserver ADDRESS\" there, with an address that pods reach"
+    elif grep -qE '^(127\.|::1$)' <<<"$servers"; then
+        echo "$file names the resolver $(grep -m 1 -E '^(127\.|::1$)' <<<"$servers"), which in a pod is CoreDNS itself: it would ask itself for ever and end. Name one that pods reach, or set resolvConf in the node's kubeletConfig to a file that does"
+    fi
+}
+
+# free PATH MEGABYTES WHAT: room for what podnet puts there.
+look_at_room() {
+    local path=$1 free
+    while [ ! -d "$path" ]; do path=${path%/*} path=${path:-/}; done
+    free=$(df -Pm "$path" | awk 'NR == 2 { print $4 }')
+    [ "${free:-$2}" -ge "$2" ] || echo "$1 has $free MiB free, and $3 take up to $2 MiB; make room there"
+}
+
+look_at_size() {
+    local least=500 memory
+    [ "${asked[role]-}" != control-plane ] || least=1700
+    memory=$(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo)
+    [ -z "${asked[role]-}" ] || [ "$memory" -ge "$least" ] || may_fail Mem ||
+        echo "it has $memory MiB of memory, and a ${asked[role]} needs $least MiB; give it more, or list Mem in the node's ignorePreflightErrors"
+    [ "${asked[role]-}" != control-plane ] || [ "$(nproc)" -ge 2 ] || may_fail NumCPU ||
+        echo "it has one processor, and a control plane needs two; give it more, or list NumCPU in the node's ignorePreflightErrors"
+    look_at_room /usr/local/bin 512 "Kubernetes' programs"
+    look_at_room /var/lib/containerd 2048 "images"
+}
+
+# Files of kernel settings in the order in which they are read at boot, those that come after podnet's own.
+later_sysctl_files() {
+    { find /etc/sysctl.d /run/sysctl.d /usr/local/lib/sysctl.d /usr/lib/sysctl.d -maxdepth 1 -name '*.conf' -printf '%f %p\n' 2>/dev/null || true; } |
+        LC_ALL=C sort -s -k 1,1 -u | awk '$1 > "90-podnet.conf" { print $2 }'
+    [ ! -e /etc/sysctl.conf ] || echo /etc/sysctl.conf
+}
+
+# Kernel settings that another file sets otherwise, after podnet's.
+overruled_sysctls() {
+    # shellcheck disable=SC2016
+    later_sysctl_files | xargs -r awk '
+        /^[ \t]*[#;]/ || !/=/ { next }
+        {
+            key = $0; sub(/[ \t]*=.*/, "", key); sub(/^[ \t]*-?[ \t]*/, "", key); gsub("/", ".", key)
+            value = $0; sub(/^[^=]*=[ \t]*/, "", value); sub(/[ \t]*$/, "", value)
+            if (key == "net.ipv4.conf.all.forwarding") key = "net.ipv4.ip_forward"
+            if (key == "net.ipv4.ip_forward" || key == "net.bridge.bridge-nf-call-iptables") { said[key] = value; at[key] = FILENAME " line " FNR }
+        }
+        END { for (key in said) if (said[key] != 1) print at[key] " sets " key " = " said[key] ", which wins over the 1 that pods need; take it out" }
+    ' | sort
+}
+
+# Drop-ins and flags that change what podnet's units start.
+overruled_units() {
+    local name folder file flags
+    for name in "${UNITS[@]}"; do
+        for folder in "${UNIT_FOLDERS[@]}"; do
+            for file in "$folder/$name.service.d"/*.conf; do
+                [ -e "$file" ] || continue
+                if [ "$name" = kubelet ] || grep -qE '^(Exec(Start|Condition)|Condition|Assert|User|RootDirectory)' "$file"; then
+                    echo "$file changes what podnet's unit $name does; move it away"
+                fi
+            done
+        done
+    done
+    flags=$(sed -n 's/#.*//; s/^KUBELET_EXTRA_ARGS=//p' /etc/default/kubelet 2>/dev/null |
+        grep -oE -- '--(config|kubeconfig|bootstrap-kubeconfig|node-ip|hostname-override|container-runtime-endpoint|root-dir)\b' | paste -sd ' ' || true)
+    [ -z "$flags" ] || echo "/etc/default/kubelet gives the kubelet $flags, which wins over podnet's; take it out"
+}
+
+# The machine's own settings that win over podnet's, at once or at the next boot.
+overruled() {
+    overruled_sysctls
+    overruled_units
+}
+
+# All that makes the machine unfit, one finding a line.
+look_at_fitness() {
+    look_at_address
+    look_at_resolver
+    look_at_size
+    overruled
+}

@@ -1,0 +1,144 @@
+# What stands in the way of a machine's becoming a node: things of others that podnet would overwrite, take away or run into. It
+# stands alone, since the preflight asks it before there is a program on the machine. An obstacle a line; nothing is changed.
+# shellcheck shell=bash
+
+# What is declared of the node, by name; each is looked at where it is known: owner, node, role, conflist, path (a list),
+# pod-cidr, service-cidr.
+declare -gA asked=()
+
+UNITS=(containerd kubelet podnet-network)
+UNIT_FOLDERS=(/etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system)
+
+there() { [ -e "$1" ] || [ -L "$1" ]; }
+
+# Whether the machine is this very node already. A mark of somebody else's is an obstacle, and the only one that counts.
+marked() {
+    local owner node cluster
+    [ -e /var/lib/podnet/owner ] || return 1
+    read -r owner node cluster </var/lib/podnet/owner
+    if [ "$owner" != "${asked[owner]-}" ]; then
+        echo "it belongs to node $node of the podnet cluster $cluster (owner $owner); destroy that one first, or take this machine out of it"
+    elif [ "$node" != "${asked[node]-}" ]; then
+        echo "it is node $node of this cluster, and a node keeps its name: leave it $node, or take $node out of the program, run the update, and then add ${asked[node]-}"
+    fi
+}
+
+look_at_system() {
+    local missing='' program
+    [ -d /run/systemd/system ] || echo "systemd is not the init system; podnet needs it to run containerd and the kubelet"
+    case $(uname -m) in
+        x86_64 | aarch64) ;;
+        *) echo "$(uname -m) machines are not supported; use x86_64 or aarch64" ;;
+    esac
+    for program in awk conntrack curl flock ip modprobe nft ps sha256sum sysctl tar timeout; do
+        command -v "$program" >/dev/null || missing+=" $program"
+    done
+    [ -z "$missing" ] ||
+        echo "missing programs:$missing; on Debian and Ubuntu: apt-get install conntrack coreutils curl gawk iproute2 kmod nftables procps tar util-linux"
+}
+
+# Files that podnet, kubeadm or a network's agent would overwrite, and take away in the end.
+look_at_files() {
+    local file
+    ! there /etc/kubernetes/kubelet.conf || echo "it is a Kubernetes node already; run kubeadm reset on it first"
+    while read -r file; do
+        ! there "$file" || echo "$file belongs to another installation; move it away first"
+    done < <(
+        printf '%s\n' /etc/kubernetes/{admin,super-admin,controller-manager,scheduler,bootstrap-kubelet}.conf
+        { find /etc/kubernetes/{manifests,pki,tmp} -mindepth 1 -maxdepth 1 2>/dev/null || true; } | sort
+        printf '%s\n' /etc/containerd/config.toml /etc/systemd/system/{containerd,kubelet,podnet-network}.service \
+            /etc/sysctl.d/90-podnet.conf /etc/modules-load.d/podnet.conf \
+            /usr/local/bin/{kubelet,kubeadm,kubectl,containerd,containerd-shim-runc-v2,ctr,crictl} /usr/local/sbin/runc \
+            /opt/cni/bin/{bridge,host-local,loopback,portmap} "/etc/cni/net.d/${asked[conflist]:-10-podnet.conflist}" /var/lib/podnet/record
+    )
+    while read -r file; do
+        [ -z "$file" ] || ! there "$file" || echo "$file is there, and the network would take it for its own; take it away first"
+    done <<<"${asked[path]-}"
+    for file in /etc/cni/net.d/*.conflist /etc/cni/net.d/*.conf /etc/cni/net.d/*.json; do
+        if there "$file" && [ -n "${asked[conflist]-}" ] && [[ ${file##*/} < ${asked[conflist]} ]]; then
+            echo "$file comes before ${asked[conflist]}, so pods would get that network; move it away first"
+        fi
+    done
+    if there /etc/containerd/conf.d && [ -n "$(ls -A /etc/containerd/conf.d)" ]; then
+        echo "/etc/containerd/conf.d holds settings that containerd reads beside podnet's; move them away first"
+    fi
+}
+
+# Data: these folders are emptied when the machine is given back.
+look_at_data() {
+    local folder names
+    for folder in /var/lib/etcd /var/lib/kubelet /var/lib/containerd; do
+        names=$({ find "$folder" -mindepth 1 -maxdepth 1 -not -name lost+found -printf '%f\n' 2>/dev/null || true; } | sort | awk 'NR <= 4' | paste -sd ' ')
+        [ -n "$names" ] || continue
+        # The lab's node image brings images in containerd's store.
+        [ "$folder" != /var/lib/containerd ] || [ ! -e /usr/local/share/podnet/preloaded.json ] || continue
+        echo "$folder holds $(du -sh "$folder" 2>/dev/null | cut -f 1) of somebody's data (${names// /, }); move it away, or use another machine"
+    done
+}
+
+look_at_units() {
+    local name folder file
+    for name in docker containerd crio; do
+        ! systemctl is-active -q "$name" 2>/dev/null ||
+            echo "the service $name runs here; podnet runs a containerd of its own, and the two would collide"
+    done
+    for name in "${UNITS[@]}"; do
+        for folder in "${UNIT_FOLDERS[@]}"; do
+            file=$folder/$name.service
+            if [ "$(readlink "$file")" = /dev/null ]; then
+                echo "the unit $name is masked by $file; run systemctl unmask $name first"
+            elif [ "$folder" != /etc/systemd/system ] && there "$file"; then
+                echo "$file is a unit of the machine's own, whose name podnet needs; remove its package first"
+            fi
+        done
+    done
+}
+
+# Ports that the node's own services listen on.
+look_at_ports() {
+    local port ports='10248 10249 10250 10256' listening user
+    case ${asked[role]-} in
+        control-plane) ports+=' 2379 2380 2381 6443 10257 10259' ;;
+        worker) ;;
+        *) return 0 ;;
+    esac
+    listening=$(ss -Hltnp 2>/dev/null || true)
+    for port in $ports; do
+        user=$(awk -v port=":$port" 'substr($4, length($4) - length(port) + 1) == port { print $6; exit }' <<<"$listening")
+        [ -z "$user" ] || echo "port $port is in use$(sed -n 's/.*(("\([^"]*\)",pid=\([0-9]*\).*/ by \1 (process \2)/p' <<<"$user"), and Kubernetes needs it; stop what listens there"
+    done
+}
+
+# Links, routes and rules that podnet would take for its own, or that lead pods' packets elsewhere.
+look_at_network() {
+    local name cidr family table chain pods=${asked[pod-cidr]-}
+    ! there /sys/class/net/cni0 || echo "there is a link cni0, the name of the bridge that podnet gives pods; remove it first (ip link delete cni0)"
+    [ -z "$(ip -4 route show table all proto 71 2>/dev/null)" ] || echo "there are routes of protocol 71, which podnet takes for its own; give them another one (ip -4 route show table all proto 71)"
+    ! nft list table ip podnet >/dev/null 2>&1 || echo "an nftables table ip podnet is there, the name of podnet's own; take it away first (nft delete table ip podnet)"
+    for name in pod-cidr service-cidr; do
+        cidr=${asked[$name]-}
+        [ -n "$cidr" ] || continue
+        { ip -4 route show root "$cidr"; ip -4 route show match "$cidr" | awk '$1 != "default"'; } 2>/dev/null | awk '!seen[$0]++' | sed 's/ *$//' |
+            sed "s|.*|the route \"&\" leads to addresses of the $name $cidr; choose another one, or take the route away|"
+    done
+    [ -n "$pods" ] || return 0
+    while read -r family table chain; do
+        [ -z "$chain" ] || grep -qF "$pods" <<<"$(nft list chain "$family" "$table" "$chain" 2>/dev/null)" ||
+            echo "nft's chain $family $table $chain drops what the machine forwards, pods' packets too; let them pass first (nft insert rule $family $table $chain ip saddr $pods accept; nft insert rule $family $table $chain ip daddr $pods accept)"
+    done <<<"$(nft list chains 2>/dev/null | awk '$1 == "table" { table = $2 " " $3 } $1 == "chain" { chain = $2 } /hook forward/ && /policy drop/ && table " " chain != "ip filter FORWARD" { print table, chain }')"
+}
+
+# All obstacles, one a line.
+look_for_obstacles() {
+    if [ -e /var/lib/podnet/claim ]; then
+        echo "podnet 0.1 took it for the cluster $(cat /var/lib/podnet/claim), and this version cannot go on from there. It was left as it is. Destroy that stack first (pulumi destroy), then run the update again"
+        return
+    fi
+    ! marked || return 0
+    look_at_system
+    look_at_files
+    look_at_data
+    look_at_units
+    look_at_ports
+    look_at_network
+}

@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import { askedRows, betweenMachines, machineProblem, readAnswer } from "../../../components/node/preflight";
+
+test("what is declared is asked one row a value", () => {
+  expect(askedRows({ node: "w1", ignore: ["Mem", "NumCPU"], path: [] })).toEqual([
+    ["ask", "node", "w1"],
+    ["ask", "ignore", "Mem"],
+    ["ask", "ignore", "NumCPU"],
+  ]);
+});
+
+test("an answer is read: facts, what is in the way on the machine, and what else is missing", () => {
+  const lines = ["kernel 5.4 lacks x", "fact clock 10500", "fact machine-id abc", "fact hostname w1", "fact mark own"];
+  expect(readAnswer([...lines, "machine fact is stranger"], 9000, 10000)).toEqual({
+    findings: ["fact is stranger"],
+    missing: ["kernel 5.4 lacks x"],
+    machineId: "abc",
+    hostname: "w1",
+    own: true,
+    ahead: 1000,
+  });
+  expect(readAnswer([], 9000, 10000)).toEqual({
+    findings: [],
+    missing: [],
+    machineId: "",
+    hostname: "",
+    own: false,
+    ahead: 0,
+  });
+});
+
+test("machines are compared: one under two names, a copy of one, a host name twice, a clock that is off", () => {
+  const machine = (machineId: string, hostname: string, seconds?: number) => ({
+    machineId,
+    hostname,
+    ahead: seconds === undefined ? undefined : seconds * 1000,
+  });
+  const found = betweenMachines(
+    {
+      cp: machine("a", "cp", 100),
+      w1: machine("b", "w1", 109),
+      w2: machine("a", "w2", 111),
+      w3: machine("c", "w1", -20),
+      w4: machine("b", "w1", 100),
+      // One that was not asked this time.
+      w5: machine("d", "w5"),
+      w6: machine("", "", 100),
+      w7: machine("", "", 100),
+    },
+    "cp",
+  );
+  const same = (other: string): string =>
+    `its /etc/machine-id is also node ${other}'s: it is the same machine, or a copy of it. A machine is one node; ` +
+    "give a copy an identity of its own (rm /etc/machine-id; systemd-machine-id-setup; reboot)";
+  const clock = (text: string): string =>
+    `its clock is ${text} node cp's, and certificates are valid by the clock; set both by a time service (systemd-timesyncd or chrony)`;
+  expect(found).toEqual({
+    cp: [],
+    w1: [],
+    w2: [same("cp"), clock("11 s ahead of")],
+    w3: [
+      "its host name w1 is also node w1's; give it another one (hostnamectl set-hostname NAME)",
+      clock("120 s behind"),
+    ],
+    w4: [same("w1")],
+    w5: [],
+    w6: [],
+    w7: [],
+  });
+});
+
+test("all findings of all machines are one error, each text once", () => {
+  expect(machineProblem({ cp: ["no disk"], w1: [], w2: ["no disk", "no clock"] })).toBe(
+    `these machines cannot be the nodes that are declared; nothing on any machine was touched:
+  cp, w2: no disk
+  w2: no clock`,
+  );
+  expect(machineProblem({ cp: [] })).toBeUndefined();
+});

@@ -1,0 +1,237 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { askedRows, preflightText, type Asked } from "../../../../components/node/preflight";
+import { bundled, Machine } from "./machine";
+import { OWNER, TAKE } from "./node";
+
+const program = bundled();
+const NONCE = "0123456789abcdef";
+const DECLARED: Asked = {
+  ...OWNER,
+  role: "worker",
+  "internal-ip": "192.0.2.11",
+  conflist: "10-podnet.conflist",
+  "pod-cidr": "10.244.0.0/16",
+  "service-cidr": "10.96.0.0/16",
+};
+
+let machine: Machine;
+beforeEach(async () => {
+  machine = await Machine.make();
+  machine.write("/etc/resolv.conf", "nameserver 192.0.2.1\n");
+  machine.write("/etc/machine-id", "4d5a8c0f2b3e4f6a8c0f2b3e4d5a8c0f\n");
+});
+afterEach(() => machine.close());
+
+/** What the preflight says of the machine. */
+async function look(declared: Asked = DECLARED): Promise<{ facts: string[]; findings: string[] }> {
+  const rows = [["nonce", NONCE], ...askedRows(declared), ["end"]];
+  const text = preflightText(program) + rows.map((row) => `${row.join("\t")}\n`).join("");
+  const { code, stdout, stderr } = await machine.exec(["bash", "--norc", "-p", "-s"], text);
+  expect([code, stderr]).toEqual([0, ""]);
+  const lines = stdout.split("\n").slice(0, -1);
+  expect(lines.pop()).toBe(`podnet ${NONCE} 0`);
+  const own = lines.map((line) => line.slice(`podnet ${NONCE} | `.length));
+  return {
+    facts: own.flatMap((line) => (line.startsWith("fact ") ? [line.slice(5)] : [])),
+    findings: own.flatMap((line) => (line.startsWith("machine ") ? [line.slice(8)] : [])),
+  };
+}
+const findings = async (declared?: Asked): Promise<string[]> => (await look(declared)).findings;
+
+test("a machine with nothing on it is fit, tells what it is compared by, and stays as it was", async () => {
+  const before = await machine.snapshot();
+  const { facts, findings: found } = await look();
+  expect(found).toEqual([]);
+  expect(facts.map((fact) => fact.replace(/^clock [0-9]{13}$/, "clock N"))).toEqual([
+    "clock N",
+    "machine-id 4d5a8c0f2b3e4f6a8c0f2b3e4d5a8c0f",
+    "hostname machine",
+  ]);
+  expect(await machine.snapshot()).toEqual(before);
+});
+
+describe("a machine full of other things", () => {
+  test("is refused with every obstacle at once, each with its remedy, and stays as it was", async () => {
+    machine.write("/usr/local/bin/ctr", "theirs", 0o755);
+    machine.write("/opt/cni/bin/bridge", "theirs", 0o755);
+    machine.write("/etc/kubernetes/pki/mine.key", "secret", 0o600);
+    machine.write("/etc/kubernetes/super-admin.conf", "theirs");
+    machine.write("/etc/kubernetes/mine.yaml", "stays beside");
+    machine.write("/etc/crictl.yaml", "stays beside");
+    machine.write("/etc/podnet/mine", "stays beside");
+    machine.write("/etc/cni/net.d/05-other.conflist", "{}");
+    machine.write("/etc/cni/net.d/99-other.conflist", "stays beside");
+    machine.write("/etc/sysctl.d/90-podnet.conf", "theirs");
+    machine.write("/etc/containerd/conf.d/mirror.toml", "theirs");
+    machine.write("/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db", "prod");
+    machine.write("/var/lib/containerd/lost+found/x", "");
+    machine.write("/var/lib/kubelet/pods/x", "data");
+    machine.write("/usr/local/lib/systemd/system/kubelet.service", "theirs");
+    await machine.sh(`
+ln -s /nowhere /etc/systemd/system/podnet-network.service
+mkdir -p /run/systemd/system; ln -s /dev/null /run/systemd/system/containerd.service
+ip link add cni0 type bridge
+ip route add 198.51.100.0/24 dev eth0 proto 71
+ip route add 10.244.128.0/17 via 192.0.2.1
+ip route add 10.0.0.0/8 via 192.0.2.1
+nft add table ip podnet
+nft 'add chain ip podnet x'
+nft add table inet theirs
+nft 'add chain inet theirs forward { type filter hook forward priority 0; policy drop; }'`);
+    const before = await machine.snapshot();
+    const found = await findings();
+    expect(found.map((line) => line.replace(/holds \S+ of/, "holds N of"))).toEqual([
+      "/etc/kubernetes/super-admin.conf belongs to another installation; move it away first",
+      "/etc/kubernetes/pki/mine.key belongs to another installation; move it away first",
+      "/etc/systemd/system/podnet-network.service belongs to another installation; move it away first",
+      "/etc/sysctl.d/90-podnet.conf belongs to another installation; move it away first",
+      "/usr/local/bin/ctr belongs to another installation; move it away first",
+      "/opt/cni/bin/bridge belongs to another installation; move it away first",
+      "/etc/cni/net.d/05-other.conflist comes before 10-podnet.conflist, so pods would get that network; move it away first",
+      "/etc/containerd/conf.d holds settings that containerd reads beside podnet's; move them away first",
+      "/var/lib/kubelet holds N of somebody's data (pods); move it away, or use another machine",
+      "/var/lib/containerd holds N of somebody's data (io.containerd.metadata.v1.bolt); move it away, or use another machine",
+      "the unit containerd is masked by /run/systemd/system/containerd.service; run systemctl unmask containerd first",
+      "/usr/local/lib/systemd/system/kubelet.service is a unit of the machine's own, whose name podnet needs; remove its package first",
+      "there is a link cni0, the name of the bridge that podnet gives pods; remove it first (ip link delete cni0)",
+      "there are routes of protocol 71, which podnet takes for its own; give them another one (ip -4 route show table all proto 71)",
+      "an nftables table ip podnet is there, the name of podnet's own; take it away first (nft delete table ip podnet)",
+      'the route "10.244.128.0/17 via 192.0.2.1 dev eth0" leads to addresses of the pod-cidr 10.244.0.0/16; choose another one, or take the route away',
+      'the route "10.0.0.0/8 via 192.0.2.1 dev eth0" leads to addresses of the pod-cidr 10.244.0.0/16; choose another one, or take the route away',
+      'the route "10.0.0.0/8 via 192.0.2.1 dev eth0" leads to addresses of the service-cidr 10.96.0.0/16; choose another one, or take the route away',
+      "nft's chain inet theirs forward drops what the machine forwards, pods' packets too; let them pass first (nft insert rule inet theirs forward ip saddr 10.244.0.0/16 accept; nft insert rule inet theirs forward ip daddr 10.244.0.0/16 accept)",
+    ]);
+    expect(await machine.snapshot()).toEqual(before);
+    await machine.sh("nft add rule inet theirs forward ip saddr 10.244.0.0/16 accept");
+    expect((await findings()).filter((line) => line.startsWith("nft's chain"))).toEqual([]);
+  });
+
+  test("is a node of another already: that alone is said", async () => {
+    machine.write("/var/lib/podnet/owner", "99999999-2222-3333-4444-555555555555 cp prod\n");
+    machine.write("/etc/containerd/config.toml", "theirs");
+    expect(await findings()).toEqual([
+      "it belongs to node cp of the podnet cluster prod (owner 99999999-2222-3333-4444-555555555555); destroy that one first, or take this machine out of it",
+    ]);
+  });
+
+  test("is a node of this cluster under another name: a rename is refused, and back again it is itself", async () => {
+    machine.upload(program);
+    await machine.does("take", TAKE);
+    expect(await findings({ ...DECLARED, node: "x1" })).toEqual([
+      "it is node w1 of this cluster, and a node keeps its name: leave it w1, or take w1 out of the program, run the update, and then add x1",
+    ]);
+    machine.write("/etc/containerd/config.toml", "podnet's");
+    const { facts, findings: found } = await look();
+    expect(found).toEqual([]);
+    expect(facts).toContain("mark own");
+  });
+
+  test.each([
+    ["worker", 10250, true],
+    ["worker", 6443, false],
+    ["control-plane", 6443, true],
+    ["control-plane", 2380, true],
+    ["control-plane", 16443, false],
+  ])("has a port in use: %s %i", async (role, port, refused) => {
+    machine.answers("ss", `echo 'LISTEN 0 128 0.0.0.0:${String(port)} 0.0.0.0:* users:(("haproxy",pid=77,fd=3))'`);
+    machine.standIn("ss");
+    machine.standIn("nproc");
+    machine.answers("nproc", "echo 2");
+    expect(await findings({ ...DECLARED, role })).toEqual(
+      refused
+        ? [`port ${String(port)} is in use by haproxy (process 77), and Kubernetes needs it; stop what listens there`]
+        : [],
+    );
+  });
+
+  test("has what the network would take for its own", async () => {
+    machine.write("/opt/cni/bin/flannel", "theirs", 0o755);
+    expect(await findings({ ...DECLARED, path: ["/opt/cni/bin/flannel", "/sys/class/net/flannel.1"] })).toEqual([
+      "/opt/cni/bin/flannel is there, and the network would take it for its own; take it away first",
+    ]);
+    expect(await findings()).toEqual([]);
+  });
+});
+
+describe("a machine that is not fit", () => {
+  test("has not the address that is declared, now or later", async () => {
+    const said = ["no link has the internal IP 192.0.2.99; it has 192.0.2.11/24. Correct the node's internalIp"];
+    expect(await findings({ ...DECLARED, "internal-ip": "192.0.2.99" })).toEqual(said);
+    machine.upload(program);
+    await machine.does("take", TAKE);
+    expect(await findings({ ...DECLARED, "internal-ip": "192.0.2.99" })).toEqual(said);
+  });
+
+  test.each(["127.0.0.53", "127.0.0.1", "::1"])("has a resolver that CoreDNS takes for itself: %s", async (address) => {
+    machine.write("/etc/resolv.conf", `# stub\nnameserver ${address}\nnameserver 192.0.2.1\n`);
+    const said = `names the resolver ${address}, which in a pod is CoreDNS itself: it would ask itself for ever and end. Name one that pods reach, or set resolvConf in the node's kubeletConfig to a file that does`;
+    expect(await findings()).toEqual([`/etc/resolv.conf ${said}`]);
+    machine.write("/etc/pods-resolv.conf", "nameserver 192.0.2.1\n");
+    expect(await findings({ ...DECLARED, resolver: "/etc/pods-resolv.conf" })).toEqual([]);
+    // systemd-resolved keeps the servers behind its stub in a file of its own, which kubeadm has the kubelet read.
+    machine.write("/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.1\n");
+    await machine.sh("touch /stub/active/systemd-resolved");
+    expect(await findings()).toEqual([]);
+  });
+
+  test("has no resolver", async () => {
+    machine.write("/etc/resolv.conf", "search example.com\n");
+    expect(await findings()).toEqual([
+      '/etc/resolv.conf names no resolver, and CoreDNS ends without one; put a line "nameserver ADDRESS" there, with an address that pods reach',
+    ]);
+  });
+
+  test("has too little memory, processors or disk, unless that is said to be right", async () => {
+    machine.standIn("nproc");
+    machine.answers("nproc", "echo 1");
+    machine.standIn("df");
+    machine.answers("df", "printf 'h\\nx x x 100 x\\n'");
+    await machine.sh("echo 'MemTotal: 1048576 kB' >/tmp/meminfo; mount --bind /tmp/meminfo /proc/meminfo");
+    const room = [
+      "/usr/local/bin has 100 MiB free, and Kubernetes' programs take up to 512 MiB; make room there",
+      "/var/lib/containerd has 100 MiB free, and images take up to 2048 MiB; make room there",
+    ];
+    expect(await findings({ ...DECLARED, role: "control-plane" })).toEqual([
+      "it has 1024 MiB of memory, and a control-plane needs 1700 MiB; give it more, or list Mem in the node's ignorePreflightErrors",
+      "it has one processor, and a control plane needs two; give it more, or list NumCPU in the node's ignorePreflightErrors",
+      ...room,
+    ]);
+    expect(await findings({ ...DECLARED, role: "control-plane", ignore: ["NumCPU", "Mem"] })).toEqual(room);
+    expect(await findings()).toEqual(room);
+  });
+});
+
+describe("settings of the machine's own that win over podnet's", () => {
+  test.each([
+    ["/etc/sysctl.d/99-hardening.conf", "net.ipv4.ip_forward=0\n", "net.ipv4.ip_forward = 0", 1],
+    ["/etc/sysctl.d/91-x.conf", "# x\n-net/ipv4/conf/all/forwarding = 0\n", "net.ipv4.ip_forward = 0", 2],
+    ["/etc/sysctl.conf", "\nnet.bridge.bridge-nf-call-iptables = 0\n", "net.bridge.bridge-nf-call-iptables = 0", 2],
+    ["/run/sysctl.d/95-x.conf", "net.ipv4.ip_forward = 0\n", "net.ipv4.ip_forward = 0", 1],
+  ])("a later file of kernel settings: %s", async (path, text, setting, line) => {
+    machine.write(path, text);
+    expect(await findings()).toEqual([
+      `${path} line ${String(line)} sets ${setting}, which wins over the 1 that pods need; take it out`,
+    ]);
+  });
+
+  test("an earlier file, the same value, another setting or a comment is none", async () => {
+    const same = "net.ipv4.ip_forward = 1\nkernel.panic = 0\n#net.ipv4.ip_forward = 0\n";
+    machine.write("/etc/sysctl.d/10-earlier.conf", "net.ipv4.ip_forward = 0\n");
+    machine.write("/etc/sysctl.d/99-later.conf", same);
+    machine.write("/etc/sysctl.d/99-later.txt", "net.ipv4.ip_forward = 0\n");
+    expect(await findings()).toEqual([]);
+  });
+
+  test("drop-ins of units that podnet starts, and flags that contradict its own", async () => {
+    machine.write("/etc/systemd/system/kubelet.service.d/10-kubeadm.conf", "[Service]\nExecStart=\n");
+    machine.write("/etc/systemd/system/containerd.service.d/exec.conf", "[Service]\nExecStart=/usr/bin/containerd\n");
+    // A proxy for the images is nobody's harm.
+    machine.write("/etc/systemd/system/containerd.service.d/proxy.conf", "[Service]\nEnvironment=HTTPS_PROXY=x\n");
+    machine.write("/etc/default/kubelet", 'KUBELET_EXTRA_ARGS="--v=2 --node-ip=192.0.2.77 --eviction-hard=x<1%"\n');
+    expect(await findings()).toEqual([
+      "/etc/systemd/system/containerd.service.d/exec.conf changes what podnet's unit containerd does; move it away",
+      "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf changes what podnet's unit kubelet does; move it away",
+      "/etc/default/kubelet gives the kubelet --node-ip, which wins over podnet's; take it out",
+    ]);
+  });
+});
