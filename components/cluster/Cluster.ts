@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
+import { noteNames } from "../args/names";
 import { dialTableOf } from "../machine/connection";
 import type { DialTable } from "../machine/dialTable";
 import type { Parameters } from "../node/parameters";
@@ -82,6 +83,15 @@ export class Cluster extends pulumi.ComponentResource {
   constructor(name: string, args: ClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:Cluster", name, {}, opts);
     const valid = checkedCluster(name, args);
+    noteNames(
+      "Cluster args",
+      "node of a Cluster",
+      Object.keys(args.nodes).map((nodeName) => ({
+        name: `${name}-${nodeName}`,
+        path: `nodes.${nodeName}`,
+        of: `node "${nodeName}" of the Cluster "${name}"`,
+      })),
+    );
     const topology = valid.apply((value) => planTopology("Cluster args", value));
     const controlName = Object.keys(args.nodes).find((nodeName) => args.nodes[nodeName]?.role === "control-plane");
     this.owner = mintOwner(this, name);

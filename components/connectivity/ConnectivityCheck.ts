@@ -4,6 +4,7 @@ import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checked } from "../args/checked";
+import { noteNames } from "../args/names";
 import { whole } from "../args/schemas";
 import { triggersOf } from "../args/triggers";
 import type { Problem } from "../args/validate";
@@ -65,6 +66,8 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
       strangers(args),
     );
     const options = cluster.objectOptions(this);
+    const of = `the ConnectivityCheck "${name}"`;
+    noteNames("ConnectivityCheck args", "namespace", [{ name: PROBE_NAMESPACE, path: "cluster", of }], cluster);
     const namespace = new core.Namespace(
       `${name}-namespace`,
       {

@@ -1,5 +1,7 @@
+import { CHECK_NAMESPACE } from "../service/selector";
+
 /** Namespace of everything the check deploys. */
-export const PROBE_NAMESPACE = "podnet-check";
+export const PROBE_NAMESPACE = CHECK_NAMESPACE;
 /** Probes that run on every node: two pods on the pod network and one on the node's own. */
 export const PROBES = ["probe-a", "probe-b", "probe-host"] as const;
 /** Name of a probe. */

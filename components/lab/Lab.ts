@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checked } from "../args/checked";
 import { absolutePath, cidrText, dnsLabel, dockerHost, image, role, slot } from "../args/schemas";
+import { type JoinedName, noteNames } from "../args/names";
 import { triggersOf } from "../args/triggers";
 import { hereLine } from "../machine/here";
 import type { Role } from "../machine/Machine";
@@ -60,6 +61,7 @@ export class Lab extends pulumi.ComponentResource {
   constructor(name: string, args: LabArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:Lab", name, {}, opts);
     checked("Lab args", labArgs, args, () => roomProblems(args.subnet, Object.values(args.nodes)));
+    noteLabNames(name, args);
     const keys = mintKeys(this, name);
     this.labName =
       args.labName === undefined ? keys.publicKey.apply((key) => labIdentity(key).name) : pulumi.output(args.labName);
@@ -115,6 +117,22 @@ export class Lab extends pulumi.ComponentResource {
       ]),
     );
     this.registerOutputs({ labName: this.labName, subnet: this.subnet });
+  }
+}
+
+/** Notes what a lab's nodes are called, as resources and, where its name on the host is known, as containers there. */
+function noteLabNames(name: string, { nodes, labName, dockerHost: host }: LabArgs): void {
+  const joined = (start: string): JoinedName[] =>
+    Object.keys(nodes).map((nodeName) => ({
+      name: `${start}-${nodeName}`,
+      path: `nodes.${nodeName}`,
+      of: `node "${nodeName}" of the Lab "${name}"`,
+    }));
+  noteNames("Lab args", "node of a Lab", joined(name));
+  if (labName !== undefined) {
+    const engine = `of the engine ${host ?? "by default"}`;
+    noteNames("Lab args", `lab ${engine}`, [{ name: labName, path: "labName", of: `the Lab "${name}"` }]);
+    noteNames("Lab args", `container ${engine}`, joined(labName));
   }
 }
 

@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { noteNames } from "../args/names";
 import type { Cluster } from "../cluster/Cluster";
 import { hereLine } from "../machine/here";
 import { imageLines } from "../node/images";
@@ -109,6 +110,14 @@ export function prepareNodes(
   { definition, mtu, hasAgents }: Preparation,
 ): Prepared {
   const nodes = Object.values(cluster.nodes);
+  noteNames("PodNetwork", "command of a network", [
+    ...["change", "enable"].map((step) => ({ name: `${name}-${step}`, path: "", of: `the network "${name}"` })),
+    ...nodes.map(({ nodeName }) => ({
+      name: `${name}-on-${nodeName}`,
+      path: "",
+      of: `the network "${name}" on the node "${nodeName}"`,
+    })),
+  ]);
   const before = [preflight(parent, name, cluster, definition)];
   if (hasAgents) {
     before.push(giveImages(parent, name, cluster, definition));

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dnsLabel, image, oneOf, port, replicas, selector, whole } from "../args/schemas";
 import { show } from "../args/validate";
+import { CHECK_NAMESPACE, SERVICE_LABEL } from "./selector";
 
 /** How a Service is reached: by an address in front of its pods, by a port of every node besides, or at its pods' own. */
 export type ServiceType = "ClusterIP" | "NodePort" | "Headless";
@@ -97,6 +98,7 @@ export const selectedServiceArgs = fields.superRefine(
     ports.forEach((_, index) => {
       problemsOfPort(value.ports, value.type, index, report);
     });
+    problemsOfNames(value, report);
     if (value.sessionAffinity === "ClientIP" && value.type === "Headless") {
       report(
         ["sessionAffinity"],
@@ -106,6 +108,38 @@ export const selectedServiceArgs = fields.superRefine(
   },
   { when: () => true },
 );
+
+/** Services that every cluster has, and what would run in their place, by `NAMESPACE/NAME`. */
+const OWNERS: Readonly<Record<string, string>> = {
+  "default/kubernetes": "the API server",
+  "kube-system/kube-dns": "the cluster's DNS",
+  "kube-system/coredns": "the cluster's DNS",
+};
+
+/** What stands between a Service's name, its namespace and its selector, and what the cluster and podnet call theirs. */
+function problemsOfNames(value: Partial<Fields>, report: Report): void {
+  const { serviceName: name, namespace = "", selector: labels } = value;
+  if (namespace === CHECK_NAMESPACE) {
+    report(
+      ["namespace"],
+      `${show(namespace)} is the connectivity check's own, which it makes and removes; choose another`,
+    );
+  }
+  if (name === undefined) {
+    return;
+  }
+  const owner = OWNERS[`${namespace}/${name}`];
+  if (owner !== undefined) {
+    report(["serviceName"], `${show(name)} in the namespace ${namespace} is ${owner}'s own; choose another name`);
+  }
+  const own: unknown = (labels as Record<string, unknown> | undefined)?.[SERVICE_LABEL];
+  if (own !== undefined && own !== name) {
+    report(
+      ["selector"],
+      `"${SERVICE_LABEL}" is podnet's own label, which its pods have with the Service's name, ${show(name)}; take it away`,
+    );
+  }
+}
 
 function problemsOfPort(ports: Port[], type: ServiceType | undefined, index: number, report: Report): void {
   const own = at(ports, index);

@@ -3,6 +3,9 @@ import { type Labels, selectorText } from "../kubernetes/selector";
 /** Label that podnet gives the pods of a SelectedService's own workload; its value is the service's name. */
 export const SERVICE_LABEL = "podnet.dev/service";
 
+/** Namespace of everything that the connectivity check deploys, which it makes and removes. */
+export const CHECK_NAMESPACE = "podnet-check";
+
 /** One pod behind a service, as the endpoints' check sees it. */
 export interface SeenPod {
   readonly name: string;

@@ -36,15 +36,22 @@ const ANSWERS: Readonly<Record<string, string>> = {
   network: '{"mtu":1500,"link":"eth0"}',
 };
 
+const keys = keyPair();
+/** What podnet's commands on the machine that plans answer, by the last word of their line. */
+const LOCAL_ANSWERS: Readonly<Record<string, string>> = {
+  endpoints: '{"endpoints":["web-1"]}',
+  "lab-keys": JSON.stringify({ privateKey: keys.private, publicKey: keys.public }),
+  "lab-network": "172.30.0.0/24",
+  "lab-node": keys.public,
+};
+
 function stdoutOf({ type, name, inputs }: Made): string {
   if (type === "command:remote:Command") {
     const phase = /\/start ([a-z]+)$/.exec(String(inputs["create"]))?.[1] ?? "";
     return framed(plain(inputs["stdin"]), ANSWERS[phase] ?? "{}");
   }
-  if (name.endsWith("-owner")) {
-    return OWNER;
-  }
-  return name.endsWith("-endpoints") ? '{"endpoints":["web-1"]}' : '{"passed":true,"claims":{}}';
+  const line = String(inputs["create"]).split(" ").at(-1) ?? "";
+  return name.endsWith("-owner") ? OWNER : (LOCAL_ANSWERS[line] ?? '{"passed":true,"claims":{}}');
 }
 
 /** Puts mocks in the place of Pulumi's engine; `record` sees every resource as it is made. */
@@ -58,8 +65,6 @@ export async function useMocks(record: (made: Made) => void): Promise<void> {
     call: () => ({}),
   });
 }
-
-const keys = keyPair();
 
 function host(name: string, slot: number, role: Role): SshHost {
   return new SshHost(name, {
