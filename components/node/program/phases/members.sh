@@ -11,7 +11,8 @@ declare_members() {
     takes_list member
 }
 
-declared() { each member | awk -v node="$1" '$1 == node { found = 1 } END { exit !found }'; }
+# As texts: two names may be the same number.
+declared() { each member | awk -v node="$1" '$1 == node "" { found = 1 } END { exit !found }'; }
 
 remove_member() {
     say "taking the node $1 out of the cluster"

@@ -25,7 +25,7 @@ do_register() {
         fail "not every node has registered"
     nodes=$(nodes_with_cidrs)
     while read -r name cidr; do
-        seen=$(awk -v name="$name" '$1 == name { print $2 }' <<<"$nodes")
+        seen=$(awk -v name="$name" '$1 == name "" { print $2 }' <<<"$nodes")
         if [ -z "$seen" ]; then
             kube patch node "$name" -p "{\"spec\":{\"podCIDR\":\"$cidr\",\"podCIDRs\":[\"$cidr\"]}}" >/dev/null
         elif [ "$seen" != "$cidr" ]; then

@@ -389,6 +389,15 @@ describe("members", () => {
     ]);
   });
 
+  test("are told apart as texts, where two names are the same number", async () => {
+    await machine.does("init", INIT);
+    machine.answers("kubectl", 'case "$*" in *"get nodes -l podnet.dev/managed=yes"*) echo "1 01 1e1" ;; esac');
+    machine.calls();
+    await machine.does("members", { ...parameters, member: ["01 10.244.0.0/24", "10 10.244.2.0/24"] });
+    const drained = machine.calls().flatMap((call) => /^kubectl .* drain (\S+) /.exec(call)?.[1] ?? []);
+    expect(drained).toEqual(["1", "1e1"]);
+  });
+
   test("keeps the bootstrap token valid for a day, and shows it on no command line", async () => {
     await machine.does("init", INIT);
     machine.answers("kubectl", 'case "$*" in *" apply "*) cat >/root/applied ;; esac');
@@ -426,6 +435,15 @@ describe("register", () => {
     expect(calls.map((call) => call.replace(/^.*request-timeout 30s /, ""))).toEqual([
       'patch node w2 -p {"spec":{"podCIDR":"10.244.2.0/24","podCIDRs":["10.244.2.0/24"]}}',
       "label node w2 --overwrite podnet.dev/managed=yes",
+    ]);
+  });
+
+  test("tells nodes apart as texts, where two names are the same number", async () => {
+    machine.answers("kubectl", 'case "$*" in *"get nodes"*) printf "1 10.244.1.0/24\\n01 \\n" ;; esac');
+    await machine.does("register", { ...parameters, member: ["1 10.244.1.0/24", "01 10.244.2.0/24"] });
+    const calls = machine.calls().filter((call) => call.includes(" patch "));
+    expect(calls.map((call) => call.replace(/^.*request-timeout 30s /, ""))).toEqual([
+      'patch node 01 -p {"spec":{"podCIDR":"10.244.2.0/24","podCIDRs":["10.244.2.0/24"]}}',
     ]);
   });
 
