@@ -26,7 +26,7 @@ function rights(): string[] {
 }
 
 /** Whether something that calls itself SSH answers at an address. */
-function answersSsh(address: string): Promise<boolean> {
+export function answersSsh(address: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection({ host: address, port: 22, timeout: 2000 });
     const done = (yes: boolean): void => {

@@ -1,29 +1,36 @@
 import { type Look, waitUntil } from "../args/wait";
 import { allNodes, assertItsEngine, containersOf, docker } from "./docker";
 import type { LabHostInput } from "./inputs";
-import { limitText, tooLow } from "./limits";
+import { limitText, tooLow, type TooLow } from "./limits";
 import { enterHost, leaveHost, raise, RAISED } from "./raised";
 import { HOST_FILES, sharedLimits } from "./usage";
 
 /** Seconds that an engine may take to remove a lab's containers. */
 const REMOVAL_SECONDS = 120;
 
+/** What a host needs room for. */
+export interface Room {
+  readonly labName: string;
+  /** Link name of the lab's bridge. */
+  readonly network: string;
+  /** Number of nodes that do not run yet. */
+  readonly more: number;
+  /** Number of lab nodes that run, of all labs. */
+  readonly running: number;
+  /** Folder of the engine's data, where that is known. */
+  readonly engineData?: string;
+}
+
 /**
- * Looks whether the host has room for a lab's nodes, before anything of them is made. Raises what is too low where that is
- * allowed, and says so; throws one error with all that is in the way.
+ * Looks whether the host has room for more nodes, before anything of them is made. Raises what is too low where that is allowed,
+ * and says so; throws one error with all that is in the way.
  */
-export async function prepareHost(input: LabHostInput, say: (line: string) => void = console.error): Promise<void> {
-  const { dockerHost, labName, network } = input;
-  await assertItsEngine(dockerHost, network);
-  const [own, all, engineData] = await Promise.all([
-    containersOf(dockerHost, input),
-    allNodes(dockerHost),
-    docker(dockerHost, ["info", "--format", "{{.DockerRootDir}}"]),
-  ]);
-  const more = Math.max(0, input.nodes - own.filter(({ state }) => state === "running").length);
-  const low = () => tooLow(sharedLimits(HOST_FILES, process.getuid?.() === 0 ? 0 : all, engineData), more);
-  if (process.getuid?.() === 0) {
-    enterHost(labName, network);
+export function makeRoom(room: Room, say: (line: string) => void = console.error): void {
+  const { labName, network, more, running, engineData } = room;
+  const root = process.getuid?.() === 0;
+  const low = (): TooLow[] => tooLow(sharedLimits(HOST_FILES, root ? 0 : running, engineData), more);
+  const entered = root && enterHost(labName, network);
+  if (root) {
     for (const limit of low()) {
       const done = raise(limit);
       if (done !== undefined) {
@@ -33,13 +40,26 @@ export async function prepareHost(input: LabHostInput, say: (line: string) => vo
   }
   const left = low();
   if (left.length > 0) {
-    if (own.length === 0) {
+    if (entered) {
       leaveHost(labName).forEach(say);
     }
     throw new Error(
       `this machine has no room for ${String(more)} more lab nodes; nothing was made:\n${left.map((limit) => `  ${limitText(limit, more)}`).join("\n")}`,
     );
   }
+}
+
+/** Looks whether a lab's host has room for its nodes, as {@link makeRoom} does. */
+export async function prepareHost(input: LabHostInput, say?: (line: string) => void): Promise<void> {
+  const { dockerHost, labName, network } = input;
+  await assertItsEngine(dockerHost, network);
+  const [own, running, engineData] = await Promise.all([
+    containersOf(dockerHost, input),
+    allNodes(dockerHost),
+    docker(dockerHost, ["info", "--format", "{{.DockerRootDir}}"]),
+  ]);
+  const more = Math.max(0, input.nodes - own.filter(({ state }) => state === "running").length);
+  makeRoom({ labName, network, more, running, engineData }, say);
 }
 
 /**

@@ -17,10 +17,12 @@ interface Raised {
 
 const labFile = (folder: string, labName: string): string => join(folder, `lab-${labName}`);
 
-/** Notes that a lab with this bridge is on the host, for which what is raised stays raised. */
-export function enterHost(labName: string, bridge: string, folder = RAISED): void {
+/** Notes that a lab with this bridge is on the host, for which what is raised stays raised. Says whether that is new. */
+export function enterHost(labName: string, bridge: string, folder = RAISED): boolean {
   mkdirSync(folder, { recursive: true });
+  const fresh = !existsSync(labFile(folder, labName));
   writeFileSync(labFile(folder, labName), bridge);
+  return fresh;
 }
 
 /** Raises a kernel setting, and keeps what it was. Says what it did; undefined where the kernel lets nobody. */
