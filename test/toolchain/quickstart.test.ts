@@ -11,7 +11,7 @@ import { writeImageArchive } from "../../toolchain/supply/images";
 import { lockHolder, withLock } from "../../toolchain/host/lock";
 import { clonePaths } from "../../toolchain/host/paths";
 import { duration, Progress, progressLine } from "../../toolchain/host/progress";
-import { configChanges } from "../../toolchain/make/written";
+import { configChanges } from "../../toolchain/host/written";
 import { ENGINE_NEEDS, missingPackages } from "../../toolchain/host/system";
 import { closingLine, readReport } from "../../toolchain/make/tests";
 

@@ -4,9 +4,11 @@ import { readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Look, waitUntil } from "../../components/args/wait";
 import type { LabIdentity } from "../../components/lab/identity";
+import { engineEnv } from "../../components/lab/docker";
 import { must, run } from "./exec";
 import type { ClonePaths } from "./paths";
 import { isRunning, type ProcessRecord, recordOf, stopProcess } from "./process";
+import { readWritten } from "./written";
 import { ENGINE_NEEDS, installPackages, missingPackages } from "./system";
 
 /** What podnet keeps about the engine it started for a clone. */
@@ -46,26 +48,60 @@ function readRecord(paths: ClonePaths): EngineRecord | undefined {
   }
 }
 
-async function answers(host: string | undefined): Promise<boolean> {
-  const env = { ...process.env, ...(host !== undefined && { DOCKER_HOST: host }) };
-  return (await run("timeout", ["10", "docker", "version", "--format", "{{.Server.Version}}"], { env })).code === 0;
+async function answers(host: string): Promise<boolean> {
+  return (
+    (await run("timeout", ["10", "docker", "version", "--format", "{{.Server.Version}}"], { env: engineEnv(host) }))
+      .code === 0
+  );
 }
 
-/** Finds the engine that a clone uses: its own, or the machine's. Undefined when neither answers. */
-export async function findEngine(identity: LabIdentity, paths: ClonePaths): Promise<string | undefined> {
+/** The engine that a clone's lab is in, or would be. */
+export interface FoundEngine {
+  /** Its DOCKER_HOST. */
+  readonly host: string;
+  readonly answers: boolean;
+  /** Whether podnet started it for this clone. */
+  readonly own: boolean;
+}
+
+/**
+ * The engine that a clone uses: the one that podnet started for it, else the one that its lab was made in, whatever DOCKER_HOST
+ * is by now, else the machine's. Undefined when there is none.
+ */
+export async function engineOf(identity: LabIdentity, paths: ClonePaths): Promise<FoundEngine | undefined> {
   const record = readRecord(paths);
-  if (record && isRunning(record.process) && (await answers(ownHost(identity)))) {
-    return ownHost(identity);
+  const own = ownHost(identity);
+  if (record) {
+    return { host: own, answers: isRunning(record.process) && (await answers(own)), own: true };
   }
-  const machines = process.env["DOCKER_HOST"];
-  if (machines !== undefined && machines !== "" && (await answers(machines))) {
-    return machines;
+  const recorded = readWritten(paths.writtenConfig).settings["dockerHost"];
+  if (recorded !== undefined && recorded !== "" && recorded !== own) {
+    return { host: recorded, answers: await answers(recorded), own: false };
   }
+  const machines = process.env["DOCKER_HOST"] ?? "";
   // The default socket, asked only when it is there: the client would wait for nothing.
-  if (existsSync("/var/run/docker.sock") && (await answers("unix:///var/run/docker.sock"))) {
-    return "unix:///var/run/docker.sock";
+  const candidates = [machines, existsSync("/var/run/docker.sock") ? "unix:///var/run/docker.sock" : ""];
+  for (const host of candidates) {
+    if (host !== "" && host !== own && (await answers(host))) {
+      return { host, answers: true, own: false };
+    }
   }
   return undefined;
+}
+
+/**
+ * The engine that a clone uses, which answers; undefined where podnet has to start one. Throws when the clone's lab is in an
+ * engine that is not podnet's to start and does not answer: what another engine says of that lab would not be so.
+ */
+export async function findEngine(identity: LabIdentity, paths: ClonePaths): Promise<string | undefined> {
+  const found = await engineOf(identity, paths);
+  if (found && !found.answers && !found.own) {
+    throw new Error(
+      `the container engine ${found.host}, in which this clone's lab is, does not answer; start it, then try again. ` +
+        `(If it is gone for good with all that was in it: rm -r ${paths.dotPodnet})`,
+    );
+  }
+  return found?.answers === true ? found.host : undefined;
 }
 
 /** Throws where podnet cannot start an engine, with what to do. */

@@ -1,9 +1,9 @@
+import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { quote } from "../host/quote";
 import { AGENT_NETWORKS } from "../supply/agents";
 import { messageOf } from "../../components/args/validate";
 import { labIdentity } from "../../components/lab/identity";
-import { findEngine } from "../host/engine";
+import { engineOf } from "../host/engine";
 import { run } from "../host/exec";
 import { withLock } from "../host/lock";
 import { cacheDir, clonePaths } from "../host/paths";
@@ -11,33 +11,33 @@ import { Progress } from "../host/progress";
 import { BENCH_NEEDS, ensurePackages } from "../host/system";
 import { ensureToolchain } from "../supply/toolchain";
 import { clean, down } from "./down";
-import { stackEnv } from "./env";
+import { dropForeign, envLines, stackEnv } from "./env";
+import { writeKubeconfig } from "./kubeconfig";
 import { type Context, prepare } from "./prepare";
 import { Stack } from "./stack";
 import { test } from "./run-tests";
 import { up } from "./up";
+import { verify } from "./verify";
+
+/** The environment as the caller has it; what would beat the stack's own is taken out of this process's. */
+const caller = { ...process.env };
 
 async function env(context: Context): Promise<number> {
-  const { paths, identity, project, cache } = context;
-  const { binDirs } = await ensureToolchain({ project, cache, progress: context.progress });
-  const variables = stackEnv(paths, binDirs, await findEngine(identity, paths));
-  for (const [name, value] of Object.entries(variables)) {
-    console.log(`export ${name}=${quote(value)}`);
-  }
-  return 0;
-}
-
-async function verify(context: Context): Promise<number> {
   const { paths, identity, project, cache, progress } = context;
   const { binDirs } = await ensureToolchain({ project, cache, progress });
-  const stack = await Stack.find(paths, stackEnv(paths, binDirs, await findEngine(identity, paths)));
-  const input = (await stack?.outputs())?.["verify"];
-  if (typeof input !== "string") {
-    throw new Error('there is no checked cluster to verify; "make up" makes one');
+  // An engine that does not answer is still the one that is meant: another one knows nothing of the lab.
+  const variables = stackEnv(paths, binDirs, (await engineOf(identity, paths))?.host);
+  try {
+    const stack = await Stack.find(paths, variables);
+    writeKubeconfig(paths, (await stack?.state()) ?? {});
+  } catch (error) {
+    rmSync(paths.kubeconfig, { force: true });
+    progress.say(`there is no ${paths.kubeconfig}: ${messageOf(error)}`);
   }
-  const podnet = join(project, "dist", "cli", "main.js");
-  const result = await run(process.execPath, [podnet, "check", "--table"], { input, echo: true });
-  return result.code;
+  for (const line of envLines(variables, caller)) {
+    console.log(line);
+  }
+  return 0;
 }
 
 async function bench(context: Context): Promise<number> {
@@ -70,6 +70,7 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
+  dropForeign();
   const project = resolve(__dirname, "..", "..", "..");
   const paths = clonePaths(project);
   const context = { project, paths, cache: cacheDir(), identity: labIdentity(project), progress: new Progress() };

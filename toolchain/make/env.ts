@@ -1,12 +1,20 @@
 import { delimiter } from "node:path";
+import { quote } from "../host/quote";
 import type { ClonePaths } from "../host/paths";
 
 /** Name of the stack that the make targets use. */
 export const STACK = "lab";
 
-/** A PATH that begins with these folders and names each folder once, however often it is made. */
-export function pathWith(binDirs: readonly string[], path: string): string {
-  const others = path.split(delimiter).filter((dir) => dir !== "");
+/** Variable that says which folders of PATH are podnet's, so that the next environment can take them out. */
+const ADDED = "PODNET_PATH";
+
+/**
+ * A PATH that begins with these folders and names each folder once, however often it is made. The folders that an earlier
+ * environment added, of this clone or another one, go.
+ */
+export function pathWith(binDirs: readonly string[], path: string, added = ""): string {
+  const gone = added.split(delimiter);
+  const others = path.split(delimiter).filter((dir) => dir !== "" && !gone.includes(dir));
   return [...new Set([...binDirs, ...others])].join(delimiter);
 }
 
@@ -17,7 +25,8 @@ export function stackEnv(
   dockerHost: string | undefined,
 ): Record<string, string> {
   return {
-    PATH: pathWith(binDirs, process.env["PATH"] ?? ""),
+    PATH: pathWith(binDirs, process.env["PATH"] ?? "", process.env[ADDED]),
+    [ADDED]: binDirs.join(delimiter),
     PULUMI_HOME: paths.pulumiHome,
     PULUMI_BACKEND_URL: `file://${paths.state}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase,
@@ -25,4 +34,37 @@ export function stackEnv(
     KUBECONFIG: paths.kubeconfig,
     ...(dockerHost !== undefined && { DOCKER_HOST: dockerHost }),
   };
+}
+
+/**
+ * Variables of somebody's own that would beat what {@link stackEnv} sets, such as another passphrase, stack or podnet. None of
+ * Pulumi's is needed beside those that are set.
+ */
+export function foreignNames(env: Readonly<Record<string, string | undefined>>): string[] {
+  const own = ["PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_SKIP_UPDATE_CHECK"];
+  return Object.keys(env)
+    .filter((name) => (name.startsWith("PULUMI_") && !own.includes(name)) || name === "PODNET_HOME")
+    .sort();
+}
+
+/** Takes {@link foreignNames} out of this process's environment, and so out of all that it starts. */
+export function dropForeign(env: NodeJS.ProcessEnv = process.env): void {
+  for (const name of foreignNames(env)) {
+    Reflect.deleteProperty(env, name);
+  }
+}
+
+/**
+ * Lines that set a shell's environment: variables, and what would beat them unset. A token of somebody's stays, which a backend
+ * of files does not look at.
+ */
+export function envLines(
+  variables: Readonly<Record<string, string>>,
+  before: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const foreign = foreignNames(before).filter((name) => name !== "PULUMI_ACCESS_TOKEN");
+  return [
+    ...foreign.map((name) => `unset ${name}`),
+    ...Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}`),
+  ];
 }

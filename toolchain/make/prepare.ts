@@ -1,5 +1,6 @@
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { makeRoom } from "../../components/lab/host";
 import { chooseSubnet, HOST_ROUTES, type LabIdentity, parseHostRoutes } from "../../components/lab/identity";
 import { AGENT_NETWORKS, type AgentNetwork } from "../supply/agents";
 import { openOutside } from "../host/engine";
@@ -10,9 +11,9 @@ import { ensurePackages } from "../host/system";
 import { ensureNetworkImages } from "../supply/networkimages";
 import { ensureSetup } from "../supply/setup";
 import type { Toolchain } from "../supply/toolchain";
-import { stackEnv } from "./env";
+import { STACK, stackEnv } from "./env";
 import { Stack } from "./stack";
-import { readWritten } from "./written";
+import { readWritten } from "../host/written";
 
 /** The clone that a command works in, and how it shows its progress. */
 export interface Context {
@@ -38,12 +39,36 @@ async function chosenNetworks(stack: Stack): Promise<AgentNetwork[]> {
   return AGENT_NETWORKS.filter((network) => network === chosen);
 }
 
+/** Number of nodes that a stack's config file asks for in a lab: three unless it says otherwise, none where it has hosts. */
+export function labNodesIn(config: string): number {
+  if (/^\s+podnet:hosts:/m.test(config)) {
+    return 0;
+  }
+  const [, nodes = ""] = /^\s+podnet:nodes:\s*'?(\{.*\})'?\s*$/m.exec(config) ?? [];
+  try {
+    return Object.keys(JSON.parse(nodes) as object).length;
+  } catch {
+    return 3;
+  }
+}
+
+/** Looks whether this machine has room for a lab that is not there yet, before anything is fetched, built or made for it. */
+function lookForRoom({ project, identity, progress }: Context): void {
+  const config = join(project, `Pulumi.${STACK}.yaml`);
+  const more = labNodesIn(existsSync(config) ? readFileSync(config, "utf8") : "");
+  if (more > 0 && !existsSync(`/sys/class/net/${identity.bridge}`)) {
+    const room = { labName: identity.name, network: identity.bridge, more, running: 0 };
+    makeRoom(room, (line) => progress.say(line));
+  }
+}
+
 /**
  * Everything up to the first `pulumi up`: packages, toolchain, engine, node image, stack and its config. `networks` are those
  * whose images are needed; by default the one that the stack's config asks for.
  */
 export async function prepare(context: Context, networks?: readonly AgentNetwork[]): Promise<Ready> {
   const { project, paths, cache, identity, progress } = context;
+  lookForRoom(context);
   mkdirSync(paths.dotPodnet, { recursive: true });
   await ensurePackages(progress);
   const { toolchain, dockerHost, nodeImage } = await ensureSetup({ project, cache, progress }, identity, paths);

@@ -6,8 +6,9 @@ import { LiveLines } from "../host/live";
 import type { ClonePaths } from "../host/paths";
 import { STACK } from "./env";
 import { assertStale } from "./lock";
-import { isOwn, liveLines, problemText, Update } from "./update";
-import { configChanges, configState, readWritten } from "./written";
+import type { Deployment } from "./state";
+import { isOwn, liveLines, plannedText, problemText, Update } from "./update";
+import { configChanges, configState, readWritten } from "../host/written";
 
 /** Most resources that are shown at once while an update runs. */
 const MOST_SHOWN = 8;
@@ -108,10 +109,49 @@ export class Stack {
     return this.#run(new Update(count), (options) => this.stack.destroy(options));
   }
 
-  /** The stack's outputs, secrets in the clear. */
-  async outputs(): Promise<Readonly<Record<string, unknown>>> {
-    const outputs = await this.stack.workspace.stackOutputs(STACK);
-    return Object.fromEntries(Object.entries(outputs).map(([name, { value }]) => [name, value as unknown]));
+  /** The stack's state, secrets in the clear. Empty when there is no stack yet. */
+  async state(): Promise<Deployment> {
+    try {
+      return (await this.stack.exportStack()).deployment as Deployment;
+    } catch (error) {
+      if (error instanceof this.api.StackNotFoundError) {
+        return {};
+      }
+      throw new Error(commandText(messageOf(error)), { cause: error });
+    }
+  }
+
+  /** Puts a state in the place of the stack's. */
+  async setState(deployment: Deployment): Promise<void> {
+    await this.#unlocked(async () => {
+      const { version } = await this.stack.exportStack();
+      await this.stack.importStack({ version, deployment });
+    });
+  }
+
+  /** What the program declares and the stack has not, a line each; none when it is as declared. Changes nothing. */
+  async drift(): Promise<string[]> {
+    const update = new Update();
+    const planned: string[] = [];
+    try {
+      await this.stack.preview({
+        color: "never",
+        onEvent: (event) => {
+          update.take(event);
+          planned.push(...plannedText(event));
+        },
+      });
+    } catch (error) {
+      const text = problemText(update.problems);
+      throw new Error(text === "" ? commandText(messageOf(error)) : text, { cause: error });
+    }
+    return planned;
+  }
+
+  /** How the stack's last update ended, as Pulumi has it: such as `succeeded` or `failed`, and when. Undefined before the first. */
+  async lastUpdate(): Promise<{ readonly result: string; readonly at: Date } | undefined> {
+    const [last] = await this.stack.history(1);
+    return last && { result: last.result, at: last.endTime };
   }
 
   /** The stack's config as its file has it, without a call of the CLI, which takes long. */
@@ -133,6 +173,20 @@ export class Stack {
         throw error;
       }
       await this.stack.workspace.createStack(STACK);
+    }
+  }
+
+  /** Does what needs the stack's lock. One that an ended process left is freed first. */
+  async #unlocked(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof this.api.ConcurrentUpdateError)) {
+        throw error;
+      }
+      assertStale(error.message);
+      await this.stack.cancel();
+      await work();
     }
   }
 

@@ -1,48 +1,58 @@
-import { existsSync, writeFileSync } from "node:fs";
-import { LAB_LABEL } from "../../components/lab/engine";
-import { lines, must } from "../host/exec";
 import type { ClonePaths } from "../host/paths";
 import { duration } from "../host/progress";
+import { writeKubeconfig } from "./kubeconfig";
+import { mend, settle } from "./mend";
 import { type Context, prepare } from "./prepare";
+import { labIn, stackOutput } from "./state";
+import { runCheck } from "./verify";
 
-/** Starts lab nodes that a restart of the machine or the engine has stopped. */
-async function startNodes({ identity, progress }: Context, dockerHost: string): Promise<void> {
-  const env = { ...process.env, DOCKER_HOST: dockerHost };
-  const list = ["ps", "-aq", "--filter", `label=${LAB_LABEL}=${identity.name}`, "--filter", "status=exited"];
-  const stopped = lines(await must("docker", list, { env }));
-  if (stopped.length > 0) {
-    await progress.step(`starting ${String(stopped.length)} stopped nodes`, 5, () =>
-      must("docker", ["start", ...stopped], { env }),
-    );
-  }
-}
+/** What `make up` did, which decides what it may say. */
+export type Done = "updated" | "mended" | "nothing";
 
 /** `make up`: sets everything up and brings the stack to what it declares. */
 export async function up(context: Context): Promise<number> {
   const started = Date.now();
   const { paths, progress } = context;
-  const { stack, dockerHost } = await prepare(context);
-  await startNodes(context, dockerHost);
+  const { stack } = await prepare(context);
+  const before = await stack.state();
+  const mended = await mend(stack, before, progress);
   const { succeeded, changed } = await stack.up();
+  const killed = (before.pending_operations ?? []).length > 0;
+  if (succeeded && killed) {
+    await settle(stack, progress);
+  }
+  const state = changed || mended || !succeeded ? await stack.state() : before;
+  writeKubeconfig(paths, state);
   if (!succeeded) {
     progress.say(`\n"make up" again goes on from here; "make down" takes everything down.`);
     return 1;
   }
-  if (changed || !existsSync(paths.kubeconfig)) {
-    const outputs = await stack.outputs();
-    writeFileSync(paths.kubeconfig, String(outputs["kubeconfig"]), { mode: 0o600 });
+  // An update that changed something has run the check. What was mended beside Pulumi has not been proven yet.
+  if (mended && !changed) {
+    const code = await runCheck(context.project, stackOutput(state, "verify"));
+    if (code !== 0) {
+      progress.say(
+        `\nThe lab was mended, but its network is not proven: see above. "make up" again goes on from here.`,
+      );
+      return code;
+    }
   }
-  progress.say(summary(paths, changed, (Date.now() - started) / 1000));
+  const done = changed ? "updated" : mended ? "mended" : "nothing";
+  progress.say(summary(paths, done, labIn(state).nodes.length, (Date.now() - started) / 1000));
   return 0;
 }
 
-/** What `make up` says at its end. */
-export function summary(paths: ClonePaths, changed: boolean, seconds: number): string {
+/** What `make up` says at its end: no more than was seen. */
+export function summary(paths: ClonePaths, done: Done, labNodes: number, seconds: number): string {
+  const nodes = labNodes > 0 ? `, and the lab's ${String(labNodes)} nodes run` : "";
+  const said = {
+    updated: `The cluster is up and its network is proven`,
+    mended: `The lab is mended and its network is proven`,
+    nothing: `Nothing to do: the cluster was made as declared${nodes}`,
+  };
   return [
     "",
-    changed
-      ? `The cluster is up and its network is proven (${duration(seconds)}).`
-      : `Nothing to do: the cluster is up as declared (${duration(seconds)}).`,
+    `${said[done]} (${duration(seconds)}).`,
     `  kubeconfig   ${paths.kubeconfig}`,
     `  look around  eval "$(make -s env)"; kubectl get nodes,pods -A -o wide`,
     `  prove again  make verify`,

@@ -174,6 +174,18 @@ export class Update {
   }
 }
 
+/** What a preview's event says will be done to a resource of the program, as `update network-on-w1`; nothing for one that stays. */
+export function plannedText(event: EngineEvent): string[] {
+  const { op, urn, new: after, old: before } = event.resourcePreEvent?.metadata ?? {};
+  return op !== undefined &&
+    urn !== undefined &&
+    !["same", "read", "refresh", "read-replacement"].includes(op) &&
+    (after ?? before)?.custom === true &&
+    isOwn(urn)
+    ? [`${op} ${nameOf(urn)}`]
+    : [];
+}
+
 /** A resource as both its step and the SDK's message name it: a type and a name. */
 function keyOf(urn: string): string {
   return `${typeOf(urn)} ${nameOf(urn)}`;

@@ -1,0 +1,69 @@
+import { clearHost } from "../../components/lab/host";
+import { containersOf, docker } from "../../components/lab/docker";
+import { bridgeOf } from "../../components/lab/identity";
+import { containerOf } from "../../components/lab/inputs";
+import { type DeclaredLab, faultLines, lookAtLab, mendLab } from "../../components/lab/look";
+import type { Progress } from "../host/progress";
+import type { Stack } from "./stack";
+import { carryControlPlane, containersIn, type Deployment, labIn, settled, without } from "./state";
+
+/**
+ * Looks at the lab that a stack has made, and mends what is not as it was: starts what is stopped, and lets the next update make
+ * anew what is gone. Says what it found. Returns whether anything was mended.
+ */
+export async function mend(stack: Stack, state: Deployment, progress: Progress): Promise<boolean> {
+  const lab = labIn(state);
+  const faults = await lookAtLab(lab);
+  const lines = faultLines(lab, faults);
+  if (lines.length === 0) {
+    return false;
+  }
+  progress.say(lines.join("\n"));
+  const gone = faults.nodes.filter(({ container }) => container === undefined).map(({ node }) => node);
+  const urns = containersIn(state, gone);
+  const whole = carryControlPlane(state, urns);
+  if (whole) {
+    await clearNodes(lab);
+  }
+  await progress.step("mending the lab", 5, () => mendLab(lab, whole ? { ...faults, nodes: [] } : faults));
+  if (urns.length > 0) {
+    progress.say(
+      whole
+        ? "The control plane and the data of its cluster are gone with it: the lab's nodes are made anew, and the cluster on them."
+        : `Made anew: ${gone.map(({ nodeName }) => nodeName).join(", ")}.`,
+    );
+    await stack.setState(without(state, whole ? containersIn(state, lab.nodes) : urns));
+  }
+  return true;
+}
+
+/** Removes all nodes of a lab: what they hold is of a cluster that is no more. */
+async function clearNodes({ network, nodes }: DeclaredLab): Promise<void> {
+  const [node] = nodes;
+  if (node !== undefined) {
+    const { labName, owner, dockerHost } = node;
+    await clearHost({ labName, owner, dockerHost, network: network?.network ?? bridgeOf(labName), nodes: 0 });
+  }
+}
+
+/**
+ * Clears what killed updates left, once an update has ended well: containers that no resource has, and operations that the state
+ * still calls pending. All that is declared is there by then, whoever began it.
+ */
+export async function settle(stack: Stack, progress: Progress): Promise<void> {
+  const state = await stack.state();
+  const lab = labIn(state);
+  const [known] = lab.nodes;
+  if (known !== undefined) {
+    const names = lab.nodes.map(containerOf);
+    const left = (await containersOf(known.dockerHost, known)).filter(({ name }) => !names.includes(name));
+    if (left.length > 0) {
+      progress.say(`Removed what a killed update left: ${left.map(({ name }) => name).join(", ")}.`);
+      await docker(known.dockerHost, ["rm", "-f", "-v", ...left.map(({ id }) => id)]);
+    }
+  }
+  const pending = state.pending_operations ?? [];
+  if (pending.length > 0) {
+    await stack.setState(settled(state));
+  }
+}
