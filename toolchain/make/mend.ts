@@ -32,7 +32,8 @@ export async function mend(stack: Stack, state: Deployment, progress: Progress):
         ? "The control plane and the data of its cluster are gone with it: the lab's nodes are made anew, and the cluster on them."
         : `Made anew: ${gone.map(({ nodeName }) => nodeName).join(", ")}.`,
     );
-    await stack.setState(without(state, whole ? containersIn(state, lab.nodes) : urns));
+    const lost = whole ? containersIn(state, lab.nodes) : urns;
+    await stack.editState((now) => without(now, lost));
   }
   return true;
 }
@@ -64,6 +65,6 @@ export async function settle(stack: Stack, progress: Progress): Promise<void> {
   }
   const pending = state.pending_operations ?? [];
   if (pending.length > 0) {
-    await stack.setState(settled(state));
+    await stack.editState(settled);
   }
 }

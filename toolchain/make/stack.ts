@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type * as Automation from "@pulumi/pulumi/automation";
 import { messageOf } from "../../components/args/validate";
+import { must } from "../host/exec";
 import { LiveLines } from "../host/live";
 import type { ClonePaths } from "../host/paths";
 import { STACK } from "./env";
@@ -18,6 +20,12 @@ export interface Ended {
   readonly succeeded: boolean;
   /** Whether it changed anything. */
   readonly changed: boolean;
+}
+
+/** A state as the CLI exports it. */
+interface Exported {
+  readonly version: number;
+  readonly deployment: Deployment;
 }
 
 /** A clone's stack, driven by Pulumi's Automation API. */
@@ -121,12 +129,25 @@ export class Stack {
     }
   }
 
-  /** Puts a state in the place of the stack's. */
-  async setState(deployment: Deployment): Promise<void> {
+  /** Changes the stack's state. Its secrets stay sealed: the API's own export and import would write them in the clear to /tmp. */
+  async editState(change: (state: Deployment) => Deployment): Promise<void> {
+    const file = join(this.paths.dotPodnet, "edited-state.json");
     await this.#unlocked(async () => {
-      const { version } = await this.stack.exportStack();
-      await this.stack.importStack({ version, deployment });
+      const { version, deployment } = JSON.parse(await this.#cli("stack", "export")) as Exported;
+      try {
+        writeFileSync(file, JSON.stringify({ version, deployment: change(deployment) }), { mode: 0o600 });
+        await this.#cli("stack", "import", "--file", file);
+      } finally {
+        rmSync(file, { force: true });
+      }
     });
+  }
+
+  /** Runs the CLI on the stack and returns what it printed. */
+  #cli(...args: string[]): Promise<string> {
+    const { workDir, envVars } = this.stack.workspace;
+    const env = { ...process.env, ...envVars };
+    return must("pulumi", [...args, "--stack", STACK, "--non-interactive"], { cwd: workDir, env });
   }
 
   /** What the program declares and the stack has not, a line each; none when it is as declared. Changes nothing. */
@@ -181,10 +202,11 @@ export class Stack {
     try {
       await work();
     } catch (error) {
-      if (!(error instanceof this.api.ConcurrentUpdateError)) {
+      const message = messageOf(error);
+      if (!message.includes("currently locked")) {
         throw error;
       }
-      assertStale(error.message);
+      assertStale(message);
       await this.stack.cancel();
       await work();
     }
