@@ -3,7 +3,7 @@ import { allNodes, assertItsEngine, containersOf, docker } from "./docker";
 import type { LabHostInput } from "./inputs";
 import { limitText, tooLow, type TooLow } from "./limits";
 import { enterHost, leaveHost, raise, RAISED } from "./raised";
-import { HOST_FILES, sharedLimits } from "./usage";
+import { HOST_FILES, type HostFiles, sharedLimits } from "./usage";
 
 /** Seconds that an engine may take to remove a lab's containers. */
 const REMOVAL_SECONDS = 120;
@@ -21,31 +21,41 @@ export interface Room {
   readonly engineData?: string;
 }
 
+/** The machine that is looked at, and what podnet may do there; tests have one of their own. */
+export interface Place {
+  readonly files: HostFiles;
+  /** Folder that keeps what was raised. */
+  readonly raised: string;
+  /** Whether limits may be raised. */
+  readonly root: boolean;
+}
+
+const HERE: Place = { files: HOST_FILES, raised: RAISED, root: process.getuid?.() === 0 };
+
 /**
  * Looks whether the host has room for more nodes, before anything of them is made. Raises what is too low where that is allowed,
  * and says so; throws one error with all that is in the way.
  */
-export function makeRoom(room: Room, say: (line: string) => void = console.error): void {
-  const { labName, network, more, running, engineData } = room;
-  const root = process.getuid?.() === 0;
-  const low = (): TooLow[] => tooLow(sharedLimits(HOST_FILES, root ? 0 : running, engineData), more);
-  const entered = root && enterHost(labName, network);
-  if (root) {
-    for (const limit of low()) {
-      const done = raise(limit);
-      if (done !== undefined) {
-        say(done);
-      }
+export function makeRoom(
+  { labName, network, more, running, engineData }: Room,
+  say: (line: string) => void = console.error,
+  { files, raised, root }: Place = HERE,
+): void {
+  const low = (): TooLow[] => tooLow(sharedLimits(files, root ? 0 : running, engineData), more);
+  const entered = root && enterHost(labName, network, raised);
+  for (const limit of root ? low() : []) {
+    const done = raise(limit, raised);
+    if (done !== undefined) {
+      say(done);
     }
   }
   const left = low();
   if (left.length > 0) {
     if (entered) {
-      leaveHost(labName).forEach(say);
+      leaveHost(labName, raised).forEach(say);
     }
-    throw new Error(
-      `this machine has no room for ${String(more)} more lab nodes; nothing was made:\n${left.map((limit) => `  ${limitText(limit, more)}`).join("\n")}`,
-    );
+    const lines = left.map((limit) => `  ${limitText(limit, more)}`).join("\n");
+    throw new Error(`this machine has no room for ${String(more)} more lab nodes; nothing was made:\n${lines}`);
   }
 }
 

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { makeRoom, type Place } from "../../../components/lab/host";
 import { limitText, raisedTo, type SharedLimit, tooLow } from "../../../components/lab/limits";
 import { enterHost, leaveHost, raise } from "../../../components/lab/raised";
 import { sharedLimits } from "../../../components/lab/usage";
@@ -153,5 +154,52 @@ describe("a limit that was raised", () => {
     expect(raise({ ...low(128), file: join(folder, "no", "such", "file") }, kept)).toBeUndefined();
     expect(leaveHost("podnet-a", kept, links)).toEqual([]);
     expect(leaveHost("podnet-a", join(folder, "nothing"), links)).toEqual([]);
+  });
+});
+
+describe("a host", () => {
+  const room = { labName: "podnet-a", network: "pn-a", more: 3, running: 6 };
+  const say: string[] = [];
+  const place = (root: boolean, files: Readonly<Record<string, string>>): Place => {
+    say.length = 0;
+    return { files: machine(files), raised: mkdtempSync(join(folder, "raised-")), root };
+  };
+  const at = (where: Place) => () => makeRoom(room, (line) => say.push(line), where);
+  const INSTANCES = "proc/sys/fs/inotify/max_user_instances";
+
+  test("that has room is left as it is", () => {
+    expect(at(place(true, { [INSTANCES]: "128\n" }))).not.toThrow();
+    expect(say).toEqual([]);
+  });
+
+  test("whose limit is too low has it raised by root, and put back with the lab", () => {
+    const where = place(true, { [INSTANCES]: "64\n" });
+    expect(at(where)).not.toThrow();
+    expect(say).toEqual([
+      "raised fs.inotify.max_user_instances from 64 to 256 for the labs of this host; the last of them puts it back",
+    ]);
+    expect(leaveHost("podnet-a", where.raised, folder)).toEqual(["put fs.inotify.max_user_instances back to 64"]);
+  });
+
+  test("whose limits nobody may raise is refused with all that is too low, before anything is made", () => {
+    const where = place(false, { [INSTANCES]: "128\n", "cgroup/pids.max": "700\n", "cgroup/pids.current": "200\n" });
+    expect(at(where)).toThrow(
+      "this machine has no room for 3 more lab nodes; nothing was made:\n" +
+        "  fs.inotify.max_user_instances is 128: 144 inotify instances of root are in use, and 3 more lab nodes need 72; " +
+        "as root: sysctl -w fs.inotify.max_user_instances=512, or take another lab down\n" +
+        `  ${join(where.files.cgroup, "pids.max")} is 700: 200 processes and threads are in use, and 3 more lab nodes need 1500; ` +
+        "give this machine more, or take another lab down",
+    );
+    expect([
+      say,
+      existsSync(where.raised) && readFileSync(join(where.files.proc, "sys/fs/inotify/max_user_instances"), "utf8"),
+    ]).toEqual([[], "128\n"]);
+  });
+
+  test("that root may not change either gets back what could be raised", () => {
+    const where = place(true, { [INSTANCES]: "64\n", "cgroup/pids.max": "700\n", "cgroup/pids.current": "200\n" });
+    expect(at(where)).toThrow("pids.max is 700: 200 processes and threads are in use, and 3 more lab nodes need 1500");
+    expect(say.at(-1)).toBe("put fs.inotify.max_user_instances back to 64");
+    expect(existsSync(where.raised)).toBe(false);
   });
 });
