@@ -5,8 +5,8 @@ import { noteNames } from "../args/names";
 import { dialTableOf } from "../machine/connection";
 import type { DialTable } from "../machine/dialTable";
 import type { Parameters } from "../node/parameters";
-import { runsText } from "../node/phase";
 import { checkedCluster, type ClusterArgs } from "./args";
+import { Changes } from "./changes";
 import { joinNodes, memberLinesOf } from "./kubeadm";
 import { type AddressesOf, type ClusterNode, installParameters, makeNode } from "./nodes";
 import { guardOf, type ObjectContext, objectOptions } from "./objects";
@@ -62,10 +62,10 @@ export class Cluster extends pulumi.ComponentResource {
    */
   readonly dialTable: pulumi.Output<DialTable>;
   /**
-   * Another text after each run that may have changed a node or the cluster.
+   * What was made of it, to tell whether an update changed any of it.
    * @internal
    */
-  readonly runs: pulumi.Output<string>;
+  readonly changes: Changes;
   /**
    * Resources after which every node is registered, and the cluster has its settings.
    * @internal
@@ -81,7 +81,9 @@ export class Cluster extends pulumi.ComponentResource {
   readonly #objects: ObjectContext;
 
   constructor(name: string, args: ClusterArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("podnet:index:Cluster", name, {}, opts);
+    const changes = new Changes();
+    super("podnet:index:Cluster", name, {}, changes.noting(opts));
+    this.changes = changes;
     const valid = checkedCluster(name, args);
     noteNames(
       "Cluster args",
@@ -132,7 +134,7 @@ export class Cluster extends pulumi.ComponentResource {
     this.endpoint = joined.endpoint;
     this.members = joined.members;
     this.registered = joined.registered;
-    this.runs = runsText([joined.runs, ...Object.values(this.nodes).map(({ runs }) => runs)]);
+    Object.values(this.nodes).forEach(({ handle }) => changes.add(handle.deletedWith));
     this.podCidr = valid.podCidr;
     this.serviceCidr = valid.serviceCidr;
     this.dnsDomain = valid.dnsDomain;

@@ -14,6 +14,7 @@ import { PROBE_LABEL, PROBE_NAMESPACE, PROBES } from "./probes";
 import { checkedBy } from "../network/definition";
 import type { ClaimCounts, Report } from "./report/report";
 import { AGNHOST_IMAGE } from "../node/releases";
+import { Changes, digest } from "../cluster/changes";
 import type { Cluster } from "../cluster/Cluster";
 import { hereLine } from "../machine/here";
 import type { PodNetwork } from "../network/PodNetwork";
@@ -59,7 +60,8 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
   readonly verify: pulumi.Output<string>;
 
   constructor(name: string, args: ConnectivityCheckArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("podnet:index:ConnectivityCheck", name, {}, opts);
+    const own = new Changes();
+    super("podnet:index:ConnectivityCheck", name, {}, own.noting(opts));
     const { cluster, network } = args;
     const services = args.services ?? [];
     const valid = checked("ConnectivityCheck args", connectivityCheckArgs, { timeout: args.timeout ?? 180 }, () =>
@@ -142,11 +144,9 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
       {
         create: hereLine("check"),
         stdin: input,
+        // Whatever an update changed of all this, it proves in the same update.
         triggers: triggersOf(
-          services.map((service) => service.endpoints),
-          daemonSets.map((set) => set.metadata.uid),
-          network.runs,
-          cluster.runs,
+          digest([cluster, network, ...services, { changes: own }].map(({ changes }) => changes.text())),
         ),
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.Stderr,

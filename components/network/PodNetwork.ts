@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Changes } from "../cluster/changes";
 import type { Cluster } from "../cluster/Cluster";
 import { enforcesPolicy, type NetworkDefinition, POLICY_ADVICE } from "./definition";
 import { AgentObjects } from "./objects";
@@ -47,10 +48,10 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
    */
   readonly applied: readonly pulumi.Resource[];
   /**
-   * Another text after each run that may have changed a node's network.
+   * What was made of it, to tell whether an update changed any of it.
    * @internal
    */
-  readonly runs: pulumi.Output<string>;
+  readonly changes: Changes;
   /**
    * What follows from the choice of this network.
    * @internal
@@ -65,7 +66,9 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
     design: NetworkDesign,
     opts?: pulumi.ComponentResourceOptions,
   ) {
-    super(`podnet:index:${type}`, name, {}, withAliases(opts));
+    const changes = new Changes();
+    super(`podnet:index:${type}`, name, {}, changes.noting(withAliases(opts)));
+    this.changes = changes;
     this.cluster = cluster;
     this.definition = design.definition;
     warnOfPolicies(this, design.definition);
@@ -73,7 +76,6 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
     const workloads = design.objects?.(new AgentObjects(`${name}-${design.kind}`, this, cluster, prepared)) ?? [];
     const enabled = enableNetwork(this, name, cluster, design.definition, prepared, workloads);
     this.mtus = prepared.mtus;
-    this.runs = prepared.runs;
     this.prepared = prepared.commands;
     this.applied = [...prepared.commands, enabled];
     this.registerOutputs({ mtus: this.mtus });

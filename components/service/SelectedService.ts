@@ -4,6 +4,7 @@ import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { checked } from "../args/checked";
 import { triggersOf } from "../args/triggers";
+import { Changes } from "../cluster/changes";
 import type { Cluster } from "../cluster/Cluster";
 import { hereLine } from "../machine/here";
 import {
@@ -92,6 +93,11 @@ export class SelectedService extends pulumi.ComponentResource {
    * @internal
    */
   readonly cluster: Cluster;
+  /**
+   * What was made of it, to tell whether an update changed any of it.
+   * @internal
+   */
+  readonly changes: Changes;
   /** Name of the Service. */
   readonly serviceName: string;
   /** Namespace of the Service. */
@@ -116,7 +122,9 @@ export class SelectedService extends pulumi.ComponentResource {
   readonly checked: pulumi.Output<CheckedService>;
 
   constructor(name: string, args: SelectedServiceArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("podnet:index:SelectedService", name, {}, opts);
+    const changes = new Changes();
+    super("podnet:index:SelectedService", name, {}, changes.noting(opts));
+    this.changes = changes;
     const { cluster, selector } = args;
     this.cluster = cluster;
     this.serviceName = args.serviceName ?? name;

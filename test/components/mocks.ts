@@ -54,13 +54,18 @@ function stdoutOf({ type, name, inputs }: Made): string {
   return name.endsWith("-owner") ? OWNER : (LOCAL_ANSWERS[line] ?? '{"passed":true,"claims":{}}');
 }
 
+/** The state of a resource as the mocks make it: its inputs and what it would print. */
+export function stateOf(made: Made): Record<string, unknown> {
+  return { ...made.inputs, stdout: stdoutOf(made) };
+}
+
 /** Puts mocks in the place of Pulumi's engine; `record` sees every resource as it is made. */
 export async function useMocks(record: (made: Made) => void): Promise<void> {
   await pulumi.runtime.setMocks({
     newResource: ({ type, name, inputs }) => {
       const made = { type, name, inputs: inputs as Record<string, unknown> };
       record(made);
-      return { id: `${name}-id`, state: { ...made.inputs, stdout: stdoutOf(made) } };
+      return { id: `${name}-id`, state: stateOf(made) };
     },
     call: () => ({}),
   });
