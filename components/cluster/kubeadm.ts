@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { applyPhase, runsText } from "../node/phase";
+import { applyPhase } from "../node/phase";
 import type { Parameters } from "../node/parameters";
 import { KUBERNETES_VERSION } from "../node/releases";
 import type { ValidCluster } from "./args";
@@ -16,8 +16,6 @@ export interface Joined {
   readonly members: pulumi.Resource;
   /** The commands after which every node is registered with its pod CIDR, and the cluster has its settings. */
   readonly registered: readonly pulumi.Resource[];
-  /** Another text after each run that may have changed the cluster. */
-  readonly runs: pulumi.Output<string>;
 }
 
 /** What kubeadm is told of one node beside its addresses. */
@@ -42,8 +40,8 @@ function initControlPlane(
   name: string,
   valid: pulumi.Output<ValidCluster>,
   { nodeName, handle, installed, podCidr }: ClusterNode,
-): { readonly resource: pulumi.Resource; readonly run: pulumi.Output<string>; readonly answer: pulumi.Output<string> } {
-  const { resource, run, answer } = applyPhase(
+): { readonly resource: pulumi.Resource; readonly answer: pulumi.Output<string> } {
+  const { resource, answer } = applyPhase(
     `${name}-${nodeName}-init`,
     handle,
     {
@@ -67,7 +65,7 @@ function initControlPlane(
     },
     { parent, dependsOn: installed, customTimeouts: { create: "20m" } },
   );
-  return { resource, run, answer: pulumi.secret(answer.apply((lines) => lines.join(""))) };
+  return { resource, answer: pulumi.secret(answer.apply((lines) => lines.join(""))) };
 }
 
 /**
@@ -146,6 +144,5 @@ export function joinNodes(
     endpoint,
     members: members.resource,
     registered: [configured.resource, registered.resource],
-    runs: runsText([init.run, members.run, configured.run, ...joins.map(({ run }) => run), registered.run]),
   };
 }

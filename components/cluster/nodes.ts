@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { checkedConnection } from "../machine/connection";
 import type { Machine, Role } from "../machine/Machine";
 import { imageLines } from "../node/images";
-import { applyPhase, type NodeHandle, runsText, uploadProgram } from "../node/phase";
+import { applyPhase, type NodeHandle, uploadProgram } from "../node/phase";
 import { imagesOf, KUBERNETES_VERSION, PAUSE_IMAGE, releaseFiles } from "../node/releases";
 import type { Parameters } from "../node/parameters";
 import type { ValidCluster } from "./args";
@@ -27,11 +27,6 @@ export interface ClusterNode {
    * @internal
    */
   readonly installed: pulumi.Resource;
-  /**
-   * Another text after each run that may have changed the machine before it joined.
-   * @internal
-   */
-  readonly runs: pulumi.Output<string>;
 }
 
 /** Addresses of a node, by its name. */
@@ -108,6 +103,5 @@ export function makeNode(context: NodeContext, nodeName: string, machine: Machin
     podCidr: addressesOf.apply((of) => of(nodeName).podCidr),
     handle,
     installed: installed.resource,
-    runs: runsText([taken.run, installed.run]),
   };
 }

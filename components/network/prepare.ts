@@ -5,7 +5,7 @@ import { noteNames } from "../args/names";
 import type { Cluster } from "../cluster/Cluster";
 import { hereLine } from "../machine/here";
 import { imageLines } from "../node/images";
-import { applyPhase, runsText } from "../node/phase";
+import { applyPhase } from "../node/phase";
 import type { NetworkDefinition } from "./definition";
 import type { ImagesRequest } from "./images";
 import type { PreflightRequest } from "./preflight";
@@ -26,8 +26,6 @@ export interface Prepared {
   readonly commands: readonly pulumi.Resource[];
   readonly mtus: pulumi.Output<Record<string, number>>;
   readonly generation: pulumi.Output<string>;
-  /** Another text after each run that may have changed a node's network. */
-  readonly runs: pulumi.Output<string>;
 }
 
 const changed = z.strictObject({ network: z.string(), generation: z.string() });
@@ -181,8 +179,7 @@ export function prepareNodes(
         commands.map(({ nodeName }, index) => [nodeName, answered(applied, answers[index] ?? []).mtu]),
       ),
     );
-  const runs = runsText([change.run, ...commands.map(({ phase }) => phase.run)]);
-  return { commands: commands.map(({ phase }) => phase.resource), mtus, generation, runs };
+  return { commands: commands.map(({ phase }) => phase.resource), mtus, generation };
 }
 
 /** The last step of every network: its agents run, every node is Ready, and pods that a change of network ended are back. */

@@ -71,8 +71,3 @@ export function answerLines(nodeName: string, phase: string, nonce: string, stdo
   }
   return own.flatMap((line) => (line.startsWith("| ") ? [line.slice(2)] : []));
 }
-
-/** The number of the run that an answer tells of, which no other run on the node has; nothing where there is none. */
-export function runOf(nonce: string, stdout: string): string {
-  return new RegExp(`^podnet ${nonce} run ([0-9]+)$`, "m").exec(stdout)?.[1] ?? "";
-}

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
@@ -6,7 +5,7 @@ import { triggersOf } from "../args/triggers";
 import { type CheckedConnection, mapped } from "../machine/connection";
 import { asRoot } from "../machine/shell";
 import { type Phase, startWords, UPLOAD } from "./ask";
-import { answerLines, nonceIn, type Parameters, parametersText, runOf } from "./parameters";
+import { answerLines, nonceIn, type Parameters, parametersText } from "./parameters";
 import { phaseHash, programFolder } from "./programFiles";
 
 /** A node as the program on it is reached and marked. */
@@ -45,8 +44,6 @@ export interface AppliedPhase {
   readonly resource: command.remote.Command;
   /** Lines of the program's answer. An update fails, naming the node, when there is none. */
   readonly answer: pulumi.Output<string[]>;
-  /** Tells the runs of the phase apart: another one means that something may have changed on the node. */
-  readonly run: pulumi.Output<string>;
 }
 
 /** Path by which Pulumi's engine finds the program's folder: relative to the program, so that no plan holds a path of its machine. */
@@ -126,18 +123,5 @@ export function applyPhase(
   const answer = resource.stdin.apply((given) =>
     resource.stdout.apply((stdout) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout)),
   );
-  // The number alone starts again where a machine is made anew; the resource's id then differs.
-  const run = pulumi.unsecret(
-    resource.stdin.apply((given) =>
-      resource.stdout.apply((stdout) => resource.id.apply((id) => `${id} ${runOf(nonceIn(given ?? ""), stdout)}`)),
-    ),
-  );
-  return { resource, answer, run };
-}
-
-/** One short text for many runs, which differs as soon as one of them does. */
-export function runsText(runs: readonly pulumi.Output<string>[]): pulumi.Output<string> {
-  return pulumi
-    .all([...runs])
-    .apply((known) => createHash("sha256").update(known.join("\n")).digest("hex").slice(0, 16));
+  return { resource, answer };
 }
