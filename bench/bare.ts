@@ -62,7 +62,12 @@ function phases(settings: Settings, address: (slot: number) => string): Record<s
     put(name, "take", { cluster: "bare" });
     put(name, "install", installParameters(role, { mirror: settings.mirror, checksums }));
     if (role === "worker") {
-      const join = { endpoint: `${address(0)}:6443`, token: "from-the-answer", "ca-cert-hash": "from-the-answer" };
+      const join = {
+        endpoint: `${address(0)}:6443`,
+        token: "from-the-answer",
+        "ca-cert-hash": "from-the-answer",
+        "node-pod-cidr": podCidr(slot),
+      };
       put(name, "join", { ...node, ...join });
     } else {
       put(name, "init", {
@@ -220,6 +225,9 @@ export async function bare(settings: Settings): Promise<number> {
       features: [...features],
       programs: [...programs],
       nodes: connections,
+      declared: {},
+      passing: NODES.map(({ name }) => name),
+      gone: [],
     };
     put("key", privateKey);
     put("known_hosts", NODES.map(({ slot }) => `${address(slot)} ${hostKeys[slot] ?? ""}\n`).join(""));

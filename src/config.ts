@@ -38,6 +38,7 @@ const sshHost = z.strictObject({
   user: sshConnection.shape.user,
   hostKey: sshConnection.shape.hostKey,
   internalIp: ipv4Text.optional(),
+  gone: z.boolean().optional(),
 });
 
 /** The keys that every stack's config may have. */

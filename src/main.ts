@@ -13,12 +13,13 @@ const config = parseConfig(pulumi.runtime.allConfig());
 const { hosts, sshPrivateKey, sshPrivateKeyPassword } = config;
 const nodes = hosts
   ? Object.fromEntries(
-      Object.entries(hosts).map(([name, { slot, role, internalIp, host, port, user, hostKey }]) => [
+      Object.entries(hosts).map(([name, { slot, role, internalIp, host, port, user, hostKey, gone }]) => [
         name,
         new SshHost(name, {
           slot,
           role,
           internalIp,
+          gone,
           connection: {
             ...{ host, port, user, hostKey, privateKey: pulumi.secret(sshPrivateKey ?? "") },
             ...(sshPrivateKeyPassword !== undefined && { privateKeyPassword: pulumi.secret(sshPrivateKeyPassword) }),

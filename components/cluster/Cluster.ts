@@ -7,6 +7,7 @@ import type { DialTable } from "../machine/dialTable";
 import type { Parameters } from "../node/parameters";
 import { checkedCluster, type ClusterArgs } from "./args";
 import { Changes } from "./changes";
+import { declaredMachines, type DeclaredMachines } from "./declared";
 import { joinNodes, memberLinesOf } from "./kubeadm";
 import { type AddressesOf, type ClusterNode, installParameters, makeNode } from "./nodes";
 import { guardOf, type ObjectContext, objectOptions } from "./objects";
@@ -52,6 +53,16 @@ export class Cluster extends pulumi.ComponentResource {
    */
   readonly owner: pulumi.Output<string>;
   /**
+   * Nodes whose machines are gone for good: no members, but still resources.
+   * @internal
+   */
+  readonly gone: readonly ClusterNode[];
+  /**
+   * What is declared of every machine, for the preflight.
+   * @internal
+   */
+  readonly declared: pulumi.Output<DeclaredMachines>;
+  /**
    * Members as parameters of the node program: `NAME POD-CIDR` lines.
    * @internal
    */
@@ -84,7 +95,8 @@ export class Cluster extends pulumi.ComponentResource {
     const changes = new Changes();
     super("podnet:index:Cluster", name, {}, changes.noting(opts));
     this.changes = changes;
-    const valid = checkedCluster(name, args);
+    const living = Object.entries(args.nodes).filter(([, { gone }]) => gone !== true);
+    const valid = checkedCluster(name, { ...args, nodes: Object.fromEntries(living) });
     noteNames(
       "Cluster args",
       "node of a Cluster",
@@ -95,7 +107,7 @@ export class Cluster extends pulumi.ComponentResource {
       })),
     );
     const topology = valid.apply((value) => planTopology("Cluster args", value));
-    const controlName = Object.keys(args.nodes).find((nodeName) => args.nodes[nodeName]?.role === "control-plane");
+    const controlName = living.find(([, { role }]) => role === "control-plane")?.[0];
     this.owner = mintOwner(this, name);
     this.memberLines = topology.apply(({ podCidrs }) => memberLinesOf(podCidrs));
     const context = {
@@ -118,8 +130,12 @@ export class Cluster extends pulumi.ComponentResource {
       ),
     };
     this.nodes = Object.fromEntries(
-      Object.entries(args.nodes).map(([nodeName, machine]) => [nodeName, makeNode(context, nodeName, machine)]),
+      living.map(([nodeName, machine]) => [nodeName, makeNode(context, nodeName, machine)]),
     );
+    this.gone = Object.entries(args.nodes).flatMap(([nodeName, machine]) =>
+      machine.gone === true ? [makeNode(context, nodeName, machine)] : [],
+    );
+    this.declared = declaredMachines(valid, this.owner, args.nodes);
     const control = this.nodes[controlName ?? ""];
     if (!control) {
       throw new Error("a cluster without a control plane passed its checks");
@@ -129,7 +145,7 @@ export class Cluster extends pulumi.ComponentResource {
       Object.fromEntries(Object.values(this.nodes).map(({ nodeName, handle }) => [nodeName, handle.connection])),
     );
     const workers = Object.values(this.nodes).filter((node) => node !== control);
-    const joined = joinNodes(this, name, valid, this.memberLines, control, workers);
+    const joined = joinNodes(this, name, valid, topology, control, workers, this.gone);
     this.kubeconfig = joined.kubeconfig;
     this.endpoint = joined.endpoint;
     this.members = joined.members;

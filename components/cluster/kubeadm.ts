@@ -5,6 +5,7 @@ import { KUBERNETES_VERSION } from "../node/releases";
 import type { ValidCluster } from "./args";
 import { parseControlPlane } from "./kubeconfig";
 import type { ClusterNode } from "./nodes";
+import type { Topology } from "./topology";
 
 /** What kubeadm made of a cluster's nodes. */
 export interface Joined {
@@ -68,6 +69,13 @@ function initControlPlane(
   return { resource, answer: pulumi.secret(answer.apply((lines) => lines.join(""))) };
 }
 
+/** The members' addresses as lines of parameters: `NAME ADDRESS`, in the order of their names. */
+function addressLinesOf({ nodes }: ValidCluster): string[] {
+  return Object.entries(nodes)
+    .map(([nodeName, { internalIp }]) => `${nodeName} ${internalIp}`)
+    .sort();
+}
+
 /**
  * Makes the nodes a cluster: the control plane first, then the members are held to the declared ones, the workers join, and
  * each Node object gets its declared pod CIDR.
@@ -76,10 +84,12 @@ export function joinNodes(
   parent: pulumi.Resource,
   name: string,
   valid: pulumi.Output<ValidCluster>,
-  memberLines: pulumi.Output<string[]>,
+  topology: pulumi.Output<Topology>,
   control: ClusterNode,
   workers: readonly ClusterNode[],
+  gone: readonly ClusterNode[],
 ): Joined {
+  const memberLines = topology.apply(({ podCidrs }) => memberLinesOf(podCidrs));
   const init = initControlPlane(parent, name, valid, control);
   const made = pulumi.secret(
     pulumi
@@ -92,7 +102,9 @@ export function joinNodes(
     control.handle,
     {
       phase: "members",
-      parameters: memberLines.apply((member) => ({ member })),
+      parameters: pulumi
+        .all([memberLines, valid])
+        .apply(([member, known]) => ({ member, address: addressLinesOf(known) })),
       // Another control plane knows no token of this one.
       triggers: [pulumi.unsecret(made.caCertHash)],
     },
@@ -100,7 +112,7 @@ export function joinNodes(
   );
   // A function: Pulumi walks through a value at each of its steps, and the whole cluster would be walked for each node.
   const parametersOf = valid.apply((known) => (nodeName: string) => nodeParameters(known, nodeName));
-  const joins = workers.map(({ nodeName, handle, installed, internalIp, podCidr }) =>
+  const joins = [...workers, ...gone].map(({ nodeName, handle, installed, podCidr }) =>
     applyPhase(
       `${name}-${nodeName}-join`,
       handle,
@@ -108,16 +120,16 @@ export function joinNodes(
         phase: "join",
         secret: true,
         parameters: pulumi
-          .all([parametersOf, endpoint, made.token, made.caCertHash])
-          .apply(([of, at, bootstrapToken, caCertHash]): Parameters => ({
+          .all([parametersOf, endpoint, made.token, made.caCertHash, podCidr])
+          .apply(([of, at, bootstrapToken, caCertHash, nodePodCidr]): Parameters => ({
             ...of(nodeName),
+            "node-pod-cidr": nodePodCidr,
             endpoint: at,
             token: bootstrapToken,
             "ca-cert-hash": caCertHash,
           })),
-        triggers: [podCidr, internalIp],
       },
-      // The token is valid after it.
+      // The token is valid after it. Nothing replaces it: an undo would dial the address that the machine had before.
       { parent, dependsOn: [installed, members.resource], deleteBeforeReplace: true },
     ),
   );

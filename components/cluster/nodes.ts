@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { checkedConnection } from "../machine/connection";
 import type { Machine, Role } from "../machine/Machine";
 import { imageLines } from "../node/images";
-import { applyPhase, type NodeHandle, uploadProgram } from "../node/phase";
+import { applyPhase, GONE, type NodeHandle, uploadProgram } from "../node/phase";
 import { imagesOf, KUBERNETES_VERSION, PAUSE_IMAGE, releaseFiles } from "../node/releases";
 import type { Parameters } from "../node/parameters";
 import type { ValidCluster } from "./args";
@@ -82,8 +82,16 @@ export function makeNode(context: NodeContext, nodeName: string, machine: Machin
   const program = uploadProgram(`${name}-${nodeName}-program`, connection, context.gate, {
     parent,
     deletedWith: machine.deletedWith,
+    ...(machine.gone === true && GONE),
   });
-  const handle = { nodeName, connection, owner, program, deletedWith: machine.deletedWith };
+  const handle = {
+    nodeName,
+    connection,
+    owner,
+    program,
+    deletedWith: machine.deletedWith,
+    gone: machine.gone === true,
+  };
   const taken = applyPhase(
     `${name}-${nodeName}-take`,
     handle,

@@ -19,6 +19,11 @@ export interface Machine {
   kubeletConfig?: Record<string, Json>;
   /** Names of kubeadm's preflight checks that may fail on this machine. */
   ignorePreflightErrors?: string[];
+  /**
+   * Whether the machine is gone for good: its node is taken out of the cluster, and nothing on it is undone when it is taken out
+   * of the program after that.
+   */
+  gone?: boolean;
   /** A resource whose deletion ends the machine, so that nothing on it has to be undone first. */
   deletedWith?: pulumi.Resource;
 }

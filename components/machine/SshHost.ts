@@ -15,6 +15,8 @@ export interface SshHostArgs {
   internalIp?: pulumi.Input<string>;
   /** How podnet reaches the machine. */
   connection: SshConnection;
+  /** Whether the machine is gone for good; then its node is taken out of the cluster, and nothing on it is undone. */
+  gone?: boolean;
 }
 
 const sshHostArgs = z.strictObject({
@@ -22,6 +24,7 @@ const sshHostArgs = z.strictObject({
   role: role.optional(),
   internalIp: ipv4Text.optional(),
   connection: sshConnection,
+  gone: z.boolean().optional(),
 });
 
 /** A machine that exists already and is reached over SSH. It makes nothing: what a Cluster puts on it, the Cluster undoes. */
@@ -34,12 +37,15 @@ export class SshHost extends pulumi.ComponentResource implements Machine {
   readonly internalIp: pulumi.Output<string>;
   /** How podnet reaches the machine; its private key is a secret. */
   readonly connection: SshConnection;
+  /** Whether the machine is gone for good. */
+  readonly gone: boolean;
 
   constructor(name: string, args: SshHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("podnet:index:SshHost", name, {}, opts);
     const valid = checked("SshHost args", sshHostArgs, args);
     this.slot = args.slot;
     this.role = args.role ?? "worker";
+    this.gone = args.gone ?? false;
     this.internalIp = pulumi.unsecret(valid.apply((value) => value.internalIp ?? value.connection.host));
     const { privateKey, privateKeyPassword } = args.connection;
     this.connection = {

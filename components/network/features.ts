@@ -1,3 +1,5 @@
+import { type Asked, askedRows } from "../node/preflight";
+
 /** One thing that a kernel may or may not have. */
 interface Feature {
   /** Name for a reader. */
@@ -42,14 +44,25 @@ export type FeatureId = keyof typeof FEATURES;
 
 /**
  * The questions of the preflight: which of these features and programs a machine lacks, as the tab-separated lines that the
- * program's `preflight` reads after its own text.
+ * program's `preflight` reads after its own text, and what is declared of it.
  */
-export function preflightQuestions(nonce: string, features: readonly FeatureId[], programs: readonly string[]): string {
+export function preflightQuestions(
+  nonce: string,
+  features: readonly FeatureId[],
+  programs: readonly string[],
+  declared: Asked = {},
+): string {
   const rows = features.map((id) => {
     const { title, module = "-", option = "-", filesystem = "-", version = "-" }: Feature = FEATURES[id];
     return ["feature", title, module, option, filesystem, version];
   });
-  const all = [["nonce", nonce], ...rows, ...programs.map((program) => ["program", program]), ["end"]];
+  const all = [
+    ["nonce", nonce],
+    ...askedRows(declared),
+    ...rows,
+    ...programs.map((program) => ["program", program]),
+    ["end"],
+  ];
   return all.map((row) => `${row.join("\t")}\n`).join("");
 }
 

@@ -1,14 +1,21 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { z } from "zod";
 import { messageOf } from "../args/validate";
 import { dialTable } from "../machine/dialTable";
 import type { Dialled } from "../machine/dialled";
+import { addressOf } from "../machine/presence";
 import { Shell } from "../machine/shell";
 import { answerLines } from "../node/parameters";
-import { programFolder } from "../node/programFiles";
+import {
+  asked,
+  betweenMachines,
+  type MachineAnswer,
+  machineProblem,
+  preflightText,
+  readAnswer,
+} from "../node/preflight";
 import { FEATURES, type FeatureId, featureProblem, preflightQuestions } from "./features";
+import { keptMachine, type KeptMachine, movedMachines, unreachableMachines } from "./kept";
 
 /** What the preflight reads from standard input, as JSON. Holds secrets. */
 export const preflightInput = z.strictObject({
@@ -17,6 +24,12 @@ export const preflightInput = z.strictObject({
   features: z.array(z.enum(Object.keys(FEATURES) as [FeatureId, ...FeatureId[]])),
   programs: z.array(z.string().regex(/^[a-z][a-z0-9-]*$/)),
   nodes: dialTable,
+  /** What is declared of each machine, by the name of its node. */
+  declared: z.record(z.string(), asked),
+  /** Nodes whose machine ends with its resource, so that nothing on it is ever undone. */
+  passing: z.array(z.string()),
+  /** Nodes whose machine is declared gone for good. */
+  gone: z.array(z.string()),
 });
 
 /** Input of the preflight, as it is written and as it is read. */
@@ -24,64 +37,115 @@ export type PreflightRequest = z.input<typeof preflightInput>;
 /** Input of the preflight, read. */
 export type PreflightInput = z.output<typeof preflightInput>;
 
-/** What the preflight prints: the machines that are fit for the network. */
-const preflightOutput = z.strictObject({ network: z.string(), fit: z.array(z.string()) });
+/** What the preflight prints: the machines that are fit for the network, and how each is known again. */
+const preflightOutput = z.strictObject({
+  network: z.string(),
+  fit: z.array(z.string()),
+  machines: z.record(z.string(), keptMachine).default({}),
+});
+/** What the preflight printed. */
+export type PreflightOutput = z.output<typeof preflightOutput>;
 
-/** Name by which a machine is known again: another host or host key is another machine. */
-function machineId(name: string, { host, hostKey }: Dialled): string {
-  return `${name} ${createHash("sha256").update(`${host} ${hostKey}`).digest("hex").slice(0, 16)}`;
+/** Name by which a fit machine is known again: another host, host key or declaration is to be looked at anew. */
+function fitId(name: string, { host, hostKey }: Dialled, declared: unknown): string {
+  const text = `${host} ${hostKey} ${JSON.stringify(declared)}`;
+  return `${name} ${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
 }
 
-/** The machines that an earlier run, by what it printed, found fit for this network. */
-export function knownFit(network: string, earlier: string | undefined): readonly string[] {
+/** What an earlier run printed; nothing where there was none, or none that can be read. */
+export function earlierOutput(text: string | undefined): PreflightOutput {
   try {
-    const output = preflightOutput.parse(JSON.parse(earlier ?? ""));
-    return output.network === network ? output.fit : [];
+    return preflightOutput.parse(JSON.parse(text ?? ""));
   } catch {
-    return [];
+    return { network: "", fit: [], machines: {} };
   }
 }
 
-async function missingOn(name: string, ssh: Dialled, { features, programs }: PreflightInput): Promise<string[]> {
+async function ask(name: string, ssh: Dialled, input: PreflightInput): Promise<MachineAnswer> {
+  const { features, programs, declared } = input;
   const nonce = createHash("sha256")
     .update(`${name} ${features.join(" ")}`)
     .digest("hex")
     .slice(0, 16);
-  const text = readFileSync(join(programFolder(), "preflight"), "utf8");
+  const text = preflightText() + preflightQuestions(nonce, features, programs, declared[name]);
   const shell = await Shell.open(name, ssh);
   try {
-    const { stdout } = await shell.run("bash --norc -p -s", text + preflightQuestions(nonce, features, programs), 30);
-    return answerLines(name, "preflight", nonce, stdout);
+    const before = Date.now();
+    const { stdout, stderr } = await shell.run("bash --norc -p -s", text, 30);
+    const after = Date.now();
+    if (stderr.trim() !== "") {
+      console.error(`${name}: ${stderr.trim().slice(-300)}`);
+    }
+    return readAnswer(answerLines(name, "preflight", nonce, stdout), before, after);
   } finally {
     shell.close();
   }
 }
 
+/** Joins findings by node. */
+function joined(...all: readonly Readonly<Record<string, readonly string[]>>[]): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  for (const [name, lines] of all.flatMap((findings) => Object.entries(findings))) {
+    found[name] = [...(found[name] ?? []), ...lines];
+  }
+  return found;
+}
+
 /**
- * Asks every node that is not known to be fit for what it lacks of a network's needs, changing nothing, and returns all that
- * are fit. Throws one error with all that is missing.
+ * Asks every machine that is not known to be fit what is in the way, changing nothing, and returns how all are known again.
+ * Throws one error with all that is in the way on all of them: of the network's needs, of what is declared, and of what is
+ * left behind on machines that were nodes before.
  */
-export async function preflight(input: PreflightInput, known: readonly string[] = []): Promise<string[]> {
-  const { network, nodes } = input;
-  const asked = Object.entries(nodes).filter(([name, ssh]) => !known.includes(machineId(name, ssh)));
+export async function preflight(input: PreflightInput, earlier: PreflightOutput): Promise<PreflightOutput> {
+  const { network, nodes, declared, passing } = input;
+  const fit = Object.entries(nodes).map(([name, ssh]) => fitId(name, ssh, declared[name]));
+  const known = earlier.network === network ? earlier.fit : [];
+  const isKnown = (index: number): boolean => known.includes(fit[index] ?? "");
+  const names = Object.keys(nodes);
+  const control = names.find((name) => declared[name]?.["role"] === "control-plane") ?? "";
+  const news = names.some((_, index) => !isKnown(index));
+  const toAsk = Object.entries(nodes).filter(([name], index) => !isKnown(index) || (news && name === control));
   const results = await Promise.allSettled(
-    asked.map(async ([name, ssh]): Promise<[string, string[]]> => [name, await missingOn(name, ssh, input)]),
+    toAsk.map(async ([name, ssh]) => [name, await ask(name, ssh, input)] as const),
   );
   const refused = results.flatMap((result) => (result.status === "rejected" ? [messageOf(result.reason)] : []));
   if (refused.length > 0) {
-    throw new Error(`cannot look at every machine:\n  ${refused.join("\n  ")}`);
+    throw new Error(`cannot look at every machine; nothing on any machine was touched:\n  ${refused.join("\n  ")}`);
   }
-  const missing = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  const problem = featureProblem(network, Object.fromEntries(missing));
-  if (problem !== undefined) {
-    throw new Error(problem);
+  const answers = Object.fromEntries(
+    results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])),
+  );
+  const machines: Record<string, KeptMachine> = Object.fromEntries(
+    Object.entries(nodes).map(([name, ssh]) => [
+      name,
+      {
+        ...addressOf(ssh),
+        machineId: answers[name]?.machineId ?? earlier.machines[name]?.machineId ?? "",
+        hostname: answers[name]?.hostname ?? earlier.machines[name]?.hostname ?? "",
+        passing: passing.includes(name),
+      },
+    ]),
+  );
+  const own = Object.keys(answers).filter((name) => answers[name]?.own === true);
+  const problems = [
+    machineProblem(
+      joined(
+        Object.fromEntries(Object.entries(answers).map(([name, { findings }]) => [name, findings])),
+        betweenMachines({ ...machines, ...answers }, control),
+        movedMachines(earlier.machines, machines, own),
+        await unreachableMachines(earlier.machines, [...names, ...input.gone]),
+      ),
+    ),
+    featureProblem(network, Object.fromEntries(Object.entries(answers).map(([name, { missing }]) => [name, missing]))),
+  ].filter((problem) => problem !== undefined);
+  if (problems.length > 0) {
+    throw new Error(problems.join("\n"));
   }
-  return Object.entries(nodes).map(([name, ssh]) => machineId(name, ssh));
+  return { network, fit, machines };
 }
 
 /** The command `preflight`: reads its input as JSON and prints which machines are fit. `earlier` is what it printed before. */
 export async function preflightCommand(text: string, earlier: string | undefined): Promise<void> {
   const input = preflightInput.parse(JSON.parse(text));
-  const fit = await preflight(input, knownFit(input.network, earlier));
-  console.log(JSON.stringify({ network: input.network, fit } satisfies z.output<typeof preflightOutput>));
+  console.log(JSON.stringify(await preflight(input, earlierOutput(earlier))));
 }

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { noteNames } from "../args/names";
 import type { Cluster } from "../cluster/Cluster";
+import type { ClusterNode } from "../cluster/nodes";
 import { hereLine } from "../machine/here";
 import { imageLines } from "../node/images";
 import { applyPhase } from "../node/phase";
@@ -46,14 +47,21 @@ function preflight(
   cluster: Cluster,
   definition: pulumi.Output<NetworkDefinition>,
 ): pulumi.Resource {
-  const stdin = pulumi.all([definition, cluster.dialTable]).apply(([{ id, features, programs }, nodes]) =>
-    JSON.stringify({
-      network: id,
-      features: [...features],
-      programs: [...programs],
-      nodes,
-    } satisfies PreflightRequest),
-  );
+  const stdin = pulumi
+    .all([definition, cluster.dialTable, cluster.declared])
+    .apply(([{ id, features, programs, conflist, owns = [] }, nodes, { machines, passing, gone }]) =>
+      JSON.stringify({
+        network: id,
+        features: [...features],
+        programs: [...programs],
+        nodes,
+        declared: Object.fromEntries(
+          Object.entries(machines).map(([nodeName, asked]) => [nodeName, { ...asked, conflist, path: [...owns] }]),
+        ),
+        passing: [...passing],
+        gone: [...gone],
+      } satisfies PreflightRequest),
+    );
   const command_ = new command.local.Command(
     `${name}-preflight`,
     {
@@ -143,7 +151,7 @@ export function prepareNodes(
       return (nodeName: string) => routesOf[nodeName];
     });
   const shared = pulumi.all([definition, mtu, routes, cluster.podCidr]);
-  const commands = nodes.map(({ nodeName, handle, installed, internalIp, podCidr }) => {
+  const commandOf = ({ nodeName, handle, installed, internalIp, podCidr }: ClusterNode) => {
     const phase = applyPhase(
       `${name}-on-${nodeName}`,
       handle,
@@ -171,7 +179,9 @@ export function prepareNodes(
       { parent, dependsOn: [installed, change.resource] },
     );
     return { nodeName, phase };
-  });
+  };
+  const commands = nodes.map(commandOf);
+  cluster.gone.forEach(commandOf);
   const mtus = pulumi
     .all(commands.map(({ phase }) => phase.answer))
     .apply((answers) =>

@@ -18,6 +18,8 @@ export interface NodeHandle {
   readonly program: pulumi.Resource;
   /** A resource whose deletion ends the machine. */
   readonly deletedWith: pulumi.Resource | undefined;
+  /** Whether the machine is gone for good: its resources stay as they are, and are forgotten when they are deleted. */
+  readonly gone: boolean;
 }
 
 /** What a phase's resource is made of. */
@@ -45,6 +47,15 @@ export interface AppliedPhase {
   /** Lines of the program's answer. An update fails, naming the node, when there is none. */
   readonly answer: pulumi.Output<string[]>;
 }
+
+/** Options of a resource on a machine that is gone: nothing is asked of the machine any more, whatever is declared of it. */
+export const GONE: pulumi.CustomResourceOptions = {
+  retainOnDelete: true,
+  ignoreChanges: [
+    ...["connection", "create", "update", "delete", "stdin", "triggers", "logging", "addPreviousOutputInEnv"],
+    ...["source", "remotePath"],
+  ],
+};
 
 /** Path by which Pulumi's engine finds the program's folder: relative to the program, so that no plan holds a path of its machine. */
 function archivePath(): string {
@@ -116,6 +127,7 @@ export function applyPhase(
     },
     {
       ...opts,
+      ...(node.gone && GONE),
       deletedWith: node.deletedWith,
       ...(args.secretAnswer === true && { additionalSecretOutputs: ["stdout"] }),
     },

@@ -27,6 +27,7 @@ export function ciliumDefinition(routingMode: CiliumRoutingMode, kubeProxyReplac
     kind: "cilium",
     id: `cilium-${routingMode}${kubeProxyReplacement ? "-no-kube-proxy" : ""}`,
     conflist: CILIUM_CONFLIST,
+    owns: ["/opt/cni/bin/cilium-cni", "/sys/class/net/cilium_host", "/etc/sysctl.d/99-zzz-override_cilium.conf"],
     overhead: tunnel ? VXLAN_OVERHEAD : 0,
     features: [
       ...(["kernel-5.10", "veth", "bpf", "bpf-jit", "cls-bpf", "sch-ingress", "cgroup-bpf"] as const),

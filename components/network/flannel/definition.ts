@@ -30,6 +30,7 @@ export function flannelDefinition(backend: FlannelBackend): NetworkDefinition {
     kind: "flannel",
     id: `flannel-${backend}`,
     conflist: FLANNEL_CONFLIST,
+    owns: ["/opt/cni/bin/flannel", "/sys/class/net/flannel.1"],
     overhead: vxlan ? VXLAN_OVERHEAD : 0,
     features: [
       "veth",

@@ -15,6 +15,7 @@ export function kubeRouterDefinition(serviceProxy: boolean): NetworkDefinition {
     kind: "kube-router",
     id: serviceProxy ? "kube-router-ipvs" : "kube-router",
     conflist: KUBE_ROUTER_CONFLIST,
+    owns: ["/sys/class/net/kube-bridge", "/sys/class/net/kube-dummy-if"],
     overhead: 0,
     features: [
       "veth",

@@ -33,6 +33,7 @@ declare -gA formats=(
     [token]='[a-z0-9]{6}\.[a-z0-9]{16}'
     [ca-cert-hash]="sha256:$sha256"
     [member]="$label $cidr"
+    [address]="$label $ipv4"
     [network]='[a-z][a-z0-9-]*'
     [kind]='[a-z][a-z0-9-]*'
     [mtu]='[1-9][0-9]{2,3}'

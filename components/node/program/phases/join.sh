@@ -1,12 +1,12 @@
-# Joins the machine to the cluster whose CA the parameters pin, or leaves one that has joined as it is. Takes the bootstrap
-# token: a secret.
+# Joins the machine to the cluster whose CA the parameters pin, or leaves one that has joined as it is declared. A node with
+# another address or other pods' addresses joins anew: its Node object was taken out before. Takes the bootstrap token: a secret.
 # shellcheck shell=bash
 use lib/kubeadm
 
 lasts 600
 
 declare_join() {
-    takes owner node files internal-ip endpoint token ca-cert-hash
+    takes owner node files internal-ip node-pod-cidr endpoint token ca-cert-hash
     may_take kubelet-config
     takes_list ignore-preflight-error
 }
@@ -37,14 +37,16 @@ await_signature() {
 }
 
 do_join() {
-    local config=$RUN/join.json
+    local config=$RUN/join.json as
     [ ! -e "$STATE/initialized" ] ||
         fail "this machine is the cluster's control plane, and podnet does not make it a worker. Give it its role back; or make the cluster anew with pulumi destroy and pulumi up, which ends all that runs in it"
+    as="$(value ca-cert-hash) $(value internal-ip) $(value node-pod-cidr)"
     link_of "$(value internal-ip)" >/dev/null
     write_kubelet_patch
-    if [ "$(cat "$STATE/joined" 2>/dev/null)" != "$(value ca-cert-hash)" ] || [ ! -e "$KUBELET_CONF" ]; then
+    if [ "$(cat "$STATE/joined" 2>/dev/null)" != "$as" ] || [ ! -e "$KUBELET_CONF" ]; then
         if [ -e "$KUBELET_CONF" ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ] || [ -e /etc/kubernetes/pki/ca.crt ]; then
             kubeadm_reset
+            rm -f "$STATE/joined"
         fi
         # It holds the token, so it does not outlive the phase.
         trap 'rm -f "$RUN/join.json"' EXIT
@@ -52,7 +54,7 @@ do_join() {
         await_signature
         kubeadm_run join --config "$config"
         note_kubelet_patch
-        put_file "$STATE/joined" <<<"$(value ca-cert-hash)"
+        put_file "$STATE/joined" <<<"$as"
     fi
     systemctl is-active -q kubelet || systemctl start kubelet
     apply_kubelet_patch

@@ -1,5 +1,5 @@
 # Holds the cluster's members to the declared ones, on the control plane, before any of them joins: drains and takes out the
-# workers that podnet joined and that are no longer declared, while the others still know the way to their pods, and keeps the
+# workers that podnet joined and that are no longer declared, or not with these addresses, while the others still know the way to their pods, and keeps the
 # bootstrap token that the declared ones join with valid for a day.
 # shellcheck shell=bash
 use lib/node
@@ -8,15 +8,32 @@ lasts 900
 
 declare_members() {
     takes owner node files
-    takes_list member
+    takes_list member address
 }
 
-# As texts: two names may be the same number.
-declared() { each member | awk -v node="$1" '$1 == node "" { found = 1 } END { exit !found }'; }
+# declared NAME POD-CIDR ADDRESS: whether a node is declared as the API server has it. Nobody can change a node's
+# pod CIDR there. Names are compared as texts: two of them may be the same number.
+declared() {
+    each member | awk -v node="$1" -v cidr="$2" '$1 == node "" && (cidr == "-" || $2 == cidr) { found = 1 } END { exit !found }' &&
+        { [ "$3" = - ] || [ -z "$(each address)" ] || grep -qxF -- "$1 $3" <<<"$(each address)"; }
+}
+
+# Workers that podnet joined, as `NAME POD-CIDR ADDRESS`; what the API server does not know of one is `-`.
+joined_workers() {
+    # shellcheck disable=SC2016
+    kube get nodes -l "$MANAGED=yes" -o 'go-template={{range .items}}{{$ip := "-"}}{{range .status.addresses}}{{if eq .type "InternalIP"}}{{$ip = .address}}{{end}}{{end}}{{.metadata.name}} {{if .spec.podCIDR}}{{.spec.podCIDR}}{{else}}-{{end}} {{$ip}}{{"\n"}}{{end}}'
+}
 
 remove_member() {
+    local ready
     say "taking the node $1 out of the cluster"
-    kubectl --kubeconfig "$ADMIN_CONF" drain "$1" --ignore-daemonsets --delete-emptydir-data --force --timeout 120s >&2 || true
+    ready=$(kube get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null || true)
+    if [ "$ready" = True ]; then
+        kubectl --kubeconfig "$ADMIN_CONF" drain "$1" --ignore-daemonsets --delete-emptydir-data --force --timeout 120s >&2 || true
+    else
+        # Nobody there would end its pods.
+        say "the node $1 is not Ready, so its pods are not waited for"
+    fi
     kube delete node "$1" --ignore-not-found >&2
     # The garbage collector would take most of a minute, in which Services still send requests there.
     kube delete pods --all-namespaces --field-selector "spec.nodeName=$1" --force --grace-period 0 >&2 2>/dev/null || true
@@ -38,11 +55,12 @@ renew_token() {
 }
 
 do_members() {
-    local node
+    local workers node cidr address
     wait_until 120 "the API server" api_ready
-    for node in $(kube get nodes -l "$MANAGED=yes" -o 'jsonpath={.items[*].metadata.name}'); do
-        declared "$node" || remove_member "$node"
-    done
+    workers=$(joined_workers)
+    while read -r node cidr address; do
+        [ -z "$node" ] || declared "$node" "$cidr" "$address" || remove_member "$node" </dev/null
+    done <<<"$workers"
     renew_token
     answer "{}"
 }

@@ -22,6 +22,7 @@ const INIT: Parameters = {
 const JOIN: Parameters = {
   ...OWNER,
   "internal-ip": "192.0.2.11",
+  "node-pod-cidr": "10.244.1.0/24",
   endpoint: "192.0.2.10:6443",
   token: TOKEN,
   "ca-cert-hash": CA,
@@ -265,6 +266,29 @@ esac
     expect(kubeadmCalls()).toEqual(["kubeadm reset --force", "kubeadm join --config"]);
   });
 
+  test.each([{ "node-pod-cidr": "10.244.7.0/24" }, { "internal-ip": "192.0.2.12" }])(
+    "joins anew with other addresses, and only once: %j",
+    async (other) => {
+      await machine.does("join", JOIN);
+      await machine.sh("ip address add 192.0.2.12/24 dev eth0");
+      machine.calls();
+      await machine.does("join --update", { ...JOIN, ...other });
+      expect(kubeadmCalls()).toEqual(["kubeadm reset --force", "kubeadm join --config"]);
+      await machine.does("join --update", { ...JOIN, ...other });
+      expect(kubeadmCalls()).toEqual([]);
+    },
+  );
+
+  test("whose joining anew died in between joins at the next time", async () => {
+    await machine.does("join", JOIN);
+    machine.crashAt("kubeadm join");
+    expect((await machine.run("join --update", { ...JOIN, "node-pod-cidr": "10.244.7.0/24" })).code).toBe(137);
+    machine.calls();
+    // kubeadm itself came to its end, but nobody noted that.
+    await machine.does("join --update", JOIN);
+    expect(kubeadmCalls()).toEqual(["kubeadm reset --force", "kubeadm join --config"]);
+  });
+
   test("that fails leaves no token behind, and is undone", async () => {
     machine.failAt("kubeadm join");
     const { code, stderr } = await machine.run("join", JOIN);
@@ -378,7 +402,10 @@ describe("members", () => {
 
   test("that are no longer declared are drained and taken out; the others and others' nodes stay", async () => {
     await machine.does("init", INIT);
-    machine.answers("kubectl", 'case "$*" in *"get nodes -l podnet.dev/managed=yes"*) echo "w2 w3" ;; esac');
+    machine.answers(
+      "kubectl",
+      'case "$*" in *"get nodes -l podnet.dev/managed=yes"*) printf "w2 10.244.2.0/24 192.0.2.12\\nw3 10.244.3.0/24 192.0.2.13\\n" ;; *"get node w3"*) echo True ;; esac',
+    );
     machine.calls();
     await machine.does("members", parameters);
     const calls = machine.calls().filter((call) => / (drain|delete) /.test(call) && call.startsWith("kubectl"));
@@ -391,11 +418,34 @@ describe("members", () => {
 
   test("are told apart as texts, where two names are the same number", async () => {
     await machine.does("init", INIT);
-    machine.answers("kubectl", 'case "$*" in *"get nodes -l podnet.dev/managed=yes"*) echo "1 01 1e1" ;; esac');
+    machine.answers(
+      "kubectl",
+      'case "$*" in *"get nodes -l podnet.dev/managed=yes"*) printf "1 - -\\n01 - -\\n1e1 - -\\n" ;; esac',
+    );
     machine.calls();
     await machine.does("members", { ...parameters, member: ["01 10.244.0.0/24", "10 10.244.2.0/24"] });
-    const drained = machine.calls().flatMap((call) => /^kubectl .* drain (\S+) /.exec(call)?.[1] ?? []);
-    expect(drained).toEqual(["1", "1e1"]);
+    const deleted = machine.calls().flatMap((call) => /delete node (\S+)/.exec(call)?.[1] ?? []);
+    expect(deleted).toEqual(["1", "1e1"]);
+  });
+
+  test.each([
+    ["another pod CIDR", "w2 10.244.9.0/24 192.0.2.12", ["w2"]],
+    ["another address", "w2 10.244.2.0/24 192.0.2.99", ["w2"]],
+    ["an address that begins alike", "w2 10.244.2.0/24 192.0.2.1", ["w2"]],
+    ["no pod CIDR yet", "w2 - 192.0.2.12", []],
+    ["no address yet", "w2 10.244.2.0/24 -", []],
+    ["all as declared", "w2 10.244.2.0/24 192.0.2.12", []],
+  ])("that has %s: %s", async (_, line, out) => {
+    await machine.does("init", INIT);
+    machine.answers("kubectl", `case "$*" in *"get nodes -l podnet.dev/managed=yes"*) echo "${line}" ;; esac`);
+    machine.calls();
+    const address = ["w1 192.0.2.11", "w2 192.0.2.12"];
+    const { code, stderr } = await machine.run("members", { ...parameters, address });
+    expect(code).toBe(0);
+    const deleted = machine.calls().flatMap((call) => /delete node (\S+)/.exec(call)?.[1] ?? []);
+    expect(deleted).toEqual(out);
+    // A node that is not Ready has nobody who would end its pods.
+    expect(stderr.includes("the node w2 is not Ready, so its pods are not waited for")).toBe(out.length > 0);
   });
 
   test("keeps the bootstrap token valid for a day, and shows it on no command line", async () => {
