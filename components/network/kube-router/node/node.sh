@@ -9,7 +9,7 @@ remove_kube_router() {
     remove_chains 'KUBE-ROUTER[- ]|KUBE-NWPLCY-|KUBE-POD-FW-|kube-router|allow outbound node port traffic on node interface|allow (in|out)bound traffic (to|from) pods'
     remove_sets '^(inet6:)?(kube-router-|KUBE-SRC-|KUBE-DST-|TMP-)'
     # 17 is Zebra's route protocol, which its BGP library gives its routes.
-    ip -4 route flush proto 17 2>/dev/null || true
+    ip -4 route flush root "$(pods_of_network)" proto 17 2>/dev/null || true
     remove_pod_routes
     for link in $(ip -o link show type ipip 2>/dev/null | awk -F'[ :@]+' '$2 ~ /^tun-/ { print $2 }') kube-dummy-if kube-bridge; do
         if [ -d "/sys/class/net/$link" ]; then ip link delete "$link"; fi

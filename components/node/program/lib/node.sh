@@ -14,8 +14,9 @@ export JOIN_TOKEN=$STATE/join-token
 # Label of the workers that podnet joined.
 export MANAGED=podnet.dev/managed
 
-# crictl without a configuration file: the machine's owner may have one of his own.
-cri() { crictl -r "$CRI_SOCKET" -i "$CRI_SOCKET" "$@"; }
+# crictl and kubectl with nothing but podnet's own settings: the machine's owner may have some of his own.
+cri() { crictl -c "$ROOT/files/crictl.yaml" "$@"; }
+export KUBERC=off
 
 # kubectl as the cluster's administrator, on the control plane.
 kube() { kubectl --kubeconfig "$ADMIN_CONF" --request-timeout 30s "$@"; }
@@ -63,8 +64,8 @@ remove_chains() {
     local save rules
     for save in iptables-save ip6tables-save; do
         command -v "$save" >/dev/null || continue
-        rules=$("$save" 2>/dev/null)
-        if grep -qE -- "$1" <<<"$rules"; then grep -vE -- "$1" <<<"$rules" | "${save/save/restore}"; fi
+        rules=$("$save" -c 2>/dev/null)
+        if grep -qE -- "$1" <<<"$rules"; then grep -vE -- "$1" <<<"$rules" | "${save/save/restore}" -c; fi
     done
 }
 

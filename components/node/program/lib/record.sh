@@ -5,7 +5,7 @@
 #   dir PATH              a folder that was not there before
 #   sysctl KEY BEFORE NOW a kernel setting
 #   unit NAME             a unit that was enabled
-#   swap DEVICE           swap that was turned off
+#   swap DEVICE PRIORITY  swap that was turned off
 # shellcheck shell=bash
 
 # Writes a file whole or not at all, out of standard input. For podnet's own state; other files go through make_file.
@@ -99,6 +99,13 @@ set_sysctl() {
     sysctl -qw "$key=$wanted"
 }
 
+# expect_sysctl KEY VALUE: notes what a kernel setting was that a program which podnet starts will set to this value.
+expect_sysctl() {
+    local before
+    before=$(sysctl -n "$1" 2>/dev/null) || return 0
+    [ "$before" = "$2" ] || grep -q "^sysctl"$'\t'"$1"$'\t' "$STATE/record/$PHASE" 2>/dev/null || note sysctl "$1" "$before" "$2"
+}
+
 # Sets every setting of a sysctl.d file, from standard input. A leading minus lets one that the kernel refuses pass.
 apply_sysctls() {
     local key wanted
@@ -117,6 +124,14 @@ enable_unit() {
     systemctl enable -q "$1"
 }
 
+# Turns swap on again. The kernel gives a negative priority itself, and takes none.
+swap_on() {
+    case ${2:--1} in
+        -*) swapon "$1" 2>/dev/null ;;
+        *) swapon -p "$2" "$1" 2>/dev/null ;;
+    esac
+}
+
 # Undoes what a phase has on record, newest first: files that are still as made, settings that are still as set, folders that
 # are empty. What somebody changed since stays, and is named.
 undo_record() {
@@ -125,7 +140,10 @@ undo_record() {
     lines=$(tac "$STATE/record/$of")
     while IFS=$'\t' read -r what one two three; do
         case $what in
-            unit) systemctl disable -q --now "$one" 2>/dev/null || true ;;
+            unit)
+                systemctl disable -q --now "$one" 2>/dev/null || true
+                systemctl reset-failed "$one" 2>/dev/null || true
+                ;;
             file)
                 [ -e "$two" ] || continue
                 if [ "$(sum_of "$two")" = "$one" ]; then
@@ -137,7 +155,7 @@ undo_record() {
             sysctl)
                 if [ "$(sysctl -n "$one" 2>/dev/null)" = "$three" ]; then sysctl -qw "$one=$two" 2>/dev/null || true; fi
                 ;;
-            swap) swapon "$one" 2>/dev/null || say "swap $one could not be turned on again" ;;
+            swap) swap_on "$one" "$two" || say "swap $one could not be turned on again" ;;
             new) rm -f "$one" ;;
             dir) rmdir "$one" 2>/dev/null || true ;;
         esac

@@ -82,16 +82,20 @@ install_releases() {
 
 # The kernel settings that every node needs, and swap, which the kubelet refuses.
 set_kernel() {
-    local module device
+    local module key value
     make_file /etc/modules-load.d/podnet.conf <"$ROOT/files/modules.conf"
     cat "$ROOT/files/network-sysctl.conf" "$ROOT/files/sysctl.conf" | make_file /etc/sysctl.d/90-podnet.conf
     while read -r module; do modprobe "$module" 2>/dev/null || true; done <"$ROOT/files/modules.conf"
     apply_sysctls </etc/sysctl.d/90-podnet.conf
-    while read -r device; do
-        [ -n "$device" ] || continue
-        note swap "$device"
-        swapoff "$device" || fail "swap on $device cannot be turned off, and the kubelet does not run beside it"
-    done <<<"$(awk 'NR > 1 { print $1 }' /proc/swaps 2>/dev/null)"
+    # What the kubelet and kube-proxy set (protectKernelDefaults; localhostNodePorts).
+    while read -r key value; do expect_sysctl "$key" "$value"; done <<<"vm.overcommit_memory 1
+vm.panic_on_oom 0
+kernel.panic 10
+kernel.panic_on_oops 1
+kernel.keys.root_maxkeys 1000000
+kernel.keys.root_maxbytes 25000000
+net.ipv4.conf.all.route_localnet 1"
+    /bin/bash --norc -p "$ROOT/swap-off" >&2 || fail "swap cannot be turned off, and the kubelet does not run beside it"
 }
 
 configure_containerd() {
@@ -101,7 +105,7 @@ configure_containerd() {
     sed "s/@OOM@/$oom/; s|@PAUSE@|$(value pause-image)|" "$ROOT/files/containerd.toml" | make_file /etc/containerd/config.toml
     make_dir /etc/cni/net.d
     make_file /etc/systemd/system/containerd.service <"$ROOT/files/containerd.service"
-    make_file /etc/systemd/system/kubelet.service <"$ROOT/files/kubelet.service"
+    sed "s|@PROGRAM@|${ROOT%/*}/current|" "$ROOT/files/kubelet.service" | make_file /etc/systemd/system/kubelet.service
     # A file of the owner's says where his tools look; podnet's own calls do not need one.
     if [ ! -e /etc/crictl.yaml ] || recorded /etc/crictl.yaml; then make_file /etc/crictl.yaml <"$ROOT/files/crictl.yaml"; fi
 }

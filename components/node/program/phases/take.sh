@@ -19,9 +19,72 @@ do_take() {
             fail "this machine cannot become a node:
   - ${obstacles//$'\n'/$'\n'  - }"
         fi
+        others | put_file "$BEFORE"
         put_file "$STATE/owner" <<<"$(value owner) $(value node) $(value cluster)"
     fi
     answer "{\"program\":$(json_string "${ROOT##*/}")}"
+}
+
+# Folders that podnet, kubeadm, the kubelet and the runtime share with others: what is there before stays, with its mode.
+SHARED=(
+    /var/lib/{containerd,kubelet,etcd} /etc/kubernetes/{manifests,pki/etcd,pki,tmp} /etc/kubernetes
+    /opt/containerd/{bin,lib} /opt/containerd /etc/cni/net.d /etc/cni /opt/cni/bin /opt/cni /opt
+    /var/lib/cni/{results,networks} /var/lib/cni /var/log/{containers,pods}
+    /usr/libexec/kubernetes/kubelet-plugins/volume/exec /usr/libexec/kubernetes/kubelet-plugins/volume
+    /usr/libexec/kubernetes/kubelet-plugins /usr/libexec/kubernetes /usr/libexec
+)
+
+# What was there when the machine was taken, one a line: `folder MODE PATH`, `table FAMILY NAME`.
+BEFORE=$STATE/before
+
+others() {
+    local folder
+    for folder in "${SHARED[@]}"; do
+        [ ! -d "$folder" ] || stat -c 'folder %a %n' "$folder"
+    done
+    nft list tables 2>/dev/null || true
+}
+
+# The mode that a folder had when the machine was taken; nothing where it was not there.
+mode_before() { awk -v path="$1" '$1 == "folder" && $3 == path { print $2 }' "$BEFORE" 2>/dev/null || true; }
+
+give_back_folders() {
+    local folder mode
+    # What they hold is containers' and pods'; they were empty when the machine was taken.
+    for folder in /var/lib/{containerd,kubelet,etcd}; do
+        find "$folder" -mindepth 1 -not -path "$folder/lost+found*" -delete 2>/dev/null || true
+    done
+    for folder in /var/log/{containers,pods}; do
+        [ -n "$(mode_before "$folder")" ] || rm -rf "$folder"
+    done
+    for folder in "${SHARED[@]}"; do
+        mode=$(mode_before "$folder")
+        if [ -z "$mode" ]; then
+            rmdir "$folder" 2>/dev/null || true
+        elif [ ! -d "$folder" ]; then
+            mkdir -p "$folder"
+            chmod "$mode" "$folder"
+        elif [ "$(stat -c %a "$folder")" != "$mode" ]; then
+            chmod "$mode" "$folder"
+        fi
+    done
+}
+
+# Takes off the kubelet's chains, and the tables of iptables that are there for nobody any more.
+give_back_rules() {
+    local family name
+    remove_chains 'KUBE-'
+    while read -r _ family name; do
+        case $family/$name in
+            ip/filter | ip/nat | ip/mangle | ip/raw | ip6/filter | ip6/nat | ip6/mangle | ip6/raw) ;;
+            *) continue ;;
+        esac
+        ! grep -qxF "table $family $name" "$BEFORE" 2>/dev/null || continue
+        # Nothing in it but the built-in chains with their own policy.
+        if ! nft list table "$family" "$name" | grep -qvE '^(table .*|\s*chain [A-Z]+ \{|\s*type .* policy accept;|\s*}|#.*|\s*)$'; then
+            nft delete table "$family" "$name"
+        fi
+    done <<<"$(nft list tables 2>/dev/null || true)"
 }
 
 # The program's copies; what still runs of it is in memory.
@@ -41,7 +104,7 @@ remove_program() {
 }
 
 undo_take() {
-    local folder mount pid other
+    local mount pid other
     for other in network join init install; do
         [ -e "$ROOT/phases/$other.sh" ] || continue
         use "phases/$other"
@@ -58,17 +121,10 @@ undo_take() {
         wait_until 10 "the links of the last pods to go" no_pod_on_bridge || true
         remove_empty_bridge
     fi
-    # They were empty when the machine was taken.
-    for folder in /var/lib/containerd /var/lib/kubelet /var/lib/etcd; do
-        find "$folder" -mindepth 1 -delete 2>/dev/null || true
-        rmdir "$folder" 2>/dev/null || true
-    done
     rm -rf /run/containerd /var/lib/cni/results/{podnet,cni-loopback}-*
-    for folder in /etc/kubernetes/{manifests,pki/etcd,pki,tmp} /etc/kubernetes /opt/containerd/{bin,lib} /opt/containerd \
-        /etc/cni/net.d /etc/cni /opt/cni/bin /opt/cni /var/lib/cni/{results,networks} /var/lib/cni; do
-        rmdir "$folder" 2>/dev/null || true
-    done
+    give_back_rules
     undo_record install
+    give_back_folders
     # The owner's mark goes last, so that an undo that is interrupted can be run again.
     find "$STATE" -mindepth 1 -not -path "$STATE/owner" -delete
     rm -rf "$STATE" "$RUN"

@@ -154,6 +154,8 @@ export class Machine {
       machine.standIn(name);
     }
     machine.answers("systemctl", SYSTEMCTL);
+    machine.answers("swapoff", 'rest=$(grep -vF "${1// /\\\\040} " /stub/swaps); echo "$rest" >/stub/swaps');
+    machine.answers("swapon", 'echo "${@: -1} partition 1024 0 -2" >>/stub/swaps');
     if (program !== undefined) {
       machine.upload(program);
     }

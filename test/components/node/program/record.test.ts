@@ -18,6 +18,10 @@ beforeEach(async () => {
 });
 afterEach(() => machine.close());
 
+/** All rules, each table by itself: to load one anew moves it behind the others. */
+const RULES = `iptables-save -c | grep -v '^#'
+nft list tables | sort | while read -r _ family name; do nft list table "$family" "$name"; done`;
+
 /** A snapshot without the program itself, the upload, and what the container runtime keeps: as a machine is before and after. */
 async function bare(): Promise<string[]> {
   return (await machine.snapshot()).filter((line) => !/\/root\/\.podnet|\/usr\/local\/lib/.test(line));
@@ -58,6 +62,87 @@ describe("undone", () => {
     expect(await bare()).toEqual(before);
     expect(machine.has("/root/.podnet")).toBe(false);
     expect(machine.has("/usr/local/lib/podnet")).toBe(false);
+  });
+
+  test("swap gets its priority back, and what a boot turned on again is turned off before the kubelet starts", async () => {
+    const swaps = "Filename Type Size Used Priority\n/dev/zram0 partition 1024 0 100\n";
+    machine.write("/stub/swaps", swaps);
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    expect(machine.read("/etc/systemd/system/kubelet.service")).toContain(
+      "\nExecStartPre=/bin/bash --norc -p /usr/local/lib/podnet/current/swap-off\n",
+    );
+    // The next boot finds it in the machine's own settings, and one more.
+    machine.write("/stub/swaps", `${swaps}/swap\\040file file 1024 0 -2\n`);
+    machine.calls();
+    const before = "/bin/bash --norc -p /usr/local/lib/podnet/current/swap-off";
+    expect(await machine.sh(before)).toBe(
+      ["/dev/zram0", "/swap\\040file"]
+        .map(
+          (device) => `turned off the swap on ${device.replace("\\040", " ")}, beside which the kubelet does not run`,
+        )
+        .join("\n"),
+    );
+    expect(await machine.sh(before)).toBe("");
+    expect(machine.calls()).toEqual(["swapoff /dev/zram0", "swapoff /swap file"]);
+    await machine.does("take --undo", TAKE);
+    expect(machine.calls().filter((call) => call.startsWith("swapon"))).toEqual([
+      "swapon /swap file",
+      "swapon -p 100 /dev/zram0",
+    ]);
+  });
+
+  test("folders that were there before stay, empty and with their modes; those of podnet's and the kubelet's go", async () => {
+    await machine.sh(`
+mkdir -p -m 0750 /etc/kubernetes /etc/kubernetes/pki /etc/cni /opt/cni /opt/cni/bin /var/lib/etcd /var/log/pods
+mkdir -p -m 0711 /var/lib/kubelet
+mkdir -p /var/lib/kubelet/lost+found`);
+    const before = await bare();
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    await machine.does("network", BRIDGE);
+    // What kubeadm, the kubelet and the runtime leave.
+    await machine.sh(`
+chmod 0700 /var/lib/etcd /var/lib/kubelet
+mkdir -p /etc/kubernetes/manifests /etc/kubernetes/pki/etcd /var/lib/etcd/member /var/log/containers/x /opt/containerd/lib
+touch /var/lib/kubelet/config.yaml`);
+    await machine.does("take --undo", TAKE);
+    expect(await bare()).toEqual(before);
+  });
+
+  test("kernel settings that kube-proxy made are put back, and those that somebody else made since are not", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    const key = "net.ipv4.conf.all.route_localnet";
+    expect(await machine.sh(`sysctl -n ${key}`)).toBe("0");
+    await machine.sh(`sysctl -qw ${key}=1`);
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh(`sysctl -n ${key}`)).toBe("0");
+  });
+
+  test("rules of the kubelet's go, with the tables that it made; others' rules stay, with their counters", async () => {
+    await machine.sh(`
+iptables -t nat -A POSTROUTING -s 203.0.113.0/24 -m comment --comment "mine" -j MASQUERADE
+iptables -N MINE
+iptables-save -c | sed 's/^\\[0:0\\] -A POSTROUTING/[7:777] -A POSTROUTING/' | iptables-restore -c
+nft add table inet own
+nft 'add chain inet own input { type filter hook input priority 0; policy accept; }'
+nft add rule inet own input tcp dport 22 accept`);
+    const before = await machine.sh(RULES);
+    expect(before).toContain("[7:777]");
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    await machine.sh(`
+iptables -t mangle -N KUBE-KUBELET-CANARY
+iptables -t mangle -N KUBE-IPTABLES-HINT
+ip6tables -t nat -N KUBE-KUBELET-CANARY
+iptables -N KUBE-FIREWALL
+iptables -A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8 -j DROP
+iptables -A INPUT -j KUBE-FIREWALL
+iptables -t nat -N KUBE-SERVICES
+iptables -t nat -A PREROUTING -j KUBE-SERVICES`);
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh(RULES)).toBe(before);
   });
 
   test("the take alone undoes every other phase", async () => {
