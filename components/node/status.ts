@@ -31,6 +31,8 @@ export const nodeStatus = z.strictObject({
   sysctls: z.array(
     z.strictObject({ key: z.string(), wanted: z.string(), now: z.string(), before: z.string().nullable() }),
   ),
+  /** Settings of the machine's own that win over podnet's, now or at the next boot, each with its remedy. */
+  overruled: z.array(z.string()),
   /** The network on this node, with the parameters that it was applied with last, as `name: value` in the order of the names. */
   network: z
     .strictObject({ id: z.string(), kind: z.string(), podCidr: cidr, parameters: z.array(z.string()) })

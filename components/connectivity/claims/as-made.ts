@@ -59,10 +59,12 @@ const PARTS: readonly Part[] = [
   {
     name: "settings",
     expected: () => "every kernel setting as podnet made it",
-    differences: ({ sysctls }) =>
-      sysctls.flatMap(({ key, wanted, now }) =>
+    differences: ({ sysctls, overruled }) => [
+      ...sysctls.flatMap(({ key, wanted, now }) =>
         wanted === now ? [] : [`${key} is ${now === "" ? "not there" : now}, podnet made it ${wanted}`],
       ),
+      ...overruled,
+    ],
   },
   {
     name: "routes",

@@ -120,6 +120,7 @@ function goodStatus(node: string, input: CheckInput): NodeStatus {
       { key: "net.ipv4.ip_forward", wanted: "1", now: "1", before: "0" },
       { key: "net.bridge.bridge-nf-call-iptables", wanted: "1", now: "1", before: null },
     ],
+    overruled: [],
     network: { id: "bridge", kind: "bridge", podCidr: "10.244.0.0/16", parameters: [] },
     conflists: ["10-podnet.conflist"],
     routes: { wanted: routes, now: routes },

@@ -4,6 +4,8 @@
 use lib/node
 use lib/cni
 use lib/routing
+use lib/obstacles
+use lib/fitness
 
 only_reads
 lasts 30
@@ -69,6 +71,14 @@ sysctls_json() {
     done <"$ROOT/files/network-sysctl.conf" | join_json
 }
 
+# Settings of the machine's own that win over podnet's, now or at the next boot, each with its remedy.
+overruled_json() {
+    {
+        overruled
+        awk 'NR > 1 { print "swap is on at " $1 ", beside which the kubelet does not run; run systemctl restart kubelet, which turns it off" }' /proc/swaps 2>/dev/null || true
+    } | json_list
+}
+
 # Routes to the peers: those wanted, and those that are there, each as `CIDR via NEXT-HOP`.
 routes_json() {
     printf '{"wanted":%s,"now":%s}' \
@@ -128,7 +138,7 @@ versions_json() {
 }
 
 do_status() {
-    answer "{\"owner\":$(owner_json),\"program\":$(json_string "${ROOT##*/}"),\"works\":{$(works_json)},\"installed\":{$(versions_json)},\"files\":[$(files_json)],\"units\":[$(units_json)],\"sysctls\":[$(sysctls_json)],\"network\":$(network_json),\"conflists\":$(conflists_json),\"routes\":$(routes_json),\"egress\":$(egress_json),\"forward\":$(forward_json),\"links\":[$(links_json)]}"
+    answer "{\"owner\":$(owner_json),\"program\":$(json_string "${ROOT##*/}"),\"works\":{$(works_json)},\"installed\":{$(versions_json)},\"files\":[$(files_json)],\"units\":[$(units_json)],\"sysctls\":[$(sysctls_json)],\"overruled\":$(overruled_json),\"network\":$(network_json),\"conflists\":$(conflists_json),\"routes\":$(routes_json),\"egress\":$(egress_json),\"forward\":$(forward_json),\"links\":[$(links_json)]}"
 }
 
 undo_status() { :; }

@@ -53,6 +53,11 @@ test.each<[string, Change, string]>([
     "settings - failed: every kernel setting as podnet made it | net.ipv4.ip_forward is 0, podnet made it 1; net.bridge.bridge-nf-call-iptables is not there, podnet made it 1",
   ],
   [
+    "a setting of its own that wins over podnet's",
+    where(() => ({ overruled: ["/etc/sysctl.conf line 1 sets net.ipv4.ip_forward = 0, which wins"] })),
+    "settings - failed: every kernel setting as podnet made it | /etc/sysctl.conf line 1 sets net.ipv4.ip_forward = 0, which wins",
+  ],
+  [
     "a route that is gone",
     where(({ routes }) => ({ routes: { ...routes, now: [TO_CP] } })),
     `routes - failed: podnet's routes to the other nodes' pods | ${TO_W2} is missing`,

@@ -27,6 +27,7 @@ test("of a machine that nobody took names nothing of podnet's, and leaves nothin
       { key: "net.ipv4.ip_forward", wanted: "1", now: "0", before: null },
       { key: "net.bridge.bridge-nf-call-iptables", wanted: "1", now: "1", before: null },
     ],
+    overruled: [],
     network: null,
     conflists: [],
     routes: { wanted: [], now: [] },
@@ -130,6 +131,20 @@ rm /stub/active/podnet-network`);
   expect(seen.links).toContainEqual({ name: "eth0", mtu: 1400 });
   await machine.sh("nft delete table ip podnet");
   expect((await status()).egress).toEqual({ wanted: true, now: "missing" });
+});
+
+test("names what of the machine's own wins over podnet's, now or at the next boot", async () => {
+  await machine.does("take", TAKE);
+  await machine.does("install", installFrom(machine));
+  expect((await status()).overruled).toEqual([]);
+  machine.write("/etc/sysctl.d/99-hardening.conf", "net.ipv4.ip_forward = 0\n");
+  machine.write("/run/systemd/system/kubelet.service.d/theirs.conf", "[Service]\nExecStart=/bin/true\n");
+  machine.write("/stub/swaps", "Filename Type Size Used Priority\n/dev/zram0 partition 1024 0 100\n");
+  expect((await status()).overruled).toEqual([
+    "/etc/sysctl.d/99-hardening.conf line 1 sets net.ipv4.ip_forward = 0, which wins over the 1 that pods need; take it out",
+    "/run/systemd/system/kubelet.service.d/theirs.conf changes what podnet's unit kubelet does; move it away",
+    "swap is on at /dev/zram0, beside which the kubelet does not run; run systemctl restart kubelet, which turns it off",
+  ]);
 });
 
 test("is JSON whatever a link or a conflist is called", async () => {
