@@ -1,6 +1,6 @@
 # Holds the cluster's members to the declared ones, on the control plane, before any of them joins: drains and takes out the
-# workers that podnet joined and that are no longer declared, or not with these addresses, while the others still know the way to their pods, and keeps the
-# bootstrap token that the declared ones join with valid for a day.
+# workers that podnet joined and that are no longer declared, or not with these addresses, while the others still know the way
+# to their pods, and keeps the bootstrap token that the declared ones join with valid for a day.
 # shellcheck shell=bash
 use lib/node
 
