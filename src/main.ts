@@ -39,6 +39,7 @@ const nodes = hosts
 const cluster = new Cluster("cluster", {
   nodes,
   clusterName: config.clusterName,
+  owner: config.owner,
   podCidr: config.podCidr,
   serviceCidr: config.serviceCidr,
   nodePrefix: config.nodePrefix,

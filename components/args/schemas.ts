@@ -42,6 +42,12 @@ export const dnsLabel = z.string().refine((value) => DNS_LABEL.test(value), {
     `must be a DNS label (a-z, 0-9 and -, at most 63 characters, starting and ending with a letter or digit), got ${show(issue.input)}`,
 });
 
+/** Identity of a cluster's owner: a UUID as podnet mints it. */
+export const ownerIdentity = z.string().refine((value) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value), {
+  error: (issue) =>
+    `must be the identity of an owner as a refusal names it, such as 1b4e28ba-2fa1-41d2-883f-0016d3cca427, got ${show(issue.input)}`,
+});
+
 /** A DNS name: labels by RFC 1123 joined by dots, such as the cluster's domain. */
 export const dnsDomain = z
   .string()

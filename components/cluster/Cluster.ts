@@ -108,7 +108,7 @@ export class Cluster extends pulumi.ComponentResource {
     );
     const topology = valid.apply((value) => planTopology("Cluster args", value));
     const controlName = living.find(([, { role }]) => role === "control-plane")?.[0];
-    this.owner = mintOwner(this, name);
+    this.owner = args.owner === undefined ? mintOwner(this, name) : valid.apply(({ owner }) => owner ?? "");
     this.memberLines = topology.apply(({ podCidrs }) => memberLinesOf(podCidrs));
     const context = {
       parent: this,

@@ -10,6 +10,7 @@ import {
   kubeProxyMode,
   mirrorUrl,
   nodePrefix,
+  ownerIdentity,
   role,
   slot,
 } from "../args/schemas";
@@ -41,6 +42,11 @@ export interface ClusterArgs {
   mirror?: pulumi.Input<string>;
   /** SHA-256 of the mirror's files by path, where they differ from the official ones. */
   checksums?: pulumi.Input<Record<string, string>>;
+  /**
+   * Identity of the owner that every machine and object of the cluster is marked with; minted once by default, and kept in the
+   * state. Where the state was lost, the identity that the refusal names: the program then goes on with what is there.
+   */
+  owner?: pulumi.Input<string>;
 }
 
 const json: z.ZodType = z.json();
@@ -66,6 +72,7 @@ const clusterArgs = z.strictObject({
   scheduleOnControlPlane: z.boolean(),
   mirror: mirrorUrl.optional(),
   checksums: checksums.optional(),
+  owner: ownerIdentity.optional(),
 });
 
 /** A cluster's arguments, complete and valid. */
@@ -95,6 +102,7 @@ export function checkedCluster(name: string, args: ClusterArgs): pulumi.Output<V
       scheduleOnControlPlane: args.scheduleOnControlPlane ?? false,
       mirror: args.mirror,
       checksums: args.checksums,
+      owner: args.owner,
     },
     (value) => [
       ...topologyProblems(value),

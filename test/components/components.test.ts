@@ -103,6 +103,19 @@ describe("a whole program", () => {
     ]);
   });
 
+  test("marks everything with the owner that it is given, and mints none then", async () => {
+    const owner = "99999999-2222-3333-4444-555555555555";
+    const demo = cluster(1, { owner });
+    new BridgeNetwork("network", { cluster: demo });
+    await settle();
+    expect(made.filter(({ name }) => name === "demo-owner")).toEqual([]);
+    const remote = made.filter(({ type }) => type === "command:remote:Command");
+    expect(remote.map(({ name }) => parameters(name)[2])).toEqual(remote.map(() => `owner: ${owner}`));
+    expect(() => cluster(1, { owner: "somebody" })).toThrow(
+      'invalid Cluster args: owner: must be the identity of an owner as a refusal names it, such as 1b4e28ba-2fa1-41d2-883f-0016d3cca427, got "somebody"',
+    );
+  });
+
   test("sends plain words and data to a node, and no shell", async () => {
     const demo = cluster(1);
     new BridgeNetwork("network", { cluster: demo });

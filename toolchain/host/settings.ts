@@ -4,6 +4,7 @@ import { configSchema } from "../../src/config";
 /** What each setting means, for docs/settings.md; its test asserts that no key is missing. */
 const MEANINGS: Readonly<Record<string, string>> = {
   clusterName: "name of the cluster",
+  owner: "identity of the owner, where the state was lost: the one that the refusal names",
   podCidr: "addresses of all pods",
   serviceCidr: "addresses of the Services, outside the pod CIDR",
   nodePrefix: "prefix length of one node's pod CIDR",

@@ -177,7 +177,7 @@ owned() {
             say "podnet $PHASE --undo on $(hostname): the machine belongs to $(owner_text) now; left as it is"
             exit 0
         fi
-        fail "this machine belongs to $(owner_text); destroy that one first, or take this machine out of it"
+        fail "this machine belongs to $(owner_text); destroy that one first, or take this machine out of it; if it is this program's own cluster, whose state was lost, give the Cluster its owner as the argument owner"
     fi
 }
 

@@ -17,7 +17,7 @@ marked() {
     [ -e /var/lib/podnet/owner ] || return 1
     read -r owner node cluster </var/lib/podnet/owner
     if [ "$owner" != "${asked[owner]-}" ]; then
-        echo "it belongs to node $node of the podnet cluster $cluster (owner $owner); destroy that one first, or take this machine out of it"
+        echo "it belongs to node $node of the podnet cluster $cluster (owner $owner); destroy that one first, or take this machine out of it; if it is this program's own cluster, whose state was lost, give the Cluster its owner as the argument owner"
     elif [ "$node" != "${asked[node]-}" ]; then
         echo "it is node $node of this cluster, and a node keeps its name: leave it $node, or take $node out of the program, run the update, and then add ${asked[node]-}"
     fi

@@ -145,7 +145,7 @@ describe("an owner", () => {
         const refused = await machine.run(phase, { ...parameters, ...other });
         expect(refused.code).toBe(1);
         expect(refused.stderr).toBe(
-          `podnet ${phase} on machine: this machine belongs to node w1 of the podnet cluster demo (owner ${OWNER.owner}); destroy that one first, or take this machine out of it\n`,
+          `podnet ${phase} on machine: this machine belongs to node w1 of the podnet cluster demo (owner ${OWNER.owner}); destroy that one first, or take this machine out of it; if it is this program's own cluster, whose state was lost, give the Cluster its owner as the argument owner\n`,
         );
         const undone = await machine.run(`${phase} --undo`, { ...parameters, ...other });
         expect(undone.code).toBe(0);

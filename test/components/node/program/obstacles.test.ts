@@ -110,7 +110,7 @@ nft 'add chain inet theirs forward { type filter hook forward priority 0; policy
     machine.write("/var/lib/podnet/owner", "99999999-2222-3333-4444-555555555555 cp prod\n");
     machine.write("/etc/containerd/config.toml", "theirs");
     expect(await findings()).toEqual([
-      "it belongs to node cp of the podnet cluster prod (owner 99999999-2222-3333-4444-555555555555); destroy that one first, or take this machine out of it",
+      "it belongs to node cp of the podnet cluster prod (owner 99999999-2222-3333-4444-555555555555); destroy that one first, or take this machine out of it; if it is this program's own cluster, whose state was lost, give the Cluster its owner as the argument owner",
     ]);
   });
 
