@@ -36,6 +36,13 @@ await_signature() {
     wait_until 30 "the API server at $(value endpoint)" token_signed "${token%%.*}" || say "kubeadm goes on and says why"
 }
 
+# joined_as CA-HASH ADDRESS POD-CIDR: whether the node has joined like this. An earlier version noted the first alone.
+joined_as() {
+    local ca='' address='' cidr=''
+    if [ -e "$STATE/joined" ]; then read -r ca address cidr <"$STATE/joined" || true; fi
+    [ -e "$KUBELET_CONF" ] && [ "$ca" = "$1" ] && { [ -z "$address" ] || [ "$address $cidr" = "$2 $3" ]; }
+}
+
 do_join() {
     local config=$RUN/join.json as
     [ ! -e "$STATE/initialized" ] ||
@@ -43,7 +50,8 @@ do_join() {
     as="$(value ca-cert-hash) $(value internal-ip) $(value node-pod-cidr)"
     link_of "$(value internal-ip)" >/dev/null
     write_kubelet_patch
-    if [ "$(cat "$STATE/joined" 2>/dev/null)" != "$as" ] || [ ! -e "$KUBELET_CONF" ]; then
+    # shellcheck disable=SC2086
+    if ! joined_as $as; then
         if [ -e "$KUBELET_CONF" ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ] || [ -e /etc/kubernetes/pki/ca.crt ]; then
             kubeadm_reset
             rm -f "$STATE/joined"
@@ -54,8 +62,8 @@ do_join() {
         await_signature
         kubeadm_run join --config "$config"
         note_kubelet_patch
-        put_file "$STATE/joined" <<<"$as"
     fi
+    put_file "$STATE/joined" <<<"$as"
     systemctl is-active -q kubelet || systemctl start kubelet
     apply_kubelet_patch
     answer "{}"

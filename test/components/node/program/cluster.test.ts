@@ -290,6 +290,14 @@ esac
     expect(kubeadmCalls()).toEqual(["kubeadm reset --force", "kubeadm join --config"]);
   });
 
+  test("leaves a node as it is that an earlier version joined, which noted the CA alone", async () => {
+    await machine.does("join", JOIN);
+    machine.write("/var/lib/podnet/joined", `${CA}\n`);
+    machine.calls();
+    await machine.does("join --update", JOIN);
+    expect(kubeadmCalls()).toEqual([]);
+  });
+
   test("that fails leaves no token behind, and is undone", async () => {
     machine.failAt("kubeadm join");
     const { code, stderr } = await machine.run("join", JOIN);
