@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { SharedLimit } from "./limits";
 
 /** What one node of a lab takes, measured on labs of each network with all that podnet runs on them, and a third more. */
-const PER_NODE = { instances: 24, watches: 600, files: 6000, threads: 500, megabytes: 1024 };
+const PER_NODE = { instances: 24, watches: 400, files: 2000, threads: 300, megabytes: 1024 };
 
 /** Where a machine's state is read; tests have one of their own. */
 export interface HostFiles {

@@ -187,7 +187,7 @@ describe("a host", () => {
       "this machine has no room for 3 more lab nodes; nothing was made:\n" +
         "  fs.inotify.max_user_instances is 128: 144 inotify instances of root are in use, and 3 more lab nodes need 72; " +
         "as root: sysctl -w fs.inotify.max_user_instances=512, or take another lab down\n" +
-        `  ${join(where.files.cgroup, "pids.max")} is 700: 200 processes and threads are in use, and 3 more lab nodes need 1500; ` +
+        `  ${join(where.files.cgroup, "pids.max")} is 700: 200 processes and threads are in use, and 3 more lab nodes need 900; ` +
         "give this machine more, or take another lab down",
     );
     expect([
@@ -198,7 +198,7 @@ describe("a host", () => {
 
   test("that root may not change either gets back what could be raised", () => {
     const where = place(true, { [INSTANCES]: "64\n", "cgroup/pids.max": "700\n", "cgroup/pids.current": "200\n" });
-    expect(at(where)).toThrow("pids.max is 700: 200 processes and threads are in use, and 3 more lab nodes need 1500");
+    expect(at(where)).toThrow("pids.max is 700: 200 processes and threads are in use, and 3 more lab nodes need 900");
     expect(say.at(-1)).toBe("put fs.inotify.max_user_instances back to 64");
     expect(existsSync(where.raised)).toBe(false);
   });
