@@ -1,13 +1,16 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { waitFor } from "../../components/args/wait";
 import { withVersion } from "../../toolchain/supply/build";
 import { BUILT_PROVIDER_VERSION, PLUGINS } from "../../toolchain/supply/pins";
+import { officialHomes } from "../../toolchain/supply/pulumi";
 import { homeWith, installBuilt, installFrom, installOwn, pluginDir } from "../../toolchain/supply/plugins";
 
 const plugin = { name: "thing", version: "1.2.3" };
+const GUARD = join(__dirname, "..", "..", "toolchain", "supply", "plugin-guard");
 let folder = "";
 let home = "";
 beforeEach(() => {
@@ -27,13 +30,30 @@ const says = (...args: string[]): string => execFileSync(installed(), args, { en
 
 test("a built plugin is installed without another copy of it, and replaced by a newer build", async () => {
   const built = program(join(folder, "built"), "built");
-  await installBuilt(home, plugin, built);
+  await installBuilt(home, plugin, built, GUARD);
   expect(pluginDir(home, plugin)).toBe(join(home, "plugins", "resource-thing-v1.2.3"));
-  expect(says()).toBe("built");
-  expect(statSync(installed()).ino).toBe(statSync(built).ino);
-  await installBuilt(home, plugin, built);
-  await installBuilt(home, plugin, program(join(folder, "newer"), "newer"));
+  expect(says("127.0.0.1:1234")).toBe("built 127.0.0.1:1234");
+  expect(statSync(join(pluginDir(home, plugin), "plugin")).ino).toBe(statSync(built).ino);
+  await installBuilt(home, plugin, built, GUARD);
+  await installBuilt(home, plugin, program(join(folder, "newer"), "newer"), GUARD);
   expect(says()).toBe("newer");
+});
+
+test("a built plugin ends within seconds of the CLI that started it, however that ended", async () => {
+  const pidFile = join(folder, "pid");
+  writeFileSync(join(folder, "waits"), `#!/bin/sh\necho $$ >'${pidFile}'\nexec sleep 60\n`, { mode: 0o755 });
+  await installBuilt(home, plugin, join(folder, "waits"), GUARD);
+  // In a process group of its own, as Pulumi starts plugins.
+  const starts =
+    "require('child_process').spawn(process.argv[1], { stdio: 'ignore', detached: true }); setInterval(() => {}, 1000)";
+  const cli = spawn(process.execPath, ["-e", starts, installed()], { stdio: "ignore" });
+  expect(await waitFor(() => Promise.resolve(existsSync(pidFile) && readFileSync(pidFile, "utf8") !== ""), 10)).toBe(
+    true,
+  );
+  const pid = readFileSync(pidFile, "utf8").trim();
+  expect(existsSync(`/proc/${pid}`)).toBe(true);
+  cli.kill("SIGKILL");
+  expect(await waitFor(() => Promise.resolve(!existsSync(`/proc/${pid}`)), 8)).toBe(true);
 });
 
 test("a plugin of the clone's own stays in the clone, wherever that is", async () => {
@@ -57,6 +77,14 @@ test("an official plugin takes the place of one of the clone's own, and gives it
   expect(says()).toBe("own");
   await installFrom(home, plugin, other);
   expect(says()).toBe("official");
+});
+
+test("the home of a clone, which its environment names, is none that official plugins are in", () => {
+  vi.stubEnv("PULUMI_HOME", "/home/me/pulumi");
+  expect(officialHomes("/cache")).toEqual(["/home/me/pulumi", "/cache/pulumi-home"]);
+  vi.stubEnv("PULUMI_HOME", "/other/clone/.podnet/pulumi-home");
+  expect(officialHomes("/cache")).toEqual([join(homedir(), ".pulumi"), "/cache/pulumi-home"]);
+  vi.unstubAllEnvs();
 });
 
 test("a plugin whose installation was interrupted does not count", () => {

@@ -28,23 +28,27 @@ export async function share(from: string, to: string): Promise<void> {
   }
 }
 
-/** Installs a plugin whose program was built here. */
-export async function installBuilt(home: string, plugin: Plugin, program: string): Promise<void> {
-  const dir = pluginDir(home, plugin);
-  const target = join(dir, `pulumi-resource-${plugin.name}`);
-  const [seen, wanted] = await Promise.all([stat(target).catch(() => undefined), stat(program)]);
-  if (seen?.ino === wanted.ino && seen.dev === wanted.dev) {
-    return;
+/** Installs a plugin whose program was built here. `guard` is the program that runs it, and ends it with a CLI that was killed. */
+export async function installBuilt(home: string, plugin: Plugin, program: string, guard: string): Promise<void> {
+  const kept = join(pluginDir(home, plugin), "plugin");
+  // The wrapper first: what of another kind of installation is there goes with its folder.
+  await installOwn(home, plugin, guard, [kept]);
+  const [seen, wanted] = await Promise.all([stat(kept).catch(() => undefined), stat(program)]);
+  if (seen?.ino !== wanted.ino || seen.dev !== wanted.dev) {
+    await share(program, kept);
   }
-  await rm(dir, { recursive: true, force: true });
-  await share(program, target);
 }
 
-/** Installs a plugin that is a program of this clone, which stays where it is. */
-export async function installOwn(home: string, plugin: Plugin, program: string): Promise<void> {
+/** Installs a plugin that is a program of this clone, which stays where it is. `words` are its first arguments. */
+export async function installOwn(
+  home: string,
+  plugin: Plugin,
+  program: string,
+  words: readonly string[] = [],
+): Promise<void> {
   const dir = pluginDir(home, plugin);
   const target = join(dir, `pulumi-resource-${plugin.name}`);
-  const text = `#!/bin/sh\nexec ${quote(program)} "$@"\n`;
+  const text = `#!/bin/sh\nexec ${quote(program)} ${words.map((word) => `${quote(word)} `).join("")}"$@"\n`;
   if ((await readFile(target, "utf8").catch(() => "")) === text) {
     return;
   }

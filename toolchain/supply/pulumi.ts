@@ -68,8 +68,11 @@ export async function officialPulumi(urlOf: (path: string) => string, cache: str
 }
 
 /** Homes of Pulumi's in which an official plugin may be: the user's own, and the one that podnet installs into. */
-function officialHomes(cache: string): string[] {
-  return [process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi"), join(cache, "pulumi-home")];
+export function officialHomes(cache: string): string[] {
+  const user = process.env["PULUMI_HOME"] ?? "";
+  // A shell that has a clone's environment names the clone's home, whose plugins are podnet's own.
+  const own = user === "" || user.endsWith(join(".podnet", "pulumi-home"));
+  return [own ? join(homedir(), ".pulumi") : user, join(cache, "pulumi-home")];
 }
 
 /** Whether the official plugin is on this machine. */
@@ -86,6 +89,8 @@ export async function installOfficial(cli: string, cache: string, { name, versio
 /** Where the plugins that are not official come from: the build of the one, the program of the other. */
 export interface OwnPlugins {
   readonly kubernetes: string | undefined;
+  /** What runs the build, and ends it with its CLI. */
+  readonly guard: string;
   readonly command: string;
 }
 
@@ -103,7 +108,7 @@ export async function fillHome(
     } else if (plugin.name === "command") {
       await installOwn(home, plugin, own.command);
     } else if (own.kubernetes !== undefined && existsSync(own.kubernetes)) {
-      await installBuilt(home, plugin, own.kubernetes);
+      await installBuilt(home, plugin, own.kubernetes, own.guard);
     }
   }
 }

@@ -91,6 +91,7 @@ export async function ensureToolchain(options: ToolchainOptions, others: readonl
     }
     await fillHome(clonePaths(options.project).pulumiHome, options.cache, PLUGINS, {
       kubernetes: join(dirOf(options, PLUGIN_SOURCE), "pulumi-resource-kubernetes"),
+      guard: join(options.project, "toolchain", "supply", "plugin-guard"),
       command: join(options.project, "packages", "pulumi-command", "bin", "pulumi-resource-command"),
     });
     return { binDirs: await cliDirs(options), ...(await readMirror(mirrorDir(options))) };
