@@ -78,7 +78,9 @@ export async function engineOf(identity: LabIdentity, paths: ClonePaths): Promis
   if (recorded !== undefined && recorded !== "" && recorded !== own) {
     return { host: recorded, answers: await answers(recorded), own: false };
   }
-  const machines = process.env["DOCKER_HOST"] ?? "";
+  // In a shell with another clone's environment it names that clone's engine, which goes with its lab.
+  const named = process.env["DOCKER_HOST"] ?? "";
+  const machines = /^unix:\/\/\/run\/podnet-[0-9a-f]{6}\//.test(named) ? "" : named;
   // The default socket, asked only when it is there: the client would wait for nothing.
   const candidates = [machines, existsSync("/var/run/docker.sock") ? "unix:///var/run/docker.sock" : ""];
   for (const host of candidates) {
