@@ -16,6 +16,12 @@ export function startWords(phase: Phase | Question, option = ""): string {
   return `bash --norc -p ${UPLOAD}/start ${phase}${option === "" ? "" : ` ${option}`}`;
 }
 
+/**
+ * The words of a test that nothing of podnet's is left on a machine, neither upload nor owner's mark. An undo that is asked for
+ * once more, or on a machine that was installed anew, has nothing to do then. sh, csh and fish read it alike.
+ */
+export const NOTHING_LEFT = `test ! -e ${UPLOAD}/start -a ! -e /var/lib/podnet/owner`;
+
 /** Asks the program on a node a question over an open connection. Throws, naming the node, when it gives no whole answer. */
 export async function askNode(
   shell: Shell,

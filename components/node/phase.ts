@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { triggersOf } from "../args/triggers";
 import { type CheckedConnection, mapped } from "../machine/connection";
 import { asRoot } from "../machine/shell";
-import { type Phase, startWords, UPLOAD } from "./ask";
+import { NOTHING_LEFT, type Phase, startWords, UPLOAD } from "./ask";
 import { answerLines, nonceIn, type Parameters, parametersText } from "./parameters";
 import { phaseHash, programFolder } from "./programFiles";
 
@@ -119,7 +119,7 @@ export function applyPhase(
       connection: connection.dialled,
       create: line(),
       update: line(args.again === undefined ? "--update" : pulumi.interpolate`--update ${args.again}`),
-      delete: line("--undo"),
+      delete: mapped(connection.user, (user) => `${NOTHING_LEFT} || ${asRoot(startWords(phase, "--undo"), user)}`),
       stdin,
       addPreviousOutputInEnv: false,
       logging: args.secretAnswer === true ? command.remote.Logging.None : command.remote.Logging.Stderr,

@@ -127,7 +127,7 @@ describe("a whole program", () => {
       expect(create).toMatch(/^bash --norc -p \.podnet\/program\/start [a-z]+$/);
       expect(update).toMatch(/^bash --norc -p \.podnet\/program\/start [a-z]+ --update( [0-9]+)?$/);
       expect(update?.startsWith(`${String(create)} --update`)).toBe(true);
-      expect(remove).toBe(`${String(create)} --undo`);
+      expect(remove).toBe(`test ! -e .podnet/program/start -a ! -e /var/lib/podnet/owner || ${String(create)} --undo`);
       const lines = plain(inputs["stdin"]).split("\n");
       expect(lines[0]).toMatch(/^nonce: [0-9a-f]{16}$/);
       expect(lines.slice(1, -2).filter((line) => !/^[a-z][a-z0-9-]*: \S.*$/.test(line))).toEqual([]);

@@ -94,13 +94,15 @@ remove_copies() {
     rmdir "$base" 2>/dev/null || true
 }
 
-# The program goes last.
+# The program goes last, and the upload last of it, whole: an undo that is interrupted before is run again by it, and where
+# neither the upload nor a mark is left, nothing is.
 remove_program() {
-    if [ -n "${PODNET_UPLOAD-}" ]; then
-        rm -rf "$PODNET_UPLOAD"
-        rmdir "${PODNET_UPLOAD%/*}" 2>/dev/null || true
-    fi
     remove_copies
+    [ -n "${PODNET_UPLOAD-}" ] || return 0
+    rm -rf "$PODNET_UPLOAD.gone"
+    mv -T "$PODNET_UPLOAD" "$PODNET_UPLOAD.gone"
+    rm -rf "$PODNET_UPLOAD.gone"
+    rmdir "${PODNET_UPLOAD%/*}" 2>/dev/null || true
 }
 
 undo_take() {

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { NOTHING_LEFT, UPLOAD } from "../../../../components/node/ask";
+import { parametersText } from "../../../../components/node/parameters";
 import { bundled, Machine } from "./machine";
 import { TAKE } from "./node";
 
@@ -53,6 +55,25 @@ describe("take", () => {
     await machine.does("take --undo", TAKE);
     expect(machine.has("/var/lib/podnet") || machine.has("/usr/local/lib/podnet")).toBe(false);
     expect(await machine.sh("find /etc /opt | sort")).toBe(before);
+  });
+
+  test("is undone once more where nothing is left, and not where only the upload is gone", async () => {
+    const words = `${NOTHING_LEFT} || bash --norc -p ${UPLOAD}/start take --undo`;
+    machine.write("/tmp/parameters", parametersText("take", TAKE));
+    const undo = () => machine.exec(["sh", "-c", `${words} </tmp/parameters`]);
+    expect((await undo()).code).toBe(0);
+    expect(machine.has("/root/.podnet")).toBe(false);
+    expect(await undo()).toEqual({ code: 0, stdout: "", stderr: "" });
+    machine.upload(program);
+    await machine.does("take", TAKE);
+    await machine.sh("rm -r /root/.podnet");
+    expect((await undo()).code).toBe(127);
+    expect(machine.has("/var/lib/podnet/owner")).toBe(true);
+    // The mark is gone and the upload is not: what an interrupted undo left goes at the next.
+    machine.upload(program);
+    await machine.sh("rm -r /var/lib/podnet");
+    expect((await undo()).code).toBe(0);
+    expect(machine.has("/root/.podnet") || machine.has("/usr/local/lib/podnet")).toBe(false);
   });
 
   test("is undone where it was refused, and nothing of anybody's goes", async () => {
