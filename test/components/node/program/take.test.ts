@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { NOTHING_LEFT, UPLOAD } from "../../../../components/node/ask";
 import { parametersText } from "../../../../components/node/parameters";
@@ -89,6 +91,15 @@ describe("take", () => {
     expect(machine.read("/var/lib/podnet/owner")).toBe("11111111-2222-3333-4444-555555555555 w1 demo\n");
     await machine.does("take --undo", TAKE);
     expect(machine.has("/var/lib/podnet") || machine.has("/run/podnet")).toBe(false);
+  });
+
+  test("is undone by hand as docs/operate.md says", async () => {
+    const page = readFileSync(join(__dirname, "..", "..", "..", "..", "docs", "operate.md"), "utf8");
+    const script = /```sh\n(read -r work [^`]*)```/.exec(page)?.[1] ?? "";
+    await machine.does("take", TAKE);
+    await machine.sh(script);
+    expect(machine.has("/var/lib/podnet") || machine.has("/usr/local/lib/podnet")).toBe(false);
+    expect(await machine.sh("find /root/.podnet -type f")).toBe("");
   });
 
   test("is for one owner after another", async () => {
