@@ -69,8 +69,10 @@ find /var/lib/containerd -mindepth 1 -delete; rm -rf /usr/local/share/podnet`);
 export function machineState({ sh }: TestMachine): string[] {
   return sh(`
 {
-find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run -o -path /var/log/journal -o -path /var/lib/systemd -o -path /var/cache \\) -prune \\
-  -o -type f -printf 'file %m %U:%G %p ' -exec sh -c 'sha256sum <"$1"' sh {} \\; -o \\( -type d -o -type l \\) -printf 'path %y %m %U:%G %p %l\\n'
+skip='/proc /sys /dev /tmp /run /var/log/journal /var/lib/systemd /var/cache'
+pruned=(); for path in $skip; do pruned+=(-path "$path" -prune -o); done
+find / -xdev "\${pruned[@]}" -printf 'path %y %m %U:%G %p %l\\n'
+find / -xdev "\${pruned[@]}" -type f -print0 | xargs -0 sha256sum | sed 's/^/file /'
 for folder in /var/lib/containerd /var/lib/kubelet /var/lib/etcd; do find $folder -mindepth 1 -printf 'data %p\\n' 2>/dev/null || true; done
 find /run -xdev -mindepth 1 -maxdepth 2 -not -path '/run/systemd/*' -not -path '/run/log/*' -not -path '/run/user/*' -not -path '/run/udev/*' -not -path '/run/credentials/*' -printf 'run %y %m %p\\n'
 dpkg-query -W -f 'package \${Package} \${Version} \${Status}\\n'

@@ -49,7 +49,9 @@ look_at_files() {
         printf '%s\n' /etc/containerd/config.toml /etc/systemd/system/{containerd,kubelet,podnet-network}.service \
             /etc/sysctl.d/90-podnet.conf /etc/modules-load.d/podnet.conf \
             /usr/local/bin/{kubelet,kubeadm,kubectl,containerd,containerd-shim-runc-v2,ctr,crictl} /usr/local/sbin/runc \
-            /opt/cni/bin/{bridge,host-local,loopback,portmap} "/etc/cni/net.d/${asked[conflist]:-10-podnet.conflist}" /var/lib/podnet/record
+            /opt/cni/bin/{bridge,host-local,loopback,portmap} "/etc/cni/net.d/${asked[conflist]:-10-podnet.conflist}"
+        # What an interrupted take leaves is podnet's.
+        { find /var/lib/podnet -mindepth 1 -maxdepth 1 -not -name 'before*' 2>/dev/null || true; } | sort
     )
     while read -r file; do
         [ -z "$file" ] || ! there "$file" || echo "$file is there, and the network would take it for its own; take it away first"

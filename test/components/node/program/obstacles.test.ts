@@ -62,6 +62,8 @@ describe("a machine full of other things", () => {
     machine.write("/etc/cni/net.d/05-other.conflist", "{}");
     machine.write("/etc/cni/net.d/99-other.conflist", "stays beside");
     machine.write("/etc/sysctl.d/90-podnet.conf", "theirs");
+    machine.write("/var/lib/podnet/mine/x", "theirs");
+    machine.write("/var/lib/podnet/before", "of a take that was interrupted");
     machine.write("/etc/containerd/conf.d/mirror.toml", "theirs");
     machine.write("/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db", "prod");
     machine.write("/var/lib/containerd/lost+found/x", "");
@@ -87,6 +89,7 @@ nft 'add chain inet theirs forward { type filter hook forward priority 0; policy
       "/etc/sysctl.d/90-podnet.conf belongs to another installation; move it away first",
       "/usr/local/bin/ctr belongs to another installation; move it away first",
       "/opt/cni/bin/bridge belongs to another installation; move it away first",
+      "/var/lib/podnet/mine belongs to another installation; move it away first",
       "/etc/cni/net.d/05-other.conflist comes before 10-podnet.conflist, so pods would get that network; move it away first",
       "/etc/containerd/conf.d holds settings that containerd reads beside podnet's; move them away first",
       "/var/lib/kubelet holds N of somebody's data (pods); move it away, or use another machine",
