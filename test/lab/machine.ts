@@ -93,7 +93,10 @@ find /sys/fs/bpf -mindepth 1 2>/dev/null | sed 's/^/bpf /' || true
 } | sort -u`)
     .split("\n")
     .filter(
-      (line) => !/ \/var\/log\/(wtmp|lastlog|btmp|faillog)| \/root\/\.bash_history|\/var\/lib\/private/.test(line),
+      (line) =>
+        !/ \/run\/motd[.]dynamic$| \/var\/log\/(wtmp|lastlog|btmp|faillog)| \/root\/\.bash_history|\/var\/lib\/private/.test(
+          line,
+        ),
     );
 }
 
