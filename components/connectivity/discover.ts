@@ -14,7 +14,7 @@ const seenProbe = z.strictObject({
   podName: z.string(),
 });
 
-const seenNode = z.strictObject({ addresses: z.array(z.string()), up: z.number() });
+const seenNode = z.strictObject({ addresses: z.array(z.string()), up: z.number(), lacks: z.array(z.string()) });
 
 /** What the nodes see of themselves. */
 export interface Discovered {
@@ -26,19 +26,30 @@ export interface Discovered {
   readonly up: number;
 }
 
+/** Package of a program on Debian and Ubuntu, as advice. */
+function packageOf(program: string): string {
+  const names: Readonly<Record<string, string>> = { curl: "curl", getent: "libc-bin", ping: "iputils-ping" };
+  return `; on Debian and Ubuntu: apt-get install ${names[program] ?? (program === "timeout" ? "coreutils" : "util-linux")}`;
+}
+
 /** Looks on every node for the probes' processes and for the node's own addresses. */
 export async function discover(shells: ReadonlyMap<string, Shell>): Promise<Discovered> {
   const seen: Record<string, SeenProbe[]> = {};
   const addresses: Record<string, string[]> = {};
   let up = Infinity;
+  const lacking: string[] = [];
   await Promise.all(
     [...shells].map(async ([name, shell]) => {
       const [first = "", ...rest] = await askNode(shell, "discover", {}, SECONDS);
       const node = seenNode.parse(JSON.parse(first));
       addresses[name] = node.addresses;
       up = Math.min(up, node.up);
+      lacking.push(...node.lacks.map((program) => `${name} lacks the program ${program}${packageOf(program)}`));
       seen[name] = rest.map((line) => seenProbe.parse(JSON.parse(line)));
     }),
   );
+  if (lacking.length > 0) {
+    throw new Error(`what the check asks with is not on every node:\n  ${lacking.sort().join("\n  ")}`);
+  }
   return { seen, addresses, up };
 }

@@ -1,5 +1,6 @@
-# Finds the connectivity check's probes among the node's processes. Answers with the node's own addresses and the seconds since it
-# started as one JSON line, then one line for each probe. The node's own view, so that nothing depends on the network under test.
+# Finds the connectivity check's probes among the node's processes. Answers with the node's own addresses, the seconds since it
+# started and the programs that it lacks for the check as one JSON line, then one line for each probe. The node's own view, so
+# that nothing depends on the network under test.
 # shellcheck shell=bash
 
 only_reads
@@ -12,9 +13,17 @@ addresses_of() { awk '{ sub("/.*", "", $4); printf "%s\"%s\"", sep, $4; sep = ",
 # Seconds since the node started, which need not be those of its kernel.
 seconds_up() { ps -o etimes= -p 1 | tr -d ' '; }
 
+# Programs that the check asks with and that are not on this node.
+lacking() {
+    local program separator=''
+    for program in curl getent mount nsenter ping timeout unshare; do
+        command -v "$program" >/dev/null || { printf '%s"%s"' "$separator" "$program" && separator=,; }
+    done
+}
+
 do_discover() {
     local file pid probe ip name pair
-    answer "{\"addresses\":[$(ip -o -4 address show | addresses_of)],\"up\":$(seconds_up)}"
+    answer "{\"addresses\":[$(ip -o -4 address show | addresses_of)],\"up\":$(seconds_up),\"lacks\":[$(lacking)]}"
     for file in $(grep -lsz '^PODNET_PROBE=' /proc/[0-9]*/environ 2>/dev/null || true); do
         pid=${file#/proc/}
         pid=${pid%/environ}

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { nonceIn, parametersText } from "../../../../components/node/parameters";
 import { type NodeStatus, parseNodeStatus } from "../../../../components/node/status";
@@ -174,9 +175,11 @@ test("leaves files unread that are larger than was asked for, and says so", asyn
   ]);
 });
 
-test("the question discover tells the node's own addresses and how long it has been up", async () => {
+test("the question discover tells the node's own addresses, how long it has been up and what it lacks", async () => {
   const [line = "", ...probes] = await machine.does("discover", {});
-  const { addresses, up } = JSON.parse(line) as { addresses: string[]; up: number };
+  const { addresses, up, lacks } = JSON.parse(line) as { addresses: string[]; up: number; lacks: string[] };
+  const asked = ["curl", "getent", "mount", "nsenter", "ping", "timeout", "unshare"];
+  expect(lacks).toEqual(asked.filter((program) => spawnSync("which", [program]).status !== 0));
   expect(addresses).toEqual(["127.0.0.1", "192.0.2.11"]);
   expect(up).toBeGreaterThanOrEqual(0);
   expect(up).toBeLessThan(60);
