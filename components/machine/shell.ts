@@ -84,6 +84,9 @@ export class Shell {
         username: user,
         privateKey,
         readyTimeout: seconds * 1000,
+        // A machine that is frozen or gone answers nothing and ends nothing: it is known after 20 seconds.
+        keepaliveInterval: 5_000,
+        keepaliveCountMax: 3,
         hostVerifier: (seen: Buffer) => seen.equals(key),
         algorithms: {
           serverHostKey: type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type as "ssh-ed25519"],
@@ -100,6 +103,11 @@ export class Shell {
           reject(new Error(`${this.name}: ${error.message}`));
           return;
         }
+        const broken = (reason: Error): void => {
+          clearTimeout(timer);
+          reject(new Error(`${this.name}: it answers no more (${reason.message})`));
+        };
+        this.#client.once("error", broken);
         const timer = setTimeout(() => {
           reject(new Error(`${this.name}: no end of \`${words}\` within ${String(timeout)} s`));
           channel.destroy();
@@ -110,6 +118,7 @@ export class Shell {
         channel.stderr.on("data", (chunk: Buffer) => err.push(chunk));
         channel.on("close", (code: number | null) => {
           clearTimeout(timer);
+          this.#client.off("error", broken);
           resolve({
             code: code ?? 1,
             stdout: Buffer.concat(out).toString("utf8"),
@@ -124,6 +133,8 @@ export class Shell {
   /** Ends the connection. */
   close(): void {
     this.#client.end();
+    // One that is frozen would never end it from its side, and keep this process.
+    setTimeout(() => this.#client.destroy(), 1000).unref();
   }
 }
 
