@@ -62,6 +62,11 @@ export class KubeClient {
     return schema.parse(JSON.parse(await this.#send("GET", path)));
   }
 
+  /** Reads what is no object, such as a log. */
+  text(path: string): Promise<string> {
+    return this.#send("GET", path);
+  }
+
   /** Changes an object by a JSON merge patch (RFC 7396): null takes a field away. */
   async patch(path: string, body: unknown): Promise<void> {
     await this.#send("PATCH", path, JSON.stringify(body), "application/merge-patch+json");
@@ -129,6 +134,21 @@ function messageOf(text: string): string {
   }
 }
 
+const words = z.string().optional();
+const terminated = z.looseObject({ reason: words, message: words, exitCode: z.number() }).optional();
+const containerStatus = z.looseObject({
+  name: z.string(),
+  ready: z.boolean().optional(),
+  state: z
+    .looseObject({
+      waiting: z.looseObject({ reason: words, message: words }).optional(),
+      running: z.looseObject({}).optional(),
+      terminated,
+    })
+    .default({}),
+  lastState: z.looseObject({ terminated }).optional(),
+});
+
 const pod = z.looseObject({
   metadata: z.looseObject({
     name: z.string(),
@@ -139,18 +159,15 @@ const pod = z.looseObject({
   spec: z.looseObject({ nodeName: z.string().optional(), hostNetwork: z.boolean().optional() }),
   status: z.looseObject({
     phase: z.string().optional(),
+    /** Why it failed as a whole, such as `Evicted`. */
+    reason: z.string().optional(),
+    message: z.string().optional(),
     podIP: z.string().optional(),
-    conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).default([]),
-    containerStatuses: z
-      .array(
-        z.looseObject({
-          name: z.string(),
-          state: z.looseObject({
-            waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).optional(),
-          }),
-        }),
-      )
+    conditions: z
+      .array(z.looseObject({ type: z.string(), status: z.string(), reason: words, message: words }))
       .default([]),
+    initContainerStatuses: z.array(containerStatus).default([]),
+    containerStatuses: z.array(containerStatus).default([]),
   }),
 });
 

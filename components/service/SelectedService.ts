@@ -79,7 +79,7 @@ export interface SelectedServiceArgs {
   namespace?: string;
   /** Name of the Service, a DNS label that starts with a letter; the resource's name by default. */
   serviceName?: string;
-  /** Seconds until ready endpoints are given up on; 120 by default. */
+  /** Seconds until ready endpoints are given up on; 180 by default. */
   timeout?: number;
 }
 
@@ -194,8 +194,12 @@ export class SelectedService extends pulumi.ComponentResource {
   #workload(name: string, cluster: Cluster, valid: pulumi.Output<ValidService>): apps.Deployment {
     return new apps.Deployment(
       `${name}-workload`,
-      { metadata: this.#metadata(), spec: valid.apply(workloadSpec) },
-      { ...cluster.objectOptions(this), customTimeouts: { create: "3m", update: "3m" } },
+      // podnet's own wait says why pods do not come, with the nodes' and the containers' words.
+      {
+        metadata: { ...this.#metadata(), annotations: { "pulumi.com/skipAwait": "true" } },
+        spec: valid.apply(workloadSpec),
+      },
+      cluster.objectOptions(this),
     );
   }
 
@@ -221,7 +225,7 @@ export class SelectedService extends pulumi.ComponentResource {
                 selector,
                 ...(this.ownsPods && { replicas: replicas ?? 1 }),
                 ...(publishNotReadyAddresses && { publishNotReadyAddresses }),
-                timeout: timeout ?? 120,
+                timeout: timeout ?? 180,
               }),
             ),
         ),

@@ -134,7 +134,7 @@ test("the endpoints' command is told whether pods count that are not ready", asy
     namespace: "default",
     name: "web",
     selector: { app: "web" },
-    timeout: 120,
+    timeout: 180,
   };
   expect(await stdin({})).toEqual(common);
   expect(await stdin({ publishNotReadyAddresses: true, image: "nginx:1.29", replicas: 2 })).toEqual({
