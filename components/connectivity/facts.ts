@@ -1,5 +1,6 @@
 import type { NodeStatus } from "../node/status";
 import type { Answer, SeenProbe } from "./driver";
+import type { SeenDns } from "./ready";
 import type { Request } from "./request";
 import type { Topology } from "./topology";
 
@@ -13,8 +14,8 @@ export interface Observations {
   readonly statuses: Readonly<Record<string, NodeStatus>>;
   readonly requests: readonly Request[];
   readonly answers: ReadonlyMap<string, Answer>;
-  /** Nodes that run the cluster's DNS. */
-  readonly dnsNodes: readonly string[];
+  /** The cluster's DNS. */
+  readonly dns: SeenDns;
 }
 
 /** What claims are judged by. */

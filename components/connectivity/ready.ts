@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../args/validate";
-import { isReady, type KubeClient, type Pod, podsOf } from "../kubernetes/client";
+import { isReady, isRunning, type KubeClient, type Pod, podsOf } from "../kubernetes/client";
+import { nodesOf, nodeTroubles, reasonOf, warningAbout } from "../kubernetes/reason";
 import { type Discovered, discover } from "./discover";
 import type { CheckInput } from "./input";
-import { PROBE_LABEL, PROBE_NAMESPACE, PROBES } from "./probes";
+import { type Probe, PROBE_LABEL, PROBE_NAMESPACE, PROBES } from "./probes";
 import type { ProbePod } from "./request";
 import type { Shell } from "../machine/shell";
 import { waitFor } from "./wait";
@@ -44,36 +45,45 @@ export async function settledProbes(
   }
 }
 
-/** Waits for the probes of every node, or throws with what is missing. */
+/** A probe that is not ready, and the pod that should be it, where there is one. */
+interface Missing {
+  readonly probe: Probe;
+  readonly node: string;
+  readonly pod?: Pod | undefined;
+}
+
+/** Waits for the probes of every node, or throws with what is missing and the cause that the nodes and the API know. */
 async function readyProbes(client: KubeClient, input: CheckInput, say: Say): Promise<ProbePod[]> {
-  let reason = "";
+  let failure = "";
   let said = "";
   let pods: ProbePod[] = [];
+  let missing: Missing[] = [];
   const ready = await waitFor(async () => {
     try {
-      const found = sortOut(await podsOf(client, PROBE_NAMESPACE, {}), Object.keys(input.nodes));
-      const { missing } = found;
-      reason = missing.join("; ");
-      pods = found.pods;
-      if (missing.length > 0 && reason !== said) {
-        said = reason;
-        say(`waiting for ${String(missing.length)} probes: ${missing[0] ?? ""}`);
+      ({ pods, missing } = sortOut(await podsOf(client, PROBE_NAMESPACE, {}), Object.keys(input.nodes)));
+      failure = "";
+      const names = missing.map(({ probe, node }) => `${probe} on ${node}`).join(", ");
+      if (missing.length > 0 && names !== said) {
+        said = names;
+        const [cause] = await causesOf(client, missing.slice(0, 1));
+        say(`waiting for ${String(missing.length)} probes: ${cause ?? names}`);
       }
       return missing.length === 0;
     } catch (error) {
-      reason = messageOf(error);
+      failure = messageOf(error);
       return false;
     }
   }, input.readyTimeout);
   if (!ready) {
-    throw new Error(`probes are not ready after ${String(input.readyTimeout)} s: ${reason}`);
+    const causes = failure === "" ? await causesOf(client, missing) : [failure];
+    throw new Error(`probes are not ready after ${String(input.readyTimeout)} s: ${causes.join("; ")}`);
   }
   return pods;
 }
 
-/** The ready probes among all pods of their namespace, and what is missing and why. */
-function sortOut(all: readonly Pod[], nodes: readonly string[]): { pods: ProbePod[]; missing: string[] } {
-  const missing: string[] = [];
+/** The ready probes among all pods of their namespace, and those that are missing. */
+function sortOut(all: readonly Pod[], nodes: readonly string[]): { pods: ProbePod[]; missing: Missing[] } {
+  const missing: Missing[] = [];
   const pods = nodes.flatMap((node) =>
     PROBES.flatMap((probe) => {
       const candidates = all.filter(
@@ -81,7 +91,8 @@ function sortOut(all: readonly Pod[], nodes: readonly string[]): { pods: ProbePo
       );
       const good = candidates.find((pod) => isReady(pod) && pod.status.podIP !== undefined);
       if (!good) {
-        missing.push(`${probe} on ${node}: ${whyNot(candidates[0])}`);
+        // One that was evicted stays beside the one that came in its place.
+        missing.push({ probe, node, pod: candidates.find(isRunning) ?? candidates.at(-1) });
         return [];
       }
       return [{ probe, node, name: good.metadata.name, ip: good.status.podIP ?? "" }];
@@ -90,24 +101,54 @@ function sortOut(all: readonly Pod[], nodes: readonly string[]): { pods: ProbePo
   return { pods, missing };
 }
 
-function whyNot(pod: Pod | undefined): string {
-  if (!pod) {
-    return "not created";
-  }
-  const waiting = pod.status.containerStatuses.map(({ state }) => state.waiting).find((state) => state !== undefined);
-  const text = [waiting?.reason, waiting?.message].filter((part) => part !== undefined).join(": ");
-  return text === "" ? (pod.status.phase ?? "unknown") : text;
+/** Why probes are missing, each cause once, however many probes of a node it keeps away. */
+async function causesOf(client: KubeClient, missing: readonly Missing[]): Promise<string[]> {
+  const nodes = await nodesOf(client);
+  const causes = await Promise.all(
+    missing.map(async ({ probe, node, pod }) => {
+      const known = nodes.get(node);
+      if (known === undefined) {
+        return [`${probe} on ${node}: the cluster has no node ${node}`];
+      }
+      const troubles = nodeTroubles(known);
+      if (pod) {
+        return [...troubles, await reasonOf(client, pod)];
+      }
+      const warning = await warningAbout(client, PROBE_NAMESPACE, "DaemonSet", probe);
+      return [...troubles, `${probe} on ${node}: ${warning ?? "its DaemonSet has made no pod"}`];
+    }),
+  );
+  // Nodes first: what is wrong with one is the cause of what is wrong with its pods.
+  const all = [...new Set(causes.flat())];
+  return [...all.filter((cause) => cause.startsWith("node ")), ...all.filter((cause) => !cause.startsWith("node "))];
+}
+
+/** What is known of the cluster's DNS. */
+export interface SeenDns {
+  /** Names of the nodes that run it. */
+  readonly nodes: readonly string[];
+  /** Why it does not answer, where that is known. */
+  readonly trouble?: string | undefined;
 }
 
 /**
- * Names of the nodes that run the cluster's DNS. A new cluster's DNS starts when its first node is Ready, so it is waited
- * for: that it is not up yet says nothing about the network.
+ * The cluster's DNS. A new cluster's starts when its first node is Ready, so it is waited for: that it is not up yet says nothing
+ * about the network.
  */
-export async function readyDnsNodes(client: KubeClient): Promise<string[]> {
+export async function readyDns(client: KubeClient): Promise<SeenDns> {
   let pods: Pod[] = [];
   await waitFor(async () => {
     pods = await podsOf(client, "kube-system", { "k8s-app": "kube-dns" });
     return pods.length > 0 && pods.every(isReady);
   }, DNS_SECONDS);
-  return [...new Set(pods.filter(isReady).map(({ spec }) => spec.nodeName ?? ""))];
+  const nodes = [...new Set(pods.filter(isReady).map(({ spec }) => spec.nodeName ?? ""))];
+  return nodes.length > 0 ? { nodes } : { nodes, trouble: await dnsTrouble(client, pods) };
+}
+
+async function dnsTrouble(client: KubeClient, [pod]: readonly Pod[]): Promise<string> {
+  if (pod) {
+    return reasonOf(client, pod, await nodesOf(client));
+  }
+  const warning = await warningAbout(client, "kube-system", "Deployment", "coredns");
+  return warning ?? "the cluster runs no DNS: no pod in kube-system has the label k8s-app=kube-dns";
 }

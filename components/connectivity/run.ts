@@ -19,7 +19,7 @@ export async function checkCommand(given: string, words: readonly string[]): Pro
   };
   try {
     const input = validate("connectivity input", checkInput, JSON.parse(given));
-    const { findings, warnings } = await runCheck(input, say);
+    const { findings, warnings, causes } = await runCheck(input, say);
     const seconds = Math.round(Number(process.hrtime.bigint() - started) / 1e8) / 10;
     const report = summarize(findings, {
       nodes: Object.keys(input.nodes),
@@ -33,7 +33,8 @@ export async function checkCommand(given: string, words: readonly string[]): Pro
     process.stderr.write(`${renderTable(report, colours)}\n`);
     if (!report.passed) {
       const first = report.problems[0];
-      process.stderr.write(`connectivity check failed: ${first ? describe(first) : "a claim has no proof"}\n`);
+      const text = [...causes, first ? describe(first) : "a claim has no proof"].join("; ");
+      process.stderr.write(`connectivity check failed: ${text}\n`);
       process.exitCode = 1;
     }
   } catch (error) {

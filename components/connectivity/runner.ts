@@ -1,4 +1,6 @@
-import { KubeClient } from "../kubernetes/client";
+import { messageOf } from "../args/validate";
+import { KubeClient, parseKubeconfig } from "../kubernetes/client";
+import { nodesOf, nodeTroubles } from "../kubernetes/reason";
 import { Shell } from "../machine/shell";
 import { askAll, asker } from "./asking";
 import { CLAIMS } from "./claims";
@@ -7,7 +9,7 @@ import { idlePolicies } from "./idlePolicies";
 import type { CheckInput } from "./input";
 import { judge, prove } from "./judge";
 import { planRequests } from "./plan";
-import { readyDnsNodes, type Say, settledProbes } from "./ready";
+import { readyDns, type Say, settledProbes } from "./ready";
 import { type Finding, findingsOf } from "./report/finding";
 import { lookAt } from "./services/look";
 import { statusesOf } from "./statuses";
@@ -18,6 +20,8 @@ export interface Outcome {
   readonly findings: readonly Finding[];
   /** What a user should know and no claim says. */
   readonly warnings: readonly string[];
+  /** What the nodes say of themselves that may be the cause of what failed. */
+  readonly causes: readonly string[];
 }
 
 /** Runs the whole check once and returns its findings. Throws when it cannot run, which says nothing about the network. */
@@ -28,7 +32,7 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     await openShells(input, shells);
     say("waiting for the probes");
     const { pods, seen, addresses, up } = await settledProbes(client, shells, input, say);
-    const dnsNodes = await readyDnsNodes(client);
+    const dns = await readyDns(client);
     await Promise.all(CLAIMS.map(async ({ prepare }) => prepare?.(client, pods)));
     const services = await Promise.all(input.services.map((service) => lookAt(client, service)));
     say("asking");
@@ -36,13 +40,26 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     const topology = topologyOf(input, pods, services);
     const requests = planRequests(topology);
     const [answers, statuses] = await Promise.all([askAll(ask, requests, up), statusesOf(shells)]);
-    const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, dnsNodes });
+    const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, dns });
     const verdicts = await prove(facts, judge(facts), { client, ask, say });
-    return { findings: findingsOf(verdicts), warnings: await idlePolicies(client, input) };
+    const causes = [...(await nodesOf(client)).values()].flatMap(nodeTroubles);
+    return { findings: findingsOf(verdicts), warnings: [...causes, ...(await idlePolicies(client, input))], causes };
+  } catch (error) {
+    throw new Error(named(messageOf(error), input), { cause: error });
   } finally {
     shells.forEach((shell) => shell.close());
     client.close();
   }
+}
+
+/** A message in which the node that is asked by the API server's address is named. */
+function named(message: string, { kubeconfig, connections }: CheckInput): string {
+  const { server } = parseKubeconfig(kubeconfig);
+  const host = new URL(server).hostname;
+  const node = Object.keys(connections).find((name) => connections[name]?.host === host);
+  return node !== undefined && message.includes(server)
+    ? `${node}: its API server does not answer: ${message}`
+    : message;
 }
 
 /** Opens a shell on every node, or throws with all nodes that refuse. */

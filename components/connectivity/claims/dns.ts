@@ -61,6 +61,10 @@ function judgeOne(request: Request, addresses: readonly string[], facts: JudgedB
     const good = sorted([...new Set(answer.values)]) === expected;
     return verdict(request, good ? "passed" : "failed", expected, answer.values.join(", ") || "no address");
   }
+  const { trouble } = facts.observations.dns;
+  if (trouble !== undefined) {
+    return verdict(request, "failed", expected, `the cluster's DNS does not run: ${trouble}`);
+  }
   const reason = reasonOf(request, facts, broken);
   return reason === undefined
     ? verdict(request, "failed", expected, answer.error)
@@ -73,7 +77,7 @@ function reasonOf({ node, service }: Request, facts: JudgedBy, broken: BrokenWay
   if (failed) {
     return `endpoints of ${failed.source} failed`;
   }
-  const pair = facts.observations.dnsNodes
+  const pair = facts.observations.dns.nodes
     .map((to) => broken.between("pod-to-pod", node, to, "UDP"))
     .find((found) => found !== undefined);
   const cause = serviceTrouble(facts.verdictsOf("service"), node, "probe-b", ["UDP"]);

@@ -24,6 +24,7 @@ export interface Change {
   readonly found?: readonly (Omit<SeenService, "places"> & Partial<SeenService>)[];
   readonly relabelling?: (good: Relabelling) => Relabelling;
   readonly dnsNodes?: readonly string[];
+  readonly dnsTrouble?: string;
   /** Another status of a node than the sound one. */
   readonly status?: (node: string, good: NodeStatus) => NodeStatus | undefined;
 }
@@ -220,7 +221,7 @@ export function world(change: Change = {}): World {
       ),
       requests,
       answers,
-      dnsNodes: change.dnsNodes ?? ["cp"],
+      dns: { nodes: change.dnsNodes ?? ["cp"], trouble: change.dnsTrouble },
     }),
     relabelling: change.relabelling?.(good) ?? good,
   };

@@ -65,3 +65,12 @@ test("is promised by every network, so that it always applies", () => {
   expect(dns).not.toHaveProperty("exemption");
   expect(countsOf("dns", { ...SILENCE, notApplicable: NO_PROMISE })).toEqual({ blocked: 3 });
 });
+
+test("tells why the cluster's DNS does not run where that is known, whatever else is broken", () => {
+  const dnsTrouble = "coredns-1 on cp: CrashLoopBackOff; its last line: Loop detected";
+  expect(problemsOf("dns", { ...SILENCE, dnsNodes: [], dnsTrouble })).toEqual(
+    ["cp", "w1", "w2"].map(
+      (node) => `${node}/probe-b -> ${name} UDP failed: 10.96.1.1 | the cluster's DNS does not run: ${dnsTrouble}`,
+    ),
+  );
+});
