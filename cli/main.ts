@@ -32,7 +32,7 @@ export function main(words: readonly string[]): Promise<void> {
 
 /**
  * The `podnet` command: `podnet COMMAND [WORD...]`, with its input as JSON on standard input. Sets the process's exit code: 0, 1
- * when it failed, 2 when there is no such command.
+ * when it failed, 2 when there is no such command or the check could not run.
  */
 export async function runCommand(words: readonly string[]): Promise<void> {
   const [name = "", ...rest] = words;
@@ -46,7 +46,7 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     await run(WITHOUT_INPUT.includes(name) ? "" : await text(process.stdin), rest);
   } catch (error) {
     console.error(messageOf(error));
-    process.exitCode = 1;
+    process.exitCode = name === "check" ? 2 : 1;
   }
 }
 

@@ -87,7 +87,8 @@ async function main(): Promise<void> {
         );
   } catch (error) {
     console.error(messageOf(error));
-    process.exitCode = 1;
+    // As `podnet check` has it: 1 says that a claim fails, which nobody found out here.
+    process.exitCode = name === "verify" ? 2 : 1;
   }
 }
 

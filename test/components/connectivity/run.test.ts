@@ -1,0 +1,27 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { checkCommand } from "../../../components/connectivity/run";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+/** What the command says on standard error and its exit code. */
+async function ended(given: string): Promise<{ code: unknown; said: string }> {
+  let said = "";
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    said += String(text);
+    return true;
+  });
+  await checkCommand(given, []);
+  return { code: process.exitCode, said };
+}
+
+test.each([
+  ["no JSON", "", /^connectivity check could not run: /],
+  ["no input of the check's", "{}", /^connectivity check could not run: invalid connectivity input:/],
+])("a check that gets %s could not run, which is no failure of the network", async (_, given, message) => {
+  const { code, said } = await ended(given);
+  expect(code).toBe(2);
+  expect(said).toMatch(message);
+});
