@@ -15,6 +15,9 @@ export type Say = (line: string) => void;
 /** Milliseconds that the API server's view of the probes may lag behind the nodes. */
 const SETTLE_MS = 60_000;
 
+/** Milliseconds of silence after which an API server counts as gone: it answered moments before the check. */
+const SILENCE_MS = 20_000;
+
 /** Seconds that the cluster's DNS gets to become ready; after that it is asked as it is. */
 const DNS_SECONDS = 60;
 
@@ -58,10 +61,12 @@ async function readyProbes(client: KubeClient, input: CheckInput, say: Say): Pro
   let said = "";
   let pods: ProbePod[] = [];
   let missing: Missing[] = [];
+  let answered = Date.now();
   const ready = await waitFor(async () => {
     try {
       ({ pods, missing } = sortOut(await podsOf(client, PROBE_NAMESPACE, {}), Object.keys(input.nodes)));
       failure = "";
+      answered = Date.now();
       const names = missing.map(({ probe, node }) => `${probe} on ${node}`).join(", ");
       if (missing.length > 0 && names !== said) {
         said = names;
@@ -71,6 +76,9 @@ async function readyProbes(client: KubeClient, input: CheckInput, say: Say): Pro
       return missing.length === 0;
     } catch (error) {
       failure = messageOf(error);
+      if (Date.now() - answered > SILENCE_MS) {
+        throw new Error(`no probe can be looked for: ${failure}`, { cause: error });
+      }
       return false;
     }
   }, input.readyTimeout);

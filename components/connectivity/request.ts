@@ -59,7 +59,7 @@ export interface Request {
   readonly answers?: number;
   /** Number of different answers with more than which it is made again, since kube-proxy may still follow a change; the last time counts. */
   readonly atMost?: number;
-  /** Names of the pods that may answer; while another does, it is made again, since kube-proxy may still follow a change. */
+  /** Names of the pods that may answer, or the addresses of a name; while another does, it is made again, since kube-proxy may still follow a change. */
   readonly only?: readonly string[];
   /** Whether it is not made again: no answer is what can be expected. */
   readonly once?: boolean;

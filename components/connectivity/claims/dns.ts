@@ -19,6 +19,8 @@ export const dns = {
         node,
         probe: "probe-b",
         target: name,
+        // A pod that has just gone is in the DNS for a moment more.
+        only: addresses,
         ...(service !== undefined && { service, answers: addresses.length }),
         ask: { kind: "resolve", protocol: "UDP", name },
       })),
