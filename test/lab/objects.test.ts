@@ -270,9 +270,7 @@ describe("what the nodes and the API know is said", () => {
     expect(await failing({ image: "192.0.2.1/none:1", timeout: 15 })).toMatch(
       /web-[a-z0-9-]+ on (cp|w1): (ErrImagePull|ImagePullBackOff): .*192\.0\.2\.1/,
     );
-    expect(await failing({ image: AGNHOST_IMAGE.toUpperCase() })).toMatch(
-      /InvalidImageName: .*which no waiting mends/,
-    );
+    expect(await failing({ image: AGNHOST_IMAGE.toUpperCase() })).toMatch(/InvalidImageName: .*which no waiting mends/);
   });
 
   test("of a container that crashes: how it ended and its last line", async () => {
