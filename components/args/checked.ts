@@ -1,6 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
+import { guardFrames } from "./frames";
 import { InvalidInputError, type Problem, problemsOf, validate } from "./validate";
+
+guardFrames();
 
 /** Further problems of values that each pass their schema, such as two that contradict each other. */
 export type CrossCheck<T> = (value: T) => Problem[];

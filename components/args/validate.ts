@@ -14,9 +14,13 @@ export class InvalidInputError extends Error {
     readonly problems: readonly Problem[],
   ) {
     const lines = problems.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
-    super(
-      lines.length === 1 ? `invalid ${subject}: ${lines.join("")}` : `invalid ${subject}:\n  ${lines.join("\n  ")}`,
-    );
+    const message =
+      lines.length === 1 ? `invalid ${subject}: ${lines.join("")}` : `invalid ${subject}:\n  ${lines.join("\n  ")}`;
+    super(message);
+    // Pulumi's runner shows the message alone of what has this mark, without the stack, which is about podnet.
+    Object.defineProperty(this, "__pulumiRunError", { value: true });
+    // Its SDK writes each property that could not be sent into the message, once for every resource that waits for the same.
+    Object.defineProperty(this, "message", { get: () => message, set: () => undefined });
   }
 }
 
