@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
+import { known } from "../args/known";
 import { noteNames } from "../args/names";
 import { dialTableOf } from "../machine/connection";
 import type { DialTable } from "../machine/dialTable";
@@ -198,5 +199,5 @@ function mintOwner(parent: pulumi.Resource, name: string): pulumi.Output<string>
     { create: `node -p "require('crypto').randomUUID()"`, addPreviousOutputInEnv: false },
     { parent, ignoreChanges: ["create", "update", "delete", "addPreviousOutputInEnv", "logging", "stdin"] },
   );
-  return minted.stdout;
+  return known(minted.stdout);
 }

@@ -4,6 +4,7 @@ import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checked } from "../args/checked";
+import { known } from "../args/known";
 import { noteNames } from "../args/names";
 import { whole } from "../args/schemas";
 import { triggersOf } from "../args/triggers";
@@ -131,7 +132,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
           nodes,
           connections: cluster.dialTable,
           probeServices: Object.fromEntries(
-            ownServices.map(({ serviceName, service }) => [serviceName, service.spec.clusterIP]),
+            ownServices.map(({ serviceName, service }) => [serviceName, known(service.spec.clusterIP)]),
           ),
           services: services.map((service) => service.checked),
           network: network.definition.apply(checkedBy),
@@ -157,8 +158,8 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
         deletedWith: cluster.deletedWith,
       },
     );
-    const report = check.stdout.apply((stdout) => JSON.parse(stdout) as Report);
-    this.json = check.stdout;
+    const report = known(check.stdout).apply((stdout) => JSON.parse(stdout) as Report);
+    this.json = known(check.stdout);
     this.passed = report.passed;
     this.claims = report.apply(({ claims }): Record<string, ClaimCounts> => claims);
     this.verify = input;

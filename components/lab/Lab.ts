@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checked } from "../args/checked";
 import { absolutePath, cidrText, dnsLabel, dockerHost, image, role, slot } from "../args/schemas";
+import { known } from "../args/known";
 import { type JoinedName, noteNames } from "../args/names";
 import { triggersOf } from "../args/triggers";
 import { hereLine } from "../machine/here";
@@ -95,7 +96,7 @@ export class Lab extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: host, deleteBeforeReplace: true },
     );
-    this.subnet = args.subnet === undefined ? network.stdout : pulumi.output(args.subnet);
+    this.subnet = args.subnet === undefined ? known(network.stdout) : pulumi.output(args.subnet);
     this.nodes = Object.fromEntries(
       Object.entries(args.nodes).map(([nodeName, place]) => [
         nodeName,
@@ -156,7 +157,7 @@ function mintKeys(
       ignoreChanges: ["create", "stdin", "logging", "addPreviousOutputInEnv"],
     },
   );
-  const pair = keys.stdout.apply(parseKeys);
+  const pair = known(keys.stdout).apply(parseKeys);
   return {
     privateKey: pulumi.secret(pair.apply(({ privateKey }) => privateKey)),
     publicKey: pulumi.unsecret(pair.apply(({ publicKey }) => publicKey)),

@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Json } from "../args/json";
+import { known } from "../args/known";
 import { triggersOf } from "../args/triggers";
 import type { SshConnection } from "../machine/connection";
 import { hereLine } from "../machine/here";
@@ -82,7 +83,7 @@ export class LabNode extends pulumi.ComponentResource implements Machine {
       host: address,
       user: "root",
       privateKey: args.privateKey,
-      hostKey: pulumi.secret(machine.stdout.apply((key) => key.trim())),
+      hostKey: pulumi.secret(known(machine.stdout).apply((key) => key.trim())),
     };
     this.deletedWith = machine;
     this.registerOutputs({ internalIp: this.internalIp });

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { known } from "../args/known";
 import { triggersOf } from "../args/triggers";
 import { type CheckedConnection, mapped } from "../machine/connection";
 import { asRoot } from "../machine/shell";
@@ -132,8 +133,9 @@ export function applyPhase(
       ...(args.secretAnswer === true && { additionalSecretOutputs: ["stdout"] }),
     },
   );
+  const printed = known(resource.stdout);
   const answer = resource.stdin.apply((given) =>
-    resource.stdout.apply((stdout) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout)),
+    printed.apply((stdout) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout)),
   );
   return { resource, answer };
 }

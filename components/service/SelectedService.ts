@@ -3,6 +3,7 @@ import * as apps from "@pulumi/kubernetes/apps/v1";
 import * as core from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { checked } from "../args/checked";
+import { known } from "../args/known";
 import { triggersOf } from "../args/triggers";
 import { Changes } from "../cluster/changes";
 import type { Cluster } from "../cluster/Cluster";
@@ -141,9 +142,9 @@ export class SelectedService extends pulumi.ComponentResource {
     const service = this.#service(name, cluster, valid);
     const workload = this.ownsPods ? this.#workload(name, cluster, valid) : undefined;
     const check = this.#endpoints(name, args, valid, service, workload);
-    this.clusterIP = service.spec.clusterIP;
+    this.clusterIP = known(service.spec.clusterIP);
     this.ports = valid.apply((value) => withNodePorts(value, service));
-    this.endpoints = check.stdout.apply((stdout) => endpointsOutput.parse(JSON.parse(stdout)).endpoints);
+    this.endpoints = known(check.stdout).apply((stdout) => endpointsOutput.parse(JSON.parse(stdout)).endpoints);
     this.checked = pulumi.all([valid, this.clusterIP, this.ports]).apply(([value, clusterIP, ports]) => ({
       namespace: value.namespace,
       name: value.serviceName,
@@ -247,7 +248,7 @@ function withNodePorts(value: ValidService, service: core.Service): pulumi.Outpu
   const ports = portsOf(value);
   return value.type !== "NodePort"
     ? pulumi.output(ports)
-    : service.spec.ports.apply((live) =>
+    : known(service.spec.ports).apply((live) =>
         ports.map((port) => {
           const nodePort = live.find(({ name }) => name === port.name)?.nodePort ?? port.nodePort;
           return { ...port, ...(nodePort !== undefined && { nodePort }) };

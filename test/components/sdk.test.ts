@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkInputs } from "../../packages/pulumi-command/src/check";
 import { type ResourceType, resourceTypes } from "../../packages/pulumi-command/src/types";
 import { isUnknown, signatureKey, type ValueMap } from "../../packages/pulumi-command/src/value";
 import { keyPair } from "../packages/pulumi-command/sshd";
+import { projectWith, SDKS } from "./sdkProject";
 
 const project = join(__dirname, "..", "..");
 const manifest = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as {
@@ -17,24 +17,6 @@ interface Sent {
   readonly type: string;
   readonly name: string;
   readonly inputs: ValueMap;
-}
-
-/** A folder with the compiled program whose SDK is the one in `sdk`; all other packages are podnet's own. */
-function projectWith(sdk: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "podnet-sdk-"));
-  for (const part of ["dist", "package.json", "Pulumi.yaml"]) {
-    cpSync(join(project, part), join(folder, part), { recursive: true });
-  }
-  const packages = join(folder, "node_modules");
-  mkdirSync(join(packages, "@pulumi"), { recursive: true });
-  const link = (name: string, target = name) =>
-    symlinkSync(join(project, "node_modules", target), join(packages, name));
-  readdirSync(join(project, "node_modules"))
-    .filter((name) => name !== "@pulumi")
-    .forEach((name) => link(name));
-  ["@pulumi/command", "@pulumi/kubernetes"].forEach((name) => link(name));
-  link("@pulumi/pulumi", sdk);
-  return folder;
 }
 
 const keys = keyPair();
@@ -64,11 +46,6 @@ function sentBy(folder: string, config: object): { readonly version: string; rea
   });
   return JSON.parse(out.trim().split("\n").at(-1) ?? "") as { version: string; made: Sent[] };
 }
-
-const SDKS = [
-  ["oldest", "@pulumi/pulumi"],
-  ["newest", "pulumi-newest"],
-] as const;
 
 describe.each(SDKS)("with the %s SDK that package.json allows", (which, sdk) => {
   let folder = "";
