@@ -79,7 +79,8 @@ export class Lab extends pulumi.ComponentResource {
         create: hereLine("lab-host"),
         delete: hereLine("lab-host", "--undo"),
         stdin: engine.apply((known) => JSON.stringify({ ...known, nodes } satisfies LabHostInput)),
-        addPreviousOutputInEnv: false,
+        // By what it printed, an undo knows the run that it undoes.
+        addPreviousOutputInEnv: true,
         logging: command.local.Logging.Stderr,
       },
       { parent: this },

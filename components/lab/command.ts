@@ -6,7 +6,11 @@ import { makeLabNetwork, removeLabNetwork } from "./network";
 
 async function host(text: string, undo: boolean): Promise<void> {
   const input = labHostInput.parse(JSON.parse(text));
-  await (undo ? clearHost(input) : prepareHost(input));
+  if (undo) {
+    await clearHost(input, (process.env["PULUMI_COMMAND_STDOUT"] ?? "").trim());
+  } else {
+    console.log(await prepareHost(input));
+  }
 }
 
 async function network(text: string, undo: boolean): Promise<void> {
@@ -28,7 +32,7 @@ async function node(text: string, option: string | undefined): Promise<void> {
 }
 
 /**
- * The commands of a lab: `keys` prints a new key pair, `host` makes room on the host, `network` prints the subnet and `node` the
+ * The commands of a lab: `keys` prints a new key pair, `host` makes room on the host and prints a name for that, `network` prints the subnet and `node` the
  * host key of what it makes. `--undo` removes it, `--update` leaves a node as it is.
  */
 export async function labCommand(

@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { type Look, waitUntil } from "../args/wait";
 import { allNodes, assertItsEngine, containersOf, docker } from "./docker";
-import type { LabHostInput } from "./inputs";
+import type { LabHostInput, Whose } from "./inputs";
 import { limitText, tooLow, type TooLow } from "./limits";
-import { enterHost, leaveHost, raise, RAISED } from "./raised";
+import { removeLabNetwork } from "./network";
+import { enterHost, isOvertaken, leaveHost, raise, RAISED } from "./raised";
 import { HOST_FILES, type HostFiles, sharedLimits } from "./usage";
 
 /** Seconds that an engine may take to remove a lab's containers. */
@@ -19,6 +21,8 @@ export interface Room {
   readonly running: number;
   /** Folder of the engine's data, where that is known. */
   readonly engineData?: string;
+  /** The run of the lab's host resource that asks, where it is one. */
+  readonly run?: string;
 }
 
 /** The machine that is looked at, and what podnet may do there; tests have one of their own. */
@@ -37,12 +41,12 @@ const HERE: Place = { files: HOST_FILES, raised: RAISED, root: process.getuid?.(
  * and says so; throws one error with all that is in the way.
  */
 export function makeRoom(
-  { labName, network, more, running, engineData }: Room,
+  { labName, network, more, running, engineData, run }: Room,
   say: (line: string) => void = console.error,
   { files, raised, root }: Place = HERE,
 ): void {
   const low = (): TooLow[] => tooLow(sharedLimits(files, root ? 0 : running, engineData), more);
-  const entered = root && enterHost(labName, network, raised);
+  const entered = enterHost(labName, network, run, raised);
   for (const limit of root ? low() : []) {
     const done = raise(limit, raised);
     if (done !== undefined) {
@@ -59,8 +63,8 @@ export function makeRoom(
   }
 }
 
-/** Looks whether a lab's host has room for its nodes, as {@link makeRoom} does. */
-export async function prepareHost(input: LabHostInput, say?: (line: string) => void): Promise<void> {
+/** Looks whether a lab's host has room for its nodes, as {@link makeRoom} does. Returns a name for this run. */
+export async function prepareHost(input: LabHostInput, say?: (line: string) => void): Promise<string> {
   const { dockerHost, labName, network } = input;
   await assertItsEngine(dockerHost, network);
   const [own, running, engineData] = await Promise.all([
@@ -69,21 +73,18 @@ export async function prepareHost(input: LabHostInput, say?: (line: string) => v
     docker(dockerHost, ["info", "--format", "{{.DockerRootDir}}"]),
   ]);
   const more = Math.max(0, input.nodes - own.filter(({ state }) => state === "running").length);
-  makeRoom({ labName, network, more, running, engineData }, say);
+  const run = randomBytes(6).toString("hex");
+  makeRoom({ labName, network, more, running, engineData, run }, say);
+  return run;
 }
 
-/**
- * Removes whatever is left of a lab on its host, such as containers that an update was making when it was killed, and puts back
- * what was raised for it when no other lab is there.
- */
-export async function clearHost(
-  input: LabHostInput,
+/** Removes all containers of a lab, those too that an update was making when it was killed. */
+export async function clearNodes(
+  input: Whose & { readonly dockerHost?: string | undefined },
   say: (line: string) => void = console.error,
-  raised = RAISED,
 ): Promise<void> {
-  const { dockerHost, network } = input;
-  await assertItsEngine(dockerHost, network);
-  const what = `lab ${input.labName} cannot be removed`;
+  const { dockerHost, labName } = input;
+  const what = `the nodes of lab ${labName} cannot be removed`;
   await waitUntil({ what, seconds: REMOVAL_SECONDS, say }, async (): Promise<Look<true>> => {
     const left = await containersOf(dockerHost, input);
     if (left.length === 0) {
@@ -97,5 +98,25 @@ export async function clearHost(
     });
     return { reason: left.map(({ name }) => name).join(", ") };
   });
-  leaveHost(input.labName, raised).forEach(say);
+}
+
+/**
+ * Removes whatever is left of a lab on its host, which a killed update may have been making, and puts back what was raised for it
+ * when no other lab is there. Undoes the run that returned `run`, and nothing where a later one stands in its place.
+ */
+export async function clearHost(
+  input: Omit<LabHostInput, "nodes">,
+  run: string,
+  say: (line: string) => void = console.error,
+  raised = RAISED,
+): Promise<void> {
+  const { labName, dockerHost, network } = input;
+  if (isOvertaken(labName, run, raised)) {
+    say(`lab ${labName} was made ready anew since: nothing is undone`);
+    return;
+  }
+  await assertItsEngine(dockerHost, network);
+  await clearNodes(input, say);
+  await removeLabNetwork(input);
+  leaveHost(labName, raised).forEach(say);
 }

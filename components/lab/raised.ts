@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { raisedTo, type TooLow } from "./limits";
 
 /** Where the labs of this host keep what they raised: gone with the next boot, as is what they raised. */
-export const RAISED = "/run/podnet.limits";
+export const RAISED =
+  process.getuid?.() === 0 ? "/run/podnet.limits" : join(tmpdir(), `podnet.limits-${String(process.getuid?.())}`);
 
 /** Milliseconds for which a lab that has no bridge yet counts as one that is being made. */
 const BEING_MADE_MS = 600_000;
@@ -17,13 +19,45 @@ interface Raised {
 
 const labFile = (folder: string, labName: string): string => join(folder, `lab-${labName}`);
 
-/** Notes that a lab with this bridge is on the host, for which what is raised stays raised. Says whether that is new. */
-export function enterHost(labName: string, bridge: string, folder = RAISED): boolean {
-  mkdirSync(folder, { recursive: true });
-  const fresh = !existsSync(labFile(folder, labName));
-  writeFileSync(labFile(folder, labName), bridge);
-  return fresh;
+/** A lab that entered the host. */
+interface Entered {
+  /** Link name of its bridge. */
+  readonly bridge: string;
+  /** The run of its host's resource that did this last; empty before the first. */
+  readonly run: string;
 }
+
+/**
+ * Notes that a lab with this bridge is on the host, for which what is raised stays raised; `run` tells which run of its host's
+ * resource that was. Says whether the lab is new.
+ */
+export function enterHost(labName: string, bridge: string, run = "", folder = RAISED): boolean {
+  mkdirSync(folder, { recursive: true });
+  const earlier = enteredIn(labFile(folder, labName));
+  writeFileSync(
+    labFile(folder, labName),
+    JSON.stringify({ bridge, run: run === "" ? (earlier?.run ?? "") : run } satisfies Entered),
+  );
+  return earlier === undefined;
+}
+
+/** Whether another run than this one was the last to make the host ready for a lab: an undo of this one undoes nothing then. */
+export function isOvertaken(labName: string, run: string, folder = RAISED): boolean {
+  const last = enteredIn(labFile(folder, labName))?.run ?? "";
+  return run !== "" && last !== "" && run !== last;
+}
+
+/** What podnet wrote into a file of its own; undefined where there is none. */
+function read(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+const enteredIn = (path: string): Entered | undefined => read(path) as Entered | undefined;
+const raisedIn = (path: string): Raised | undefined => read(path) as Raised | undefined;
 
 /** Raises a kernel setting, and keeps what it was. Says what it did; undefined where the kernel lets nobody. */
 export function raise(low: TooLow, folder = RAISED): string | undefined {
@@ -33,7 +67,7 @@ export function raise(low: TooLow, folder = RAISED): string | undefined {
     return undefined;
   }
   const path = join(folder, `was-${name}`);
-  const earlier = read(path);
+  const earlier = raisedIn(path);
   try {
     mkdirSync(folder, { recursive: true });
     // What somebody else set meanwhile is what was before.
@@ -50,17 +84,11 @@ export function raise(low: TooLow, folder = RAISED): string | undefined {
   }
 }
 
-function read(path: string): Raised | undefined {
-  try {
-    return JSON.parse(readFileSync(path, "utf8")) as Raised;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Whether a lab that entered the host is still there: it has its bridge, or is only being made. */
 function lives(path: string, links: string): boolean {
-  return existsSync(join(links, readFileSync(path, "utf8"))) || Date.now() - statSync(path).mtimeMs < BEING_MADE_MS;
+  return (
+    existsSync(join(links, enteredIn(path)?.bridge ?? "none")) || Date.now() - statSync(path).mtimeMs < BEING_MADE_MS
+  );
 }
 
 /**
@@ -76,7 +104,7 @@ export function leaveHost(labName: string, folder = RAISED, links = "/sys/class/
   const said = names
     .filter((name) => name.startsWith("was-"))
     .flatMap((name) => {
-      const raised = read(join(folder, name));
+      const raised = raisedIn(join(folder, name));
       const now = raised && Number(readFileSync(raised.file, "utf8"));
       if (raised === undefined || now !== raised.set) {
         return [];

@@ -2,7 +2,6 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { clearHost } from "../../components/lab/host";
 import { bridgeOf } from "../../components/lab/identity";
-import { removeLabNetwork } from "../../components/lab/network";
 import { leaveHost } from "../../components/lab/raised";
 import { engineOf, findEngine, startEngine, stopEngine } from "../host/engine";
 import { removeCache } from "../supply/unpacked";
@@ -52,10 +51,7 @@ export async function down(context: Context): Promise<number> {
   const state = hasBackend(paths) ? await destroy(context, dockerHost) : {};
   if (dockerHost !== undefined) {
     for (const labName of new Set([identity.name, labIn(state).network?.labName ?? identity.name])) {
-      const lab = { labName, network: bridgeOf(labName), dockerHost };
-      // The network goes last, and nothing can come into it while it does.
-      await clearHost({ ...lab, nodes: 0 }, (line) => progress.say(line));
-      await removeLabNetwork(lab);
+      await clearHost({ labName, network: bridgeOf(labName), dockerHost }, "", (line) => progress.say(line));
     }
   }
   await progress.step("stopping the container engine", 3, () => stopEngine(identity, paths));

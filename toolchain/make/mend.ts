@@ -1,8 +1,7 @@
-import { clearHost } from "../../components/lab/host";
+import { clearNodes } from "../../components/lab/host";
 import { containersOf, docker } from "../../components/lab/docker";
-import { bridgeOf } from "../../components/lab/identity";
 import { containerOf } from "../../components/lab/inputs";
-import { type DeclaredLab, faultLines, lookAtLab, mendLab } from "../../components/lab/look";
+import { faultLines, lookAtLab, mendLab } from "../../components/lab/look";
 import type { Progress } from "../host/progress";
 import type { Stack } from "./stack";
 import { carryControlPlane, containersIn, type Deployment, labIn, settled, without } from "./state";
@@ -11,7 +10,7 @@ import { carryControlPlane, containersIn, type Deployment, labIn, settled, witho
  * Looks at the lab that a stack has made, and mends what is not as it was: starts what is stopped, and lets the next update make
  * anew what is gone. Says what it found. Returns whether anything was mended.
  */
-export async function mend(stack: Stack, state: Deployment, progress: Progress): Promise<boolean> {
+export async function mend(stack: Stack, state: Deployment, progress: Progress, begin: () => void): Promise<boolean> {
   const lab = labIn(state);
   const faults = await lookAtLab(lab);
   const lines = faultLines(lab, faults);
@@ -23,7 +22,8 @@ export async function mend(stack: Stack, state: Deployment, progress: Progress):
   const urns = containersIn(state, gone);
   const whole = carryControlPlane(state, urns);
   if (whole) {
-    await clearNodes(lab);
+    // What the others hold is of a cluster that is no more.
+    await Promise.all(lab.nodes.slice(0, 1).map((node) => clearNodes(node)));
   }
   await progress.step("mending the lab", 5, () => mendLab(lab, whole ? { ...faults, nodes: [] } : faults));
   if (urns.length > 0) {
@@ -36,15 +36,6 @@ export async function mend(stack: Stack, state: Deployment, progress: Progress):
     await stack.editState((now) => without(now, lost));
   }
   return true;
-}
-
-/** Removes all nodes of a lab: what they hold is of a cluster that is no more. */
-async function clearNodes({ network, nodes }: DeclaredLab): Promise<void> {
-  const [node] = nodes;
-  if (node !== undefined) {
-    const { labName, owner, dockerHost } = node;
-    await clearHost({ labName, owner, dockerHost, network: network?.network ?? bridgeOf(labName), nodes: 0 });
-  }
 }
 
 /**

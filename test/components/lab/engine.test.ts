@@ -5,11 +5,11 @@ import { docker, engineEnv } from "../../../components/lab/docker";
 import { awaitSsh, labNodeHostKey, makeLabNode, removeLabNode } from "../../../components/lab/engine";
 import { clearHost } from "../../../components/lab/host";
 import { makeLabNetwork, removeLabNetwork } from "../../../components/lab/network";
+import { enterHost } from "../../../components/lab/raised";
 import { ENGINE_DOWN, type FakeDocker, fakeDocker, listed } from "./fakeDocker";
 
 const network = { labName: "podnet-x", owner: "me", network: "pn-x", dockerHost: "unix:///run/x.sock" };
 const node = { ...network, nodeName: "w1", address: "127.0.0.250", image: "node:1", publicKey: "ssh-ed25519 A" };
-const host = { ...network, nodes: 3 };
 
 let fake: FakeDocker;
 beforeEach(() => {
@@ -26,7 +26,7 @@ describe("an engine that does not answer", () => {
   const undos: [string, () => Promise<void>][] = [
     ["node", () => removeLabNode(node)],
     ["network", () => removeLabNetwork(network)],
-    ["host", () => clearHost(host, () => undefined, join(fake.folder, "raised"))],
+    ["host", () => clearHost(network, "", () => undefined, join(fake.folder, "raised"))],
   ];
 
   test.each(undos)("is no engine that has no such %s", async (_, undo) => {
@@ -46,7 +46,7 @@ describe("an engine that does not answer", () => {
     const undo = {
       node: () => removeLabNode({ ...node, ...elsewhere }),
       network: () => removeLabNetwork({ ...network, ...elsewhere }),
-      host: () => clearHost({ ...host, ...elsewhere }, () => undefined, join(fake.folder, "raised")),
+      host: () => clearHost({ ...network, ...elsewhere }, "", () => undefined, join(fake.folder, "raised")),
     }[what];
     await expect(undo?.()).rejects.toThrow(
       "the container engine unix:///run/x.sock has no network lo, but this host has its bridge: the lab is in another engine. " +
@@ -90,7 +90,7 @@ describe("another stack's lab of the same name", () => {
       "container podnet-x-w1 belongs to lab podnet-x of another stack, them; remove it",
     );
     await expect(removeLabNode(node)).rejects.toThrow("belongs to lab podnet-x of another stack, them, so it stays");
-    await clearHost(host, () => undefined, join(fake.folder, "raised"));
+    await clearHost(network, "", () => undefined, join(fake.folder, "raised"));
     expect(fake.calls().filter((call) => call.startsWith("rm "))).toEqual([]);
   });
 
@@ -155,12 +155,27 @@ describe("what a kill left", () => {
     ]);
   });
 
-  test("goes with the lab", async () => {
+  test("stays where the undo is one of a run that a later one has overtaken", async () => {
+    const raised = join(fake.folder, "raised");
+    enterHost("podnet-x", "pn-x", "later", raised);
+    fake.does(`"ps "*) printf '${listed("podnet-x-w1")}\\n' ;;`);
+    const said: string[] = [];
+    await clearHost(network, "earlier", (line) => said.push(line), raised);
+    expect([said, fake.calls()]).toEqual([["lab podnet-x was made ready anew since: nothing is undone"], []]);
+  });
+
+  test("goes with the lab, and a network that was being made too", async () => {
     fake.does(`
+"network ls"*) [ -e netgone ] || echo pn-x ;;
+"network inspect"*) printf 'podnet-x\\tme\\t10.9.0.0/24\\n' ;;
+"network rm"*) touch netgone ;;
 "ps "*) [ -e gone ] || printf '${listed("podnet-x-w1", { state: "created" })}\\n' ;;
 "rm "*) touch gone ;;`);
-    await clearHost(host, () => undefined, join(fake.folder, "raised"));
-    expect(fake.calls().filter((call) => call.startsWith("rm "))).toEqual(["rm -f -v id-of-podnet-x-w1"]);
+    await clearHost(network, "", () => undefined, join(fake.folder, "raised"));
+    expect(fake.calls().filter((call) => /^(network )?rm /.test(call))).toEqual([
+      "rm -f -v id-of-podnet-x-w1",
+      "network rm pn-x",
+    ]);
   });
 
   test("of a node is made anew, and a node that is whole is taken as it is", async () => {
