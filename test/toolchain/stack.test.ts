@@ -92,7 +92,7 @@ describe("a stack", () => {
     rmSync(join(folder, "calls"));
     const again = await open();
     await again.configure({ labName: "x" });
-    expect(await again.up()).toEqual({ succeeded: true, changed: false });
+    expect(await again.up()).toEqual({ succeeded: true, changed: false, proven: false });
     expect(calls()).toEqual(["version", "up --yes --skip-preview --stack lab"]);
   });
 
@@ -113,7 +113,7 @@ describe("a stack", () => {
 up*) ${once} ;;
 cancel*) touch '${folder}/freed' ;;`);
     writeFileSync(join(folder, "locked"), lockedBy(2 ** 22 + 1, hostname()));
-    expect(await (await open()).up()).toEqual({ succeeded: true, changed: false });
+    expect(await (await open()).up()).toEqual({ succeeded: true, changed: false, proven: false });
     expect(calls().map((line) => line.split(" ")[0])).toEqual(["version", "up", "cancel", "up"]);
     rmSync(join(folder, "freed"));
     writeFileSync(join(folder, "locked"), lockedBy(1, "elsewhere"));
@@ -125,7 +125,7 @@ cancel*) touch '${folder}/freed' ;;`);
     fakePulumi(`
 up*) echo "warning: old" >&2; echo "error: incorrect passphrase" >&2; exit 255 ;;`);
     const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
-    expect(await (await open()).up()).toEqual({ succeeded: false, changed: false });
+    expect(await (await open()).up()).toEqual({ succeeded: false, changed: false, proven: false });
     const text = written.mock.calls.map(([chunk]) => String(chunk)).join("");
     expect(text).toContain("error: incorrect passphrase");
     expect(text).not.toContain("err?:");

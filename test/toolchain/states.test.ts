@@ -18,7 +18,7 @@ import { ENGINE_DOWN, type FakeDocker, fakeDocker, listed } from "../components/
 const HOST = "unix:///run/x.sock";
 const ADDRESS = "127.0.0.251";
 let bin = "";
-let checkCode = 0;
+let checkCodes = [0];
 vi.mock("../../toolchain/supply/toolchain", () => ({ ensureToolchain: () => Promise.resolve({ binDirs: [bin] }) }));
 vi.mock("../../toolchain/host/exec", async (original) => {
   const { run, ...rest } = await original<typeof import("../../toolchain/host/exec")>();
@@ -26,7 +26,7 @@ vi.mock("../../toolchain/host/exec", async (original) => {
     ...rest,
     run: (command: string, ...more: [never, never]) =>
       command === process.execPath
-        ? Promise.resolve({ code: checkCode, stdout: "", stderr: "" })
+        ? Promise.resolve({ code: checkCodes.length > 1 ? checkCodes.shift() : checkCodes[0], stdout: "", stderr: "" })
         : run(command, ...more),
   };
 });
@@ -71,7 +71,7 @@ function pulumi(
   vi.spyOn(Stack.prototype, "drift").mockResolvedValue(planned.map((name) => `update ${name}`));
   vi.spyOn(Stack.prototype, "up").mockImplementation(() => {
     appendFileSync(join(folder, "calls"), "up\n");
-    return Promise.resolve({ succeeded: !fails, changed: updated.length > 0 });
+    return Promise.resolve({ succeeded: !fails, changed: updated.length > 0, proven: updated.includes("check") });
   });
   const put = (name: string, text: string): void => writeFileSync(join(folder, name), `${text}\n`);
   put("state", JSON.stringify({ version: 3, deployment }));
@@ -110,7 +110,7 @@ beforeEach(async () => {
   said = new PassThrough();
   const progress = new Progress(said as unknown as NodeJS.WriteStream);
   context = { project, paths, cache: folder, identity: labIdentity(project), progress };
-  checkCode = 0;
+  checkCodes = [0];
   vi.spyOn(process.stderr, "write").mockReturnValue(true);
   sshd = createServer((socket) => void socket.end("SSH-2.0-test\r\n"));
   await new Promise<void>((done) => void sshd.listen(22, ADDRESS, done));
@@ -128,7 +128,7 @@ describe("the last line of make verify", () => {
     pulumi({ resources });
     docker.does(there());
     expect([await verify(context), last()]).toEqual([0, "Proven: the network is as declared."]);
-    checkCode = 1;
+    checkCodes = [1];
     expect([await verify(context), last()]).toEqual([1, "Not proven: see above."]);
     expect(readFileSync(context.paths.kubeconfig, "utf8")).toBe("clusters: []");
   });
@@ -206,13 +206,13 @@ describe("the last line of make up", () => {
   });
 
   test("after a change is what the update's check proved", async () => {
-    pulumi({ resources }, { updated: ["w1"] });
+    pulumi({ resources }, { updated: ["w1", "check"] });
     docker.does(there());
     expect(await line()).toEqual([0, "The cluster is up and its network is proven (0 s)."]);
   });
 
   test("where a container is gone tells that it was made anew, of which the update was told", async () => {
-    pulumi({ resources }, { updated: ["w1"] });
+    pulumi({ resources }, { updated: ["w1", "check"] });
     docker.does(NETWORK);
     expect(await line()).toEqual([0, "The cluster is up and its network is proven (0 s)."]);
     expect(calls()).toEqual(["import", "up"]);
@@ -222,19 +222,42 @@ describe("the last line of make up", () => {
     expect(left.deployment.resources.map((one) => one.urn)).toEqual(["urn:s", urn("net")]);
   });
 
-  test.each(["paused", "exited"])(
-    "where a container was %s is that it was mended and proven, or not proven",
-    async (state) => {
-      pulumi({ resources });
-      docker.does(there(state));
-      expect(await line()).toEqual([0, "The lab is mended and its network is proven (0 s)."]);
-      checkCode = 1;
-      expect(await line()).toEqual([
-        1,
-        'The lab was mended, but its network is not proven: see above. "make up" again goes on from here.',
-      ]);
-    },
-  );
+  const MENDED: [number, string] = [0, "The lab is mended and its network is proven (0 s)."];
+
+  test.each(["paused", "exited"])("where a container was %s is that it was mended and proven", async (state) => {
+    pulumi({ resources });
+    docker.does(there(state));
+    expect(await line()).toEqual(MENDED);
+    // What a cluster is not yet in its first moments is asked again.
+    checkCodes = [1, 1, 0];
+    expect(await line()).toEqual(MENDED);
+  });
+
+  test("where what was mended could not be proven is that it is not, until it is", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    pulumi({ resources });
+    docker.does(there("exited"));
+    checkCodes = [1];
+    const late = setInterval(() => vi.setSystemTime(Date.now() + 60_000), 100);
+    try {
+      expect(await line()).toEqual([1, 'The network is not proven: see above. "make up" again goes on from here.']);
+    } finally {
+      clearInterval(late);
+      vi.useRealTimers();
+    }
+    checkCodes = [0];
+    docker.does(there());
+    expect(await line()).toEqual(MENDED);
+    expect((await line())[1]).toBe("Nothing to do: the cluster was made as declared, and the lab's 1 nodes run (0 s).");
+  });
+
+  test("after an update in which the check did not run is that of a check after it", async () => {
+    pulumi({ resources }, { updated: ["lab-host"] });
+    docker.does(there());
+    expect(await line()).toEqual([0, "The cluster is up and its network is proven (0 s)."]);
+    checkCodes = [1, 0];
+    expect(await line()).toEqual([0, "The cluster is up and its network is proven (0 s)."]);
+  });
 
   test("after a failed update is the way on", async () => {
     pulumi({ resources }, { fails: true });
@@ -243,7 +266,7 @@ describe("the last line of make up", () => {
   });
 
   test("after a killed update is that of a whole one, and nothing is pending or left", async () => {
-    pulumi({ resources, pending_operations: pending }, { updated: ["w2"] });
+    pulumi({ resources, pending_operations: pending }, { updated: ["w2", "check"] });
     docker.does(
       `${NETWORK}\n"ps "*podnet.lab=podnet-x*) printf '${listed("podnet-x-w1")}\\n${listed("podnet-x-w9", { state: "created" })}\\n' ;;\n${there()}`,
     );

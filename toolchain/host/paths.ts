@@ -17,6 +17,8 @@ export interface ClonePaths {
   readonly engineData: string;
   /** What the command line last wrote into the stack's config. */
   readonly writtenConfig: string;
+  /** There while the lab was mended and its network is not proven since. */
+  readonly unproven: string;
   /** Results of the test runs. */
   readonly testResults: string;
 }
@@ -35,6 +37,7 @@ export function clonePaths(project: string): ClonePaths {
     engineLog: join(dotPodnet, "engine.log"),
     engineData: join(dotPodnet, "docker"),
     writtenConfig: join(dotPodnet, "written-config.json"),
+    unproven: join(dotPodnet, "unproven"),
     testResults: join(dotPodnet, "test"),
   };
 }

@@ -8,7 +8,7 @@ import { carryControlPlane, containersIn, type Deployment, labIn, settled, witho
 
 /**
  * Looks at the lab that a stack has made, and mends what is not as it was: starts what is stopped, and lets the next update make
- * anew what is gone. Says what it found. Returns whether anything was mended.
+ * anew what is gone. Says what it found, and calls `begin` before it changes anything. Returns whether anything was mended.
  */
 export async function mend(stack: Stack, state: Deployment, progress: Progress, begin: () => void): Promise<boolean> {
   const lab = labIn(state);
@@ -18,6 +18,7 @@ export async function mend(stack: Stack, state: Deployment, progress: Progress, 
     return false;
   }
   progress.say(lines.join("\n"));
+  begin();
   const gone = faults.nodes.filter(({ container }) => container === undefined).map(({ node }) => node);
   const urns = containersIn(state, gone);
   const whole = carryControlPlane(state, urns);

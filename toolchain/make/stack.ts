@@ -9,7 +9,7 @@ import type { ClonePaths } from "../host/paths";
 import { STACK } from "./env";
 import { assertStale } from "./lock";
 import type { Deployment } from "./state";
-import { isOwn, liveLines, plannedText, problemText, Update } from "./update";
+import { isCheck, isOwn, liveLines, plannedText, problemText, Update } from "./update";
 import { configChanges, configState, readWritten } from "../host/written";
 
 /** Most resources that are shown at once while an update runs. */
@@ -20,6 +20,8 @@ export interface Ended {
   readonly succeeded: boolean;
   /** Whether it changed anything. */
   readonly changed: boolean;
+  /** Whether the connectivity check ran in it, and passed. */
+  readonly proven: boolean;
 }
 
 /** A state as the CLI exports it. */
@@ -228,9 +230,9 @@ export class Stack {
       }
       const text = problemText(update.problems);
       new LiveLines().keep(["", text === "" ? commandText(messageOf(error)) : text]);
-      return { succeeded: false, changed: update.changed };
+      return { succeeded: false, changed: update.changed, proven: false };
     }
-    return { succeeded: true, changed: update.changed };
+    return { succeeded: true, changed: update.changed, proven: update.finished.some(isCheck) };
   }
 
   async #show(update: Update, work: (options: Automation.UpOptions) => Promise<unknown>): Promise<void> {

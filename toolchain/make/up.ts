@@ -1,5 +1,7 @@
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { waitFor } from "../../components/args/wait";
 import type { ClonePaths } from "../host/paths";
-import { duration } from "../host/progress";
+import { duration, type Progress } from "../host/progress";
 import { writeKubeconfig } from "./kubeconfig";
 import { mend, settle } from "./mend";
 import { type Context, prepare } from "./prepare";
@@ -9,14 +11,32 @@ import { runCheck } from "./verify";
 /** What `make up` did, which decides what it may say. */
 export type Done = "updated" | "mended" | "nothing";
 
+/** Seconds that a cluster gets to come to itself after its nodes were started again. */
+const SETTLE_SECONDS = 120;
+
+/** Proves a lab's network after it was mended. What is not so in the first minutes after a reboot is asked again. */
+async function prove(project: string, input: unknown, progress: Progress): Promise<boolean> {
+  let shown = "";
+  const passed = await waitFor(async () => {
+    const { code, text } = await runCheck(project, input, false);
+    shown = text;
+    if (code !== 0) {
+      progress.say("the network is not proven yet; its nodes have only just started");
+    }
+    return code === 0;
+  }, SETTLE_SECONDS);
+  progress.say(shown);
+  return passed;
+}
+
 /** `make up`: sets everything up and brings the stack to what it declares. */
 export async function up(context: Context): Promise<number> {
   const started = Date.now();
   const { paths, progress } = context;
   const { stack } = await prepare(context);
   const before = await stack.state();
-  const mended = await mend(stack, before, progress);
-  const { succeeded, changed } = await stack.up();
+  const mended = await mend(stack, before, progress, () => writeFileSync(paths.unproven, ""));
+  const { succeeded, changed, proven } = await stack.up();
   const killed = (before.pending_operations ?? []).length > 0;
   if (succeeded && killed) {
     await settle(stack, progress);
@@ -27,17 +47,14 @@ export async function up(context: Context): Promise<number> {
     progress.say(`\n"make up" again goes on from here; "make down" takes everything down.`);
     return 1;
   }
-  // An update that changed something has run the check. What was mended beside Pulumi has not been proven yet.
-  if (mended && !changed) {
-    const code = await runCheck(context.project, stackOutput(state, "verify"));
-    if (code !== 0) {
-      progress.say(
-        `\nThe lab was mended, but its network is not proven: see above. "make up" again goes on from here.`,
-      );
-      return code;
-    }
+  // An update that changed a node, the network or a service has run the check. What else is new has not been proven yet.
+  const owed = changed || existsSync(paths.unproven);
+  if (owed && !proven && !(await prove(context.project, stackOutput(state, "verify"), progress))) {
+    progress.say(`\nThe network is not proven: see above. "make up" again goes on from here.`);
+    return 1;
   }
-  const done = changed ? "updated" : mended ? "mended" : "nothing";
+  rmSync(paths.unproven, { force: true });
+  const done = changed ? "updated" : owed ? "mended" : "nothing";
   progress.say(summary(paths, done, labIn(state).nodes.length, (Date.now() - started) / 1000));
   return 0;
 }

@@ -174,6 +174,11 @@ export class Update {
   }
 }
 
+/** Whether a step that ended was a run of the ready program's connectivity check. */
+export function isCheck({ name, op }: FinishedStep): boolean {
+  return name === "connectivity-run" && op !== "delete" && op !== "delete-replaced";
+}
+
 /** What a preview's event says will be done to a resource of the program, as `update network-on-w1`; nothing for one that stays. */
 export function plannedText(event: EngineEvent): string[] {
   const { op, urn, new: after, old: before } = event.resourcePreEvent?.metadata ?? {};

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { faultLines, lookAtLab } from "../../components/lab/look";
 import { engineOf, findEngine } from "../host/engine";
@@ -12,13 +13,18 @@ import { labIn, stackOutput } from "./state";
 /** Most differences between what is declared and what is there that are listed. */
 const MOST_LISTED = 12;
 
-/** Runs the check on its input as an update left it, and shows its table. Returns its exit code. */
-export async function runCheck(project: string, input: unknown): Promise<number> {
+/** Runs the check on its input as an update left it, and shows its table where `echo`. Returns its exit code and the table. */
+export async function runCheck(
+  project: string,
+  input: unknown,
+  echo: boolean,
+): Promise<{ readonly code: number; readonly text: string }> {
   if (typeof input !== "string") {
     throw new Error('there is no checked cluster to verify; "make up" makes one');
   }
   const podnet = join(project, "dist", "cli", "main.js");
-  return (await run(process.execPath, [podnet, "check", "--table"], { input, echo: true })).code;
+  const { code, stderr } = await run(process.execPath, [podnet, "check", "--table"], { input, echo });
+  return { code, text: stderr.trimEnd() };
 }
 
 /**
@@ -47,7 +53,10 @@ export async function verify(context: Context): Promise<number> {
     progress.say([...problems, 'Not proven. "make up" mends what is not as declared, and proves it.'].join("\n"));
     return 1;
   }
-  const code = await runCheck(project, input);
+  const { code } = await runCheck(project, input, true);
+  if (code === 0) {
+    rmSync(paths.unproven, { force: true });
+  }
   progress.say(code === 0 ? "Proven: the network is as declared." : "Not proven: see above.");
   return code;
 }
