@@ -159,6 +159,26 @@ describe("machines full of other things", () => {
   });
 });
 
+test("work whose SSH client was killed before the answer is not counted", () => {
+  const { sh, address } = on("w1");
+  const [work = "", count] = sh("cat /var/lib/podnet/work/take").trim().split(" ");
+  const [owner = "", node = "", cluster = ""] = sh("cat /var/lib/podnet/owner").trim().split(" ");
+  const text = `nonce: ${work}\nowner: ${owner}\nnode: ${node}\ncluster: ${cluster}\nfiles: 0123456789abcdef\nend\n`;
+  const ssh = ["-i", join(folder, "key"), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"];
+  const take = [...ssh, `root@${address}`, "bash --norc -p .podnet/program/start take"];
+  expect(count).toBe("1");
+  // The phase waits for the lock while its client is killed, and comes to its end without it.
+  sh("(exec flock /run/podnet/lock sleep 3) >/dev/null 2>&1 &");
+  expect(run("timeout", ["-s", "KILL", "1", "ssh", ...take], text).code).not.toBe(0);
+  expect(sh("sleep 5; cat /var/lib/podnet/work/take")).toBe(`${work} 1\n`);
+  expect(run("ssh", take, text).code).toBe(0);
+  expect(sh("cat /var/lib/podnet/work/take")).toBe(`${work} 2\n`);
+  expect(run("ssh", [...take.slice(0, -1), "bash --norc -p .podnet/program/start take --undo"], text).err).toContain(
+    "the same work was applied anew since; left as it is",
+  );
+  expect(sh("cat /var/lib/podnet/work/take")).toBe(`${work} 1\n`);
+});
+
 describe("a worker", () => {
   test("that is renamed on its machine is refused before anything is done, and back again is itself", () => {
     const state = machineState(on("w1")).filter((line) => !line.startsWith("data "));
