@@ -4,7 +4,7 @@ import { allNodes, assertItsEngine, containersOf, docker } from "./docker";
 import type { LabHostInput, Whose } from "./inputs";
 import { limitText, tooLow, type TooLow } from "./limits";
 import { removeLabNetwork } from "./network";
-import { enterHost, isOvertaken, leaveHost, raise, RAISED } from "./raised";
+import { enterHost, isOvertaken, leaveHost, nodesOfOthers, raise, RAISED } from "./raised";
 import { HOST_FILES, type HostFiles, sharedLimits } from "./usage";
 
 /** Seconds that an engine may take to remove a lab's containers. */
@@ -15,7 +15,9 @@ export interface Room {
   readonly labName: string;
   /** Link name of the lab's bridge. */
   readonly network: string;
-  /** Number of nodes that do not run yet. */
+  /** Number of the lab's nodes. */
+  readonly nodes: number;
+  /** Number of those that do not run yet. */
   readonly more: number;
   /** Number of lab nodes that run, of all labs. */
   readonly running: number;
@@ -41,12 +43,14 @@ const HERE: Place = { files: HOST_FILES, raised: RAISED, root: process.getuid?.(
  * and says so; throws one error with all that is in the way.
  */
 export function makeRoom(
-  { labName, network, more, running, engineData, run }: Room,
+  { labName, network, nodes, more, running, engineData, run }: Room,
   say: (line: string) => void = console.error,
   { files, raised, root }: Place = HERE,
 ): void {
-  const low = (): TooLow[] => tooLow(sharedLimits(files, root ? 0 : running, engineData), more);
-  const entered = enterHost(labName, network, run, raised);
+  const entered = enterHost(labName, { bridge: network, nodes, run }, raised);
+  // What other labs are only making is not in use yet, but will be.
+  const others = Math.max(nodesOfOthers(labName, raised), root ? 0 : running);
+  const low = (): TooLow[] => tooLow(sharedLimits(files, others, engineData), more);
   for (const limit of root ? low() : []) {
     const done = raise(limit, raised);
     if (done !== undefined) {
@@ -74,7 +78,7 @@ export async function prepareHost(input: LabHostInput, say?: (line: string) => v
   ]);
   const more = Math.max(0, input.nodes - own.filter(({ state }) => state === "running").length);
   const run = randomBytes(6).toString("hex");
-  makeRoom({ labName, network, more, running, engineData, run }, say);
+  makeRoom({ labName, network, nodes: input.nodes, more, running, engineData, run }, say);
   return run;
 }
 

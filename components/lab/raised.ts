@@ -23,22 +23,33 @@ const labFile = (folder: string, labName: string): string => join(folder, `lab-$
 interface Entered {
   /** Link name of its bridge. */
   readonly bridge: string;
+  /** Number of its nodes, whether they run already or are being made. */
+  readonly nodes: number;
   /** The run of its host's resource that did this last; empty before the first. */
   readonly run: string;
 }
 
 /**
- * Notes that a lab with this bridge is on the host, for which what is raised stays raised; `run` tells which run of its host's
- * resource that was. Says whether the lab is new.
+ * Notes that a lab is on the host, for which what is raised stays raised, and for whose nodes others leave room. A run that is
+ * not given stays what it was. Says whether the lab is new.
  */
-export function enterHost(labName: string, bridge: string, run = "", folder = RAISED): boolean {
+export function enterHost(
+  labName: string,
+  { bridge, nodes, run = "" }: Omit<Entered, "run"> & Partial<Entered>,
+  folder = RAISED,
+): boolean {
   mkdirSync(folder, { recursive: true });
   const earlier = enteredIn(labFile(folder, labName));
-  writeFileSync(
-    labFile(folder, labName),
-    JSON.stringify({ bridge, run: run === "" ? (earlier?.run ?? "") : run } satisfies Entered),
-  );
+  const now: Entered = { bridge, nodes, run: run === "" ? (earlier?.run ?? "") : run };
+  writeFileSync(labFile(folder, labName), JSON.stringify(now));
   return earlier === undefined;
+}
+
+/** Number of the nodes that the other labs of the host have or are making. */
+export function nodesOfOthers(labName: string, folder = RAISED, links = "/sys/class/net"): number {
+  return readdirSync(folder)
+    .filter((name) => name.startsWith("lab-") && name !== `lab-${labName}` && lives(join(folder, name), links))
+    .reduce((sum, name) => sum + (enteredIn(join(folder, name))?.nodes ?? 0), 0);
 }
 
 /** Whether another run than this one was the last to make the host ready for a lab: an undo of this one undoes nothing then. */

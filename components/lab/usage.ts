@@ -85,8 +85,8 @@ function diskLimits(engineData: string | undefined): SharedLimit[] {
 }
 
 /**
- * What all labs of this machine share, with what is used of it now. `others` is the number of lab nodes that run, which counts
- * where root's processes cannot be looked into. `engineData` is the folder of the engine's data.
+ * What all labs of this machine share, with what is used of it now. `others` is the number of lab nodes of which that
+ * may not be seen: they are only being made, or root's processes cannot be looked into. `engineData` is the folder of the engine's data.
  */
 export function sharedLimits(files: HostFiles, others: number, engineData: string | undefined): SharedLimit[] {
   const { proc } = files;

@@ -57,7 +57,14 @@ function lookForRoom({ project, identity, progress }: Context): void {
   const config = join(project, `Pulumi.${STACK}.yaml`);
   const more = labNodesIn(existsSync(config) ? readFileSync(config, "utf8") : "");
   if (more > 0 && !existsSync(`/sys/class/net/${identity.bridge}`)) {
-    const room = { labName: identity.name, network: identity.bridge, more, running: 0, engineData: project };
+    const room = {
+      labName: identity.name,
+      network: identity.bridge,
+      nodes: more,
+      more,
+      running: 0,
+      engineData: project,
+    };
     makeRoom(room, (line) => progress.say(line));
   }
 }

@@ -157,7 +157,7 @@ describe("what a kill left", () => {
 
   test("stays where the undo is one of a run that a later one has overtaken", async () => {
     const raised = join(fake.folder, "raised");
-    enterHost("podnet-x", "pn-x", "later", raised);
+    enterHost("podnet-x", { bridge: "pn-x", nodes: 3, run: "later" }, raised);
     fake.does(`"ps "*) printf '${listed("podnet-x-w1")}\\n' ;;`);
     const said: string[] = [];
     await clearHost(network, "earlier", (line) => said.push(line), raised);

@@ -113,11 +113,11 @@ describe("a limit that was raised", () => {
   });
 
   test("is put back when the last lab goes, and not while another clone's is there", () => {
-    enterHost("podnet-a", "pn-a", "", kept);
+    enterHost("podnet-a", { bridge: "pn-a", nodes: 3 }, kept);
     expect(raise(low(128), kept)).toBe(
       "raised fs.inotify.max_user_instances from 128 to 512 for the labs of this host; the last of them puts it back",
     );
-    enterHost("podnet-b", "pn-b", "", kept);
+    enterHost("podnet-b", { bridge: "pn-b", nodes: 3 }, kept);
     mkdirSync(join(links, "pn-b"));
     expect(raise({ ...low(512), needed: 600 }, kept)).toContain("from 512 to 2048");
     expect(leaveHost("podnet-a", kept, links)).toEqual([]);
@@ -128,16 +128,16 @@ describe("a limit that was raised", () => {
   });
 
   test("is put back by the last lab although another one went without a word", () => {
-    enterHost("podnet-dead", "pn-dead", "", kept);
+    enterHost("podnet-dead", { bridge: "pn-dead", nodes: 3 }, kept);
     const past = new Date(Date.now() - 3_600_000);
     utimesSync(join(kept, "lab-podnet-dead"), past, past);
-    enterHost("podnet-a", "pn-a", "", kept);
+    enterHost("podnet-a", { bridge: "pn-a", nodes: 3 }, kept);
     raise(low(128), kept);
     expect(leaveHost("podnet-a", kept, links)).toEqual(["put fs.inotify.max_user_instances back to 128"]);
   });
 
   test("stays for a lab that is only being made", () => {
-    enterHost("podnet-new", "pn-new", "", kept);
+    enterHost("podnet-new", { bridge: "pn-new", nodes: 3 }, kept);
     raise(low(128), kept);
     expect(leaveHost("podnet-a", kept, links)).toEqual([]);
     expect(value()).toBe("512");
@@ -160,15 +160,15 @@ describe("a limit that was raised", () => {
 test("an undo of a run that a later one has overtaken is told from the undo of the last", () => {
   const kept = mkdtempSync(join(folder, "runs-"));
   expect(isOvertaken("podnet-a", "one", kept)).toBe(false);
-  enterHost("podnet-a", "pn-a", "one", kept);
-  enterHost("podnet-a", "pn-a", "", kept);
+  enterHost("podnet-a", { bridge: "pn-a", nodes: 3, run: "one" }, kept);
+  enterHost("podnet-a", { bridge: "pn-a", nodes: 3 }, kept);
   expect(isOvertaken("podnet-a", "one", kept)).toBe(false);
-  enterHost("podnet-a", "pn-a", "two", kept);
+  enterHost("podnet-a", { bridge: "pn-a", nodes: 3, run: "two" }, kept);
   expect(["one", "two", ""].map((run) => isOvertaken("podnet-a", run, kept))).toEqual([true, false, false]);
 });
 
 describe("a host", () => {
-  const room = { labName: "podnet-a", network: "pn-a", more: 3, running: 6 };
+  const room = { labName: "podnet-a", network: "pn-a", nodes: 3, more: 3, running: 6 };
   const say: string[] = [];
   const place = (root: boolean, files: Readonly<Record<string, string>>): Place => {
     say.length = 0;
@@ -189,6 +189,16 @@ describe("a host", () => {
       "raised fs.inotify.max_user_instances from 64 to 256 for the labs of this host; the last of them puts it back",
     ]);
     expect(leaveHost("podnet-a", where.raised, folder)).toEqual(["put fs.inotify.max_user_instances back to 64"]);
+  });
+
+  test("has room for what another clone's lab is only making too", () => {
+    const where = place(true, { [INSTANCES]: "128\n" });
+    expect(at(where)).not.toThrow();
+    expect(say).toEqual([]);
+    makeRoom({ ...room, labName: "podnet-b", network: "pn-b" }, (line) => say.push(line), where);
+    expect(say).toEqual([
+      "raised fs.inotify.max_user_instances from 128 to 512 for the labs of this host; the last of them puts it back",
+    ]);
   });
 
   test("whose limits nobody may raise is refused with all that is too low, before anything is made", () => {
