@@ -43,7 +43,7 @@ give_image() {
     mark=$STATE/images/$(sha256sum <<<"$image" | cut -c 1-16)
     if [ -z "$sum" ]; then
         ! has_image "$image" || return 0
-        timeout 300 crictl -r "$CRI_SOCKET" -i "$CRI_SOCKET" -t 300s pull "$image" >"$SCRATCH/pull" 2>&1 || {
+        timeout 300 crictl -c "$ROOT/files/crictl.yaml" -t 300s pull "$image" >"$SCRATCH/pull" 2>&1 || {
             say "$(hostname) cannot pull the image $image: $(tail -n 1 "$SCRATCH/pull" | cut -c 1-300)"
             say "where no registry can be reached, a mirror has to hold it; \"make up\" makes one"
             return 1

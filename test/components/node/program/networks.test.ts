@@ -120,7 +120,7 @@ esac
     machine.write("/etc/systemd/system/kubelet.service", "");
     machine.calls();
     await machine.does("network", agentNetwork("flannel", "flannel-vxlan"));
-    const calls = machine.calls().map((call) => call.replace(/-r \S+ -i \S+ /, ""));
+    const calls = machine.calls().map((call) => call.replace(/-c \S+ /, ""));
     const order = ["systemctl stop kubelet", "crictl -t 30s stop -t 10 c1", "crictl -t 30s stopp plain"]
       .concat(["systemctl disable -q --now podnet-network", "systemctl start kubelet"])
       .map((call) => calls.indexOf(call));
