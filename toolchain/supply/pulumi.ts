@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { must, run } from "../host/exec";
@@ -23,19 +24,32 @@ export function officialCliDir(cache: string): string {
   return join(cache, "pulumi", PULUMI_VERSION);
 }
 
-/** Folder of a CLI built here, by the folders of its builds. */
-export function builtCliDir(cache: string, builds: readonly string[]): string {
-  return join(cache, "pulumi", builds.map((dir) => dir.slice(-16)).join("-"));
+/** What runs the language host that is built here, and ends it with its CLI. */
+const LANGUAGE_HOST = join("toolchain", "supply", "language-host");
+
+/** Folder of a CLI built here, by the folders of its builds and by what runs its language host. */
+export function builtCliDir(project: string, cache: string, builds: readonly string[]): string {
+  const runs = createHash("sha256").update(readFileSync(join(project, LANGUAGE_HOST)));
+  const names = [...builds.map((dir) => dir.slice(-16)), runs.digest("hex").slice(0, 16)];
+  return join(cache, "pulumi", names.join("-"));
 }
 
 /**
  * Puts the CLI and its language host, built apart, into one folder: Pulumi takes a language host that lies beside it for its
  * own, and warns of one elsewhere on PATH. Returns the folder.
  */
-export async function joinCli(cache: string, builds: readonly string[]): Promise<string> {
-  const target = builtCliDir(cache, builds);
+export async function joinCli(project: string, cache: string, builds: readonly string[]): Promise<string> {
+  const target = builtCliDir(project, cache, builds);
   for (const [index, name] of CLI_SOURCES.entries()) {
-    await share(join(builds[index] ?? "", name), join(target, name));
+    const isHost = name === "pulumi-language-nodejs";
+    await share(join(builds[index] ?? "", name), join(target, isHost ? "language-host.bin" : name));
+    if (isHost) {
+      // A copy: the cache outlives this clone. Last, since the folder counts as whole by it.
+      const copy = await mkdtemp(join(target, "new-"));
+      await copyFile(join(project, LANGUAGE_HOST), join(copy, name));
+      await rename(join(copy, name), join(target, name));
+      await rm(copy, { recursive: true });
+    }
   }
   return target;
 }

@@ -110,11 +110,11 @@ function dirOf({ cache, project }: ToolchainOptions, name: string): string {
 async function cliDirs(options: ToolchainOptions): Promise<string[]> {
   const { cache } = options;
   const builds = CLI_SOURCES.map((name) => dirOf(options, name));
-  const own = [officialCliDir(cache), builtCliDir(cache, builds)].find((dir) =>
+  const own = [officialCliDir(cache), builtCliDir(options.project, cache, builds)].find((dir) =>
     ["pulumi", "pulumi-language-nodejs"].every((name) => existsSync(join(dir, name))),
   );
   // The one that was made for podnet comes before one that comes and goes with the shell's PATH.
-  return own !== undefined ? [own] : (await pulumiOnPath()) ? [] : [builtCliDir(cache, builds)];
+  return own !== undefined ? [own] : (await pulumiOnPath()) ? [] : [builtCliDir(options.project, cache, builds)];
 }
 
 /** Key of a mirror: equal pins and recipes give equal keys. */
@@ -292,6 +292,7 @@ async function doJob(options: ToolchainOptions, found: Found, name: string): Pro
         return officialPulumi((path) => urlOf(options, path), cache);
       }
       await joinCli(
+        options.project,
         cache,
         CLI_SOURCES.map((source) => dirOf(options, source)),
       );
