@@ -13,6 +13,15 @@ function parentOf(pid: number): number | undefined {
   }
 }
 
+/** Whether the CLI had ended before this process could look: the plugin has been handed to the first process, which is none. */
+function startedLate(): boolean {
+  try {
+    return parentOf(process.ppid) === 1 && !readFileSync("/proc/1/comm", "utf8").startsWith("pulumi");
+  } catch {
+    return false;
+  }
+}
+
 /** The process's parent, which is Pulumi's plugin, and that one's, which is the CLI. */
 function family(): string {
   return `${String(process.ppid)} ${String(parentOf(process.ppid))}`;
@@ -24,10 +33,12 @@ function family(): string {
  */
 export function endWithUpdate(): void {
   const before = family();
-  setInterval(() => {
-    if (family() !== before) {
+  const look = (late: boolean): void => {
+    if (late || family() !== before) {
       console.error("the update that this command works for has ended");
       process.exit(1);
     }
-  }, LOOK_MS).unref();
+  };
+  look(startedLate());
+  setInterval(() => look(false), LOOK_MS).unref();
 }
