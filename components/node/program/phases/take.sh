@@ -31,10 +31,12 @@ SHARED=(
     /opt/containerd/{bin,lib} /opt/containerd /etc/cni/net.d /etc/cni /opt/cni/bin /opt/cni /opt
     /var/lib/cni/{results,networks} /var/lib/cni /var/log/{containers,pods}
     /usr/libexec/kubernetes/kubelet-plugins/volume/exec /usr/libexec/kubernetes/kubelet-plugins/volume
-    /usr/libexec/kubernetes/kubelet-plugins /usr/libexec/kubernetes /usr/libexec
+    /usr/libexec/kubernetes/kubelet-plugins /usr/libexec/kubernetes /usr/libexec /run/netns
 )
+# Folders of pods' logs, in which nothing but the kubelet's own goes.
+LOGS=(/var/log/containers /var/log/pods)
 
-# What was there when the machine was taken, one a line: `folder MODE PATH`, `table FAMILY NAME`.
+# What was there when the machine was taken, one a line: `folder MODE PATH`, `log PATH`, `table FAMILY NAME`.
 BEFORE=$STATE/before
 
 others() {
@@ -42,6 +44,7 @@ others() {
     for folder in "${SHARED[@]}"; do
         [ ! -d "$folder" ] || stat -c 'folder %a %n' "$folder"
     done
+    find "${LOGS[@]}" -mindepth 1 -maxdepth 1 -printf 'log %p\n' 2>/dev/null || true
     nft list tables 2>/dev/null || true
 }
 
@@ -49,14 +52,14 @@ others() {
 mode_before() { awk -v path="$1" '$1 == "folder" && $3 == path { print $2 }' "$BEFORE" 2>/dev/null || true; }
 
 give_back_folders() {
-    local folder mode
+    local folder mode log
     # What they hold is containers' and pods'; they were empty when the machine was taken.
     for folder in /var/lib/{containerd,kubelet,etcd}; do
         find "$folder" -mindepth 1 -not -path "$folder/lost+found*" -delete 2>/dev/null || true
     done
-    for folder in /var/log/{containers,pods}; do
-        [ -n "$(mode_before "$folder")" ] || rm -rf "$folder"
-    done
+    while read -r log; do
+        [ -z "$log" ] || grep -qxF "log $log" "$BEFORE" 2>/dev/null || rm -rf "$log"
+    done <<<"$(find "${LOGS[@]}" -mindepth 1 -maxdepth 1 2>/dev/null || true)"
     for folder in "${SHARED[@]}"; do
         mode=$(mode_before "$folder")
         if [ -z "$mode" ]; then
@@ -116,6 +119,8 @@ undo_take() {
     systemctl disable -q --now containerd 2>/dev/null || true
     while read -r pid; do kill -9 "$pid" 2>/dev/null || true; done \
         <<<"$(ps -eo pid=,args= | awk '$2 == "/usr/local/bin/containerd-shim-runc-v2" { print $1 }')"
+    # The control groups of pods.
+    systemctl stop kubepods.slice 2>/dev/null || true
     # What is mounted below these folders is containers' and pods'; what is mounted on them is the machine's.
     while read -r mount; do [ -z "$mount" ] || umount -l "$mount" 2>/dev/null || true; done \
         <<<"$(awk '$2 ~ "^/(run/containerd|var/lib/containerd|var/lib/kubelet)/" || $2 ~ "^/run/netns/cni-" { print $2 }' /proc/mounts | sort -r)"
@@ -123,12 +128,12 @@ undo_take() {
         wait_until 10 "the links of the last pods to go" no_pod_on_bridge || true
         remove_empty_bridge
     fi
-    rm -rf /run/containerd /var/lib/cni/results/{podnet,cni-loopback}-*
+    rm -rf /run/netns/cni-* /run/containerd /var/lib/cni/results/{podnet,cni-loopback}-*
     give_back_rules
     undo_record install
     give_back_folders
-    # The owner's mark goes last, so that an undo that is interrupted can be run again.
-    find "$STATE" -mindepth 1 -not -path "$STATE/owner" -delete
+    # The owner's mark goes last, with what was there before, so that an undo that is interrupted can be run again.
+    find "$STATE" -mindepth 1 -not -path "$STATE/owner" -not -path "$BEFORE" -delete
     rm -rf "$STATE" "$RUN"
     remove_program
 }

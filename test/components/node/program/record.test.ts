@@ -96,7 +96,7 @@ describe("undone", () => {
     await machine.sh(`
 mkdir -p -m 0750 /etc/kubernetes /etc/kubernetes/pki /etc/cni /opt/cni /opt/cni/bin /var/lib/etcd /var/log/pods
 mkdir -p -m 0711 /var/lib/kubelet
-mkdir -p /var/lib/kubelet/lost+found`);
+mkdir -p /var/lib/kubelet/lost+found /var/log/pods/theirs_x_1`);
     const before = await bare();
     await machine.does("take", TAKE);
     await machine.does("install", install);
@@ -104,7 +104,7 @@ mkdir -p /var/lib/kubelet/lost+found`);
     // What kubeadm, the kubelet and the runtime leave.
     await machine.sh(`
 chmod 0700 /var/lib/etcd /var/lib/kubelet
-mkdir -p /etc/kubernetes/manifests /etc/kubernetes/pki/etcd /var/lib/etcd/member /var/log/containers/x /opt/containerd/lib
+mkdir -p /etc/kubernetes/manifests /etc/kubernetes/pki/etcd /var/lib/etcd/member /var/log/containers/x /var/log/pods/kube-system_y_2/y /opt/containerd/lib /run/netns
 touch /var/lib/kubelet/config.yaml`);
     await machine.does("take --undo", TAKE);
     expect(await bare()).toEqual(before);
