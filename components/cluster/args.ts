@@ -14,6 +14,8 @@ import {
   role,
   slot,
 } from "../args/schemas";
+import { InvalidInputError } from "../args/validate";
+import { connectionProblems } from "../machine/connection";
 import type { Machine } from "../machine/Machine";
 import { addressProblems, topologyProblems } from "./topology";
 
@@ -78,7 +80,7 @@ const clusterArgs = z.strictObject({
 /** A cluster's arguments, complete and valid. */
 export type ValidCluster = z.output<typeof clusterArgs>;
 
-/** Validates a cluster's arguments, with every problem at once. Connections are checked apart: they hold secrets. */
+/** Validates a cluster's arguments, with every problem at once, those of connections too. What of these is an Output is checked apart. */
 export function checkedCluster(name: string, args: ClusterArgs): pulumi.Output<ValidCluster> {
   const nodes = Object.fromEntries(
     Object.entries(args.nodes).map(
@@ -88,6 +90,21 @@ export function checkedCluster(name: string, args: ClusterArgs): pulumi.Output<V
       ],
     ),
   );
+  const connections = connectionProblems(args.nodes);
+  try {
+    const valid = checkedFields(name, args, nodes);
+    if (connections.length > 0) {
+      throw new InvalidInputError("Cluster args", []);
+    }
+    return valid;
+  } catch (error) {
+    throw error instanceof InvalidInputError
+      ? new InvalidInputError(error.subject, [...error.problems, ...connections])
+      : error;
+  }
+}
+
+function checkedFields(name: string, args: ClusterArgs, nodes: object): pulumi.Output<ValidCluster> {
   return checked(
     "Cluster args",
     clusterArgs,

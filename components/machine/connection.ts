@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checkPlain } from "../args/checked";
 import { hostName, port } from "../args/schemas";
-import { messageOf, show, validate } from "../args/validate";
+import { InvalidInputError, messageOf, type Problem, show, validate } from "../args/validate";
 import type { DialTable } from "./dialTable";
 import type { Dialled } from "./dialled";
 import { readableHostKey } from "./hostKey";
@@ -110,6 +110,24 @@ export function checkedConnection(nodeName: string, ssh: SshConnection): Checked
       hostKey: field("hostKey", ssh.hostKey),
     }),
   };
+}
+
+/** What is plainly wrong with the connections of many machines, at the paths that they have below `nodes`. */
+export function connectionProblems(nodes: Readonly<Record<string, { readonly connection: SshConnection }>>): Problem[] {
+  return Object.entries(nodes).flatMap(([name, { connection }]) => {
+    try {
+      checkPlain("", sshConnection, connection);
+      return [];
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) {
+        throw error;
+      }
+      return error.problems.map(({ path, message }) => ({
+        path: ["nodes", name, "connection", ...(path === "" ? [] : [path])].join("."),
+        message,
+      }));
+    }
+  });
 }
 
 /** Applies a function to what may be known already; what is plain stays plain. */

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { unknown } from "@pulumi/pulumi/output";
 import { beforeAll, expect, test } from "vitest";
-import { SshHost } from "../../../components/index";
+import { Cluster, SshHost } from "../../../components/index";
 import { checkedConnection } from "../../../components/machine/connection";
 import type { Dialled } from "../../../components/machine/dialled";
 import { keyPair } from "../../packages/pulumi-command/sshd";
@@ -50,6 +50,29 @@ test("names the node and all that is plainly wrong at once, and nothing of a sec
   );
   expect(() => checkedConnection("w1", { ...ssh, privateKey: locked })).toThrow(
     'invalid connection of node "w1": privateKeyPassword: is required: the private key is protected by a passphrase',
+  );
+});
+
+test("of all machines of a cluster are told at once, with the cluster's other arguments", () => {
+  const machine = (slot: number, more: object) => ({
+    ...{ slot, role: slot === 0 ? ("control-plane" as const) : ("worker" as const) },
+    ...{ internalIp: `192.0.2.${String(10 + slot)}`, connection: { ...ssh, ...more } },
+  });
+  const nodes = {
+    cp: machine(0, { privateKey: locked }),
+    w1: machine(1, {}),
+    w2: machine(2, { hostKey: "?", port: 0 }),
+  };
+  const start = [
+    "invalid Cluster args:",
+    "  nodes.cp.connection.privateKeyPassword: is required: the private key is protected by a passphrase; give it, or take it off a copy: ssh-keygen -p -f COPY",
+    "  nodes.w2.connection.port: must be a whole number between 1 and 65535, got 0",
+    "  nodes.w2.connection.hostKey: must be a public key as in /etc/ssh/ssh_host_ed25519_key.pub on the machine",
+  ];
+  const args = { nodes, podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/16" };
+  expect(() => new Cluster("demo", args)).toThrow(start.join("\n"));
+  expect(() => new Cluster("demo", { ...args, podCidr: "10.244.0.0" })).toThrow(
+    [start[0], '  podCidr: "10.244.0.0" is not an IPv4 CIDR such as 10.244.0.0/16', ...start.slice(1)].join("\n"),
   );
 });
 

@@ -76,6 +76,11 @@ describe("a private key", () => {
     ["indented, as YAML has it", (file) => file.replaceAll(/^/gm, "    ")],
     ["after a byte order mark", (file) => `\uFEFF${file}`],
     ["in quotes", (file) => JSON.stringify(file)],
+    [
+      "after another block, as openssl leaves it",
+      (file) => `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${file}`,
+    ],
+    ["with tabs and spaces at line ends", (file) => file.replaceAll("\n", " \t\n")],
     ["with other text around it", (file) => `# my key\n${file}\n# end\n`],
   ])("is read %s", (_, change) => {
     const key = readablePrivateKey(change(plain.file));
