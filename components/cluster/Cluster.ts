@@ -11,7 +11,7 @@ import { Changes } from "./changes";
 import { declaredMachines, type DeclaredMachines } from "./declared";
 import { joinNodes, memberLinesOf } from "./kubeadm";
 import { type AddressesOf, type ClusterNode, installParameters, makeNode } from "./nodes";
-import { guardOf, type ObjectContext, objectOptions } from "./objects";
+import { type ObjectContext, objectOptions } from "./objects";
 import { planTopology } from "./topology";
 
 /** A Kubernetes cluster made by kubeadm on machines reached over SSH; its nodes are Ready once a network is on them. */
@@ -169,8 +169,8 @@ export class Cluster extends pulumi.ComponentResource {
     this.#objects = {
       provider: this.provider,
       owner: this.owner,
+      kubeconfig: this.kubeconfig,
       deletedWith: this.deletedWith,
-      guard: guardOf(name, this.kubeconfig),
     };
     this.registerOutputs({ kubeconfig: this.kubeconfig });
   }

@@ -1,106 +1,113 @@
 import type * as kubernetes from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { KubeClient } from "../kubernetes/client";
-import { beforeCreate, beforeUpdate, Refused } from "../kubernetes/guard";
+import { type Circumstances, guard, Refused } from "../kubernetes/guard";
 import { APPLY, OWNER_MARK, RESOURCE_MARK, resourceMark } from "../kubernetes/marks";
-import { declaredObject } from "../kubernetes/object";
+import { type DeclaredObject, declaredObject } from "../kubernetes/object";
 
 /** What the objects that podnet makes in a cluster have in common. */
 export interface ObjectContext {
   readonly provider: kubernetes.Provider;
   readonly owner: pulumi.Output<string>;
+  readonly kubeconfig: pulumi.Output<string>;
   readonly deletedWith: pulumi.Resource | undefined;
-  /** Looks at what stands in an object's place. */
-  readonly guard: pulumi.ResourceHookBinding;
 }
 
-type Annotations = Readonly<Record<string, pulumi.Input<string>>>;
+type Props = Readonly<Record<string, unknown>>;
+interface Metadata extends Props {
+  readonly annotations?: Readonly<Record<string, pulumi.Input<string>>>;
+}
 
 /**
  * Options of an object of podnet's own. Server-side apply takes over what is there, so that a create that was killed can be done
  * again; therefore each object is marked with who made it, and what another made is refused before it is touched.
  */
 export function objectOptions(context: ObjectContext, parent: pulumi.Resource): pulumi.CustomResourceOptions {
-  const { provider, owner, deletedWith, guard } = context;
+  const { provider, deletedWith } = context;
   return {
     parent,
     provider,
     deletedWith,
     // The other way round, the delete of the old one would take the new one, which has its name.
     deleteBeforeReplace: true,
-    hooks: guard,
     transformations: [
       ({ type, name, props, opts }) => {
-        const metadata = props["metadata"] as { readonly annotations?: Annotations } & Record<string, unknown>;
+        const given = props as Props & { readonly metadata: Metadata };
+        const marks = marksOf(parent, type, name);
+        const mark = marks.then(([own = ""]) => own);
         const annotations = {
-          ...metadata.annotations,
+          ...given.metadata.annotations,
           ...APPLY,
-          [OWNER_MARK]: owner,
-          [RESOURCE_MARK]: urnOf(parent).then((urn) => resourceMark(`${urn}$${type}::${name}`)),
+          [OWNER_MARK]: context.owner,
+          [RESOURCE_MARK]: mark,
         };
-        return { props: { ...props, metadata: { ...metadata, annotations } }, opts };
+        const transforms = [...(opts.transforms ?? []), ...lookOf(context, given, marks)];
+        return { props: { ...given, metadata: { ...given.metadata, annotations } }, opts: { ...opts, transforms } };
       },
     ],
   };
 }
 
 /**
- * The URN of a component, as part of those of its children: its type with those of its parents. As a promise: an Output would
- * depend on the component, and so on the child that it is for.
+ * The mark of a component's child, and behind it those that it had by its parent's aliases. As a promise: an Output would depend
+ * on the component, and so on the child that it is for.
  */
-function urnOf(parent: pulumi.Resource): Promise<string> {
+function marksOf(parent: pulumi.Resource, type: string, name: string): Promise<string[]> {
+  const aliases = (parent as { readonly __aliases?: pulumi.Input<string>[] }).__aliases ?? [];
   return new Promise((known) => {
-    parent.urn.apply((urn) => known(urn.slice(0, urn.lastIndexOf("::"))));
+    pulumi.all([parent.urn, ...aliases]).apply((urns) => {
+      const nameIn = (urn: string): string => urn.slice(urn.lastIndexOf("::") + 2);
+      const own = nameIn(urns[0] ?? "");
+      known(
+        urns.map((urn) => {
+          // As Pulumi has it: a child's name that begins with its parent's goes with it.
+          const child = name.startsWith(own) ? nameIn(urn) + name.slice(own.length) : name;
+          return resourceMark(`${urn.slice(0, urn.lastIndexOf("::"))}$${type}::${child}`);
+        }),
+      );
+    });
   });
 }
 
-/** The looks at a cluster's objects, by way of the kubeconfig once it is known: a preview of a new cluster has nothing to look at. */
-export function guardOf(name: string, kubeconfig: pulumi.Output<string>): pulumi.ResourceHookBinding {
-  // With mocks in the engine's place, such as in a user's tests, there are no hooks.
+/**
+ * The look at what stands in an object's place, as a transform, which Pulumi's engine asks before it makes or updates the object. (Its
+ * hooks before a create would need a newer language host than every installation has.) It changes nothing.
+ */
+function lookOf(
+  { owner, kubeconfig }: ObjectContext,
+  { metadata, apiVersion, kind, spec }: Props & { readonly metadata: Metadata },
+  marks: Promise<string[]>,
+): pulumi.ResourceTransform[] {
+  // With mocks in the engine's place, such as in a user's tests, there is no cluster to look at.
   if (pulumi.runtime.getEngine() === undefined) {
-    return {};
+    return [];
   }
-  let known: string | undefined;
-  kubeconfig.apply((text) => {
-    known = text;
-  });
   const dryRun = pulumi.runtime.isDryRun();
-  const hook = (when: string, look: Look): pulumi.ResourceHook =>
-    new pulumi.ResourceHook(
-      `${name}-${when}`,
-      (args) => looked(known, dryRun, (client) => look(client, args, dryRun)),
-      {
-        onDryRun: true,
-      },
-    );
-  return {
-    beforeCreate: [hook("before-create", lookBeforeCreate)],
-    beforeUpdate: [hook("before-update", lookBeforeUpdate)],
-  };
+  const { name, namespace } = metadata;
+  // All of it is known when the engine asks, or it is a preview of what is not there yet.
+  let known: (() => Promise<void>) | undefined;
+  pulumi
+    .all([owner, kubeconfig, marks, pulumi.output({ apiVersion, kind, metadata: { name, namespace }, spec })])
+    .apply(([ownerMark, config, [mark = "", ...earlier], object]) => {
+      const annotations = { [OWNER_MARK]: ownerMark, [RESOURCE_MARK]: mark };
+      const declared = { ...object, metadata: { ...object.metadata, annotations } };
+      known = () => look(config, declaredObject.parse(declared), { dryRun, earlier });
+    });
+  return [
+    async () => {
+      await known?.();
+      return undefined;
+    },
+  ];
 }
 
-type Look = (client: KubeClient, args: pulumi.ResourceHookArgs, dryRun: boolean) => Promise<void>;
-
-const lookBeforeCreate: Look = (client, { newInputs }, dryRun) =>
-  beforeCreate(client, declaredObject.parse(newInputs), dryRun);
-
-const lookBeforeUpdate: Look = (client, { newInputs, oldInputs }) =>
-  beforeUpdate(client, declaredObject.parse(newInputs), declaredObject.parse(oldInputs));
-
-async function looked(
-  kubeconfig: string | undefined,
-  dryRun: boolean,
-  look: (client: KubeClient) => Promise<void>,
-): Promise<void> {
-  if (kubeconfig === undefined) {
-    return;
-  }
+async function look(kubeconfig: string, declared: DeclaredObject, circumstances: Circumstances): Promise<void> {
   const client = new KubeClient(kubeconfig);
   try {
-    await look(client);
+    await guard(client, declared, circumstances);
   } catch (error) {
-    // A preview may know less than the update will, and be made where the API server cannot be reached.
-    if (!dryRun || error instanceof Refused) {
+    // A preview may be made where the API server cannot be reached.
+    if (error instanceof Refused || !circumstances.dryRun) {
       throw error;
     }
   } finally {

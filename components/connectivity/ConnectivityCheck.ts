@@ -108,7 +108,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
       service: new core.Service(
         `${name}-${serviceName}`,
         {
-          metadata: { name: serviceName, namespace: inNamespace, annotations: { "pulumi.com/skipAwait": "true" } },
+          metadata: { name: serviceName, namespace: inNamespace },
           spec,
         },
         options,

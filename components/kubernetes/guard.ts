@@ -1,66 +1,49 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError, type KubeClient } from "./client";
-import { isFixedOtherwise, notOurs, OWNER_MARK } from "./marks";
+import { changesAddress, notOurs } from "./marks";
 import { anyObject, type DeclaredObject, type LiveObject, objectName, objectPath } from "./object";
 
 /** Seconds that an object may take to go after it was deleted. */
 const GONE_SECONDS = 120;
 
 /** What of the API a look takes. */
-type Api = Pick<KubeClient, "get" | "delete">;
+type Api = Pick<KubeClient, "get">;
 
 /** What stands in an object's place is somebody else's. */
 export class Refused extends Error {
   override readonly name = "Refused";
 }
 
-/**
- * Looks at what stands in an object's place before it is created. What another made is refused by name; what is on its way out
- * is waited for; what the same resource made, before it was killed or lost its state, stays, unless it cannot become what is declared.
- */
-export async function beforeCreate(client: Api, declared: DeclaredObject, dryRun = false): Promise<void> {
-  const live = await liveObject(client, declared);
-  if (live === undefined) {
-    return;
-  }
-  const going = live.metadata.deletionTimestamp !== undefined;
-  const refused = notOurs(live, declared);
-  if (refused !== undefined && !going) {
-    throw new Refused(refused);
-  }
-  const anew = !going && isFixedOtherwise(live, declared);
-  if (dryRun) {
-    if (anew && declared.kind === "Service") {
-      // The provider's own preview would fail with the API server's words alone: it tries the new one on the old one.
-      throw new Refused(
-        `${objectName(declared)} has to be made anew, which changes its address: a Service with a ClusterIP cannot become headless, or ` +
-          `the other way round. No preview can show it: run the update with --skip-preview, or choose another name`,
-      );
-    }
-    return;
-  }
-  if (anew) {
-    await client.delete(`${objectPath(declared)}?propagationPolicy=Foreground`);
-  } else if (!going) {
-    return;
-  }
-  await untilGone(client, declared, live.metadata.uid);
+/** In what case an object is looked at. */
+export interface Circumstances {
+  /** Whether nothing may be waited for, since it is only a preview. */
+  readonly dryRun: boolean;
+  /** Marks that its resource had before it was moved, which the object may still bear. */
+  readonly earlier: readonly string[];
 }
 
-/** Looks at what stands in an object's place before it is updated: somebody may have put an object of their own there. */
-export async function beforeUpdate(client: Api, declared: DeclaredObject, before: DeclaredObject): Promise<void> {
+/**
+ * Looks at what stands in an object's place before it is made or updated. What another made is refused by name; what is on its way
+ * out is waited for; what the same resource made, before it was killed or lost its state, is taken over.
+ */
+export async function guard(client: Api, declared: DeclaredObject, { dryRun, earlier }: Circumstances): Promise<void> {
   const live = await liveObject(client, declared);
   if (live === undefined) {
-    throw new Refused(
-      `${objectName(declared)} is gone from the cluster: somebody deleted it. Run \`pulumi refresh\`, then the update again, which makes it`,
-    );
+    return;
   }
-  // A version of podnet's that set no marks may have made it.
-  const marked = before.metadata.annotations?.[OWNER_MARK] !== undefined;
-  // Another mark is declared when the stack's own resource moved; what is there still bears the earlier one.
-  const refused = marked ? notOurs(live, before) && notOurs(live, declared) : undefined;
+  if (live.metadata.deletionTimestamp !== undefined) {
+    return dryRun ? undefined : await untilGone(client, declared, live.metadata.uid);
+  }
+  const refused = notOurs(live, declared, earlier);
   if (refused !== undefined) {
     throw new Refused(refused);
+  }
+  if (dryRun && changesAddress(live, declared)) {
+    // The provider's own preview would fail with the API server's words alone: it tries the new one on the old one.
+    throw new Refused(
+      `${objectName(declared)} has to be made anew, which changes its address: a Service with a ClusterIP cannot become headless, or ` +
+        `the other way round. No preview can show it: run the update with --skip-preview, or choose another name`,
+    );
   }
 }
 

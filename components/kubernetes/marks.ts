@@ -14,18 +14,35 @@ export function resourceMark(urn: string): string {
  * How the Kubernetes provider is to apply an object of podnet's own: under one name, whoever applies it and however often it
  * starts anew, and over what somebody else changed in it. What another made is refused before that.
  */
-export const APPLY = { "pulumi.com/patchFieldManager": "podnet", "pulumi.com/patchForce": "true" } as const;
+export const APPLY = {
+  "pulumi.com/patchFieldManager": "podnet",
+  "pulumi.com/patchForce": "true",
+  // podnet waits itself, and says why pods do not come. Not by skipAwait, with which the provider would not wait for the end of what
+  // it deletes either, and apply the next one to it.
+  "pulumi.com/waitFor": "jsonpath={.metadata.uid}",
+} as const;
 
-/** Whether an object bears the marks that a resource gives it; one without the second mark was handed over by hand. */
-function isMadeBy(live: LiveObject, declared: DeclaredObject): boolean {
+/** Name under which podnet applied its objects before it marked them. */
+const EARLIER_MANAGER = "pulumi-kubernetes";
+
+/** Whether an object is one that a resource may apply; one without the second mark was handed over by hand. */
+function isMadeBy(live: LiveObject, declared: DeclaredObject, earlier: readonly string[]): boolean {
   const [seen, wanted] = [live.metadata.annotations ?? {}, declared.metadata.annotations ?? {}];
+  if (seen[OWNER_MARK] === undefined) {
+    return live.metadata.managedFields?.some(({ manager }) => manager === EARLIER_MANAGER) === true;
+  }
   const resource = seen[RESOURCE_MARK];
-  return seen[OWNER_MARK] === wanted[OWNER_MARK] && (resource === undefined || resource === wanted[RESOURCE_MARK]);
+  const same = resource === undefined || [wanted[RESOURCE_MARK], ...earlier].includes(resource);
+  return seen[OWNER_MARK] === wanted[OWNER_MARK] && same;
 }
 
 /** Why an object that is there is not the one that a resource declares, with what to do; nothing where it is. */
-export function notOurs(live: LiveObject, declared: DeclaredObject): string | undefined {
-  if (isMadeBy(live, declared)) {
+export function notOurs(
+  live: LiveObject,
+  declared: DeclaredObject,
+  earlier: readonly string[] = [],
+): string | undefined {
+  if (isMadeBy(live, declared, earlier)) {
     return undefined;
   }
   const name = objectName(declared);
@@ -46,24 +63,9 @@ export function notOurs(live: LiveObject, declared: DeclaredObject): string | un
   );
 }
 
-/**
- * Whether an object differs from its declaration in what the API server never changes, so that it has to be made anew: the
- * selector of a workload, or whether a Service has a ClusterIP.
- */
-export function isFixedOtherwise(live: LiveObject, declared: DeclaredObject): boolean {
-  if (declared.kind === "Service") {
-    return (live.spec?.["clusterIP"] === "None") !== (declared.spec?.["clusterIP"] === "None");
-  }
+/** Whether a Service that is declared has a ClusterIP where the living one has none, or the other way round. */
+export function changesAddress(live: LiveObject, declared: DeclaredObject): boolean {
   return (
-    (declared.kind === "Deployment" || declared.kind === "DaemonSet") &&
-    sortedText(live.spec?.["selector"]) !== sortedText(declared.spec?.["selector"])
-  );
-}
-
-function sortedText(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    typeof part === "object" && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
+    declared.kind === "Service" && (live.spec?.["clusterIP"] === "None") !== (declared.spec?.["clusterIP"] === "None")
   );
 }

@@ -6,6 +6,7 @@ export const anyObject = z.looseObject({
     uid: z.string().optional(),
     annotations: z.record(z.string(), z.string()).optional(),
     deletionTimestamp: z.string().optional(),
+    managedFields: z.array(z.looseObject({ manager: z.string().optional() })).optional(),
   }),
   spec: z.record(z.string(), z.unknown()).optional(),
 });

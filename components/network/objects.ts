@@ -32,8 +32,7 @@ export class AgentObjects {
   ): pulumi.Resource[] {
     const account = new core.ServiceAccount(
       `${this.name}${suffix}-account`,
-      // Kubernetes makes no token Secret for it any more, which older providers would wait for.
-      { metadata: { name, namespace, labels, annotations: { "pulumi.com/skipAwait": "true" } } },
+      { metadata: { name, namespace, labels } },
       this.options,
     );
     const role = new rbac.ClusterRole(
@@ -62,10 +61,7 @@ export class AgentObjects {
       name,
       namespace,
       labels,
-      annotations: {
-        "pulumi.com/skipAwait": "true",
-        "podnet.dev/generation": this.prepared.generation,
-      },
+      annotations: { "podnet.dev/generation": this.prepared.generation },
     };
   }
 }

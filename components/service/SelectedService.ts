@@ -184,8 +184,7 @@ export class SelectedService extends pulumi.ComponentResource {
     return new core.Service(
       `${name}-service`,
       {
-        // The provider takes a Service without endpoints for ready; podnet's own check does not.
-        metadata: { ...this.#metadata(), annotations: { "pulumi.com/skipAwait": "true" } },
+        metadata: this.#metadata(),
         spec: valid.apply(serviceSpec),
       },
       cluster.objectOptions(this),
@@ -195,11 +194,7 @@ export class SelectedService extends pulumi.ComponentResource {
   #workload(name: string, cluster: Cluster, valid: pulumi.Output<ValidService>): apps.Deployment {
     return new apps.Deployment(
       `${name}-workload`,
-      // podnet's own wait says why pods do not come, with the nodes' and the containers' words.
-      {
-        metadata: { ...this.#metadata(), annotations: { "pulumi.com/skipAwait": "true" } },
-        spec: valid.apply(workloadSpec),
-      },
+      { metadata: this.#metadata(), spec: valid.apply(workloadSpec) },
       cluster.objectOptions(this),
     );
   }

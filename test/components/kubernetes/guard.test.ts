@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { z } from "zod";
 import { ApiError } from "../../../components/kubernetes/client";
-import { beforeCreate, beforeUpdate } from "../../../components/kubernetes/guard";
+import { guard } from "../../../components/kubernetes/guard";
 import { resourceMark } from "../../../components/kubernetes/marks";
 import { type DeclaredObject, objectPath } from "../../../components/kubernetes/object";
 
@@ -20,24 +20,15 @@ const declared: DeclaredObject = {
   spec: { selector: { app: "web" }, clusterIP: undefined },
 };
 
-/** An API server with at most one object, which goes some reads after it was deleted; it notes what was deleted. */
+/** An API server with at most one object, which goes some reads after it was deleted. */
 function api(object?: object, readsUntilGone = 1) {
-  const deleted: string[] = [];
-  let live = object;
   let left = readsUntilGone;
   return {
-    deleted,
-    get: <T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> => {
-      if (live === undefined || (going(live) && left-- <= 0)) {
-        return Promise.reject(new ApiError(404, `GET ${path}: 404 not found`));
-      }
-      return Promise.resolve(schema.parse(live));
-    },
-    delete: (path: string): Promise<void> => {
-      deleted.push(path);
-      live = { ...live, metadata: { ...(live as { metadata: object }).metadata, deletionTimestamp: "now" } };
-      return Promise.resolve();
-    },
+    get: <T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> =>
+      object === undefined || (going(object) && left-- <= 0)
+        ? Promise.reject(new ApiError(404, `GET ${path}: 404 not found`))
+        : Promise.resolve(schema.parse(object)),
+    reads: () => readsUntilGone - left,
   };
 }
 
@@ -71,114 +62,84 @@ test("a resource's mark holds neither its stack nor its project", () => {
   expect(resourceMark(`urn:pulumi:lab::podnet::${WEB}`)).toBe(WEB);
 });
 
-describe("before an object is created", () => {
-  test("nothing in its place is well", async () => {
-    const server = api();
-    await beforeCreate(server, declared);
-    expect(server.deleted).toEqual([]);
+const look = (object?: object, of = declared, dryRun = false, earlier: string[] = []): Promise<void> =>
+  guard(api(object), of, { dryRun, earlier });
+
+describe("in an object's place", () => {
+  test("nothing is well", async () => {
+    await look();
   });
 
   test.each([
-    ["what the same resource made before it was killed", marks()],
-    ["what was handed over by hand", { "podnet.dev/owner": OWNER }],
-  ])("%s stays, to be taken over", async (_, annotations) => {
-    const server = api(live(annotations));
-    await beforeCreate(server, declared);
-    expect(server.deleted).toEqual([]);
+    ["what the same resource made before it was killed", live(marks())],
+    ["what was handed over by hand", live({ "podnet.dev/owner": OWNER })],
+    [
+      "what an earlier podnet made, which set no marks",
+      live(undefined, {}, { managedFields: [{ manager: "pulumi-kubernetes" }] }),
+    ],
+  ])("%s stays, to be taken over", async (_, object) => {
+    await look(object);
+    await look(object, declared, true);
+  });
+
+  test("what the resource made before it was moved stays", async () => {
+    const before = "podnet:index:SelectedService$kubernetes:core/v1:Service::shop-service";
+    await look(live(marks(OWNER, before)), declared, false, [before]);
   });
 
   test("what somebody else made is refused by name, with both ways on", async () => {
-    const server = api(live(undefined));
-    await expect(beforeCreate(server, declared)).rejects.toThrow(
-      "Service default/web belongs to somebody else: podnet did not make it. It was left as it is. Choose another name or delete it; " +
-        `to hand it over to this stack: kubectl annotate --overwrite service web -n default podnet.dev/owner=${OWNER} podnet.dev/resource-`,
-    );
-    await expect(beforeCreate(server, declared, true)).rejects.toThrow("belongs to somebody else");
-    expect(server.deleted).toEqual([]);
+    for (const dryRun of [true, false]) {
+      await expect(
+        look(live(undefined, {}, { managedFields: [{ manager: "kubectl-create" }] }), declared, dryRun),
+      ).rejects.toThrow(
+        "Service default/web belongs to somebody else: podnet did not make it. It was left as it is. Choose another name or delete it; " +
+          `to hand it over to this stack: kubectl annotate --overwrite service web -n default podnet.dev/owner=${OWNER} podnet.dev/resource-`,
+      );
+    }
   });
 
   test("what another stack made is refused, naming its owner", async () => {
-    await expect(beforeCreate(api(live(marks("another"))), declared)).rejects.toThrow(
+    await expect(look(live(marks("another")))).rejects.toThrow(
       "Service default/web belongs to somebody else: its owner is another.",
     );
   });
 
   test("what another resource of the stack made is refused, or its delete would take it", async () => {
     const shop = "podnet:index:SelectedService$kubernetes:core/v1:Service::shop-service";
-    await expect(beforeCreate(api(live(marks(OWNER, shop))), declared)).rejects.toThrow(
+    await expect(look(live(marks(OWNER, shop)))).rejects.toThrow(
       `Service default/web is made by the resource ${shop} of this stack already; choose another name, or say by \`aliases\` that ${WEB} is that resource`,
     );
   });
 
   test("a Namespace, which is in none, is named and handed over without one", async () => {
-    const namespace = {
-      apiVersion: "v1",
-      kind: "Namespace",
-      metadata: { name: "podnet-check", annotations: marks() },
-    };
-    await expect(beforeCreate(api(live({})), namespace)).rejects.toThrow(
+    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "podnet-check", annotations: marks() } };
+    await expect(look(live({}), namespace)).rejects.toThrow(
       /^Namespace podnet-check belongs .* kubectl annotate --overwrite namespace podnet-check podnet\.dev\/owner=/,
     );
   });
 
-  test("what is on its way out is waited for, whoever made it", async () => {
+  test("what is on its way out is waited for, whoever made it, in a preview not", async () => {
     for (const annotations of [marks(), undefined]) {
       const server = api(live(annotations, {}, { deletionTimestamp: "now" }), 2);
-      await beforeCreate(server, declared);
-      await expect(server.get("", { parse: () => undefined } as unknown as z.ZodType)).rejects.toThrow("404");
-      expect(server.deleted).toEqual([]);
+      await guard(server, declared, { dryRun: true, earlier: [] });
+      expect(server.reads()).toBe(1);
+      await guard(server, declared, { dryRun: false, earlier: [] });
+      expect(server.reads()).toBe(3);
     }
   });
 
-  test("what can never become what is declared is made anew; a Service not without being said", async () => {
-    const headless = api(live(marks(), { clusterIP: "None" }), 2);
-    await expect(beforeCreate(headless, declared, true)).rejects.toThrow(
+  test("a Service whose address changes is refused in the preview, which cannot show it, and made anew in the update", async () => {
+    const headless = live(marks(), { clusterIP: "None" });
+    await expect(look(headless, declared, true)).rejects.toThrow(
       "Service default/web has to be made anew, which changes its address: a Service with a ClusterIP cannot become headless, or the " +
         "other way round. No preview can show it: run the update with --skip-preview, or choose another name",
     );
-    expect(headless.deleted).toEqual([]);
-    await beforeCreate(headless, declared);
-    expect(headless.deleted).toEqual(["/api/v1/namespaces/default/services/web?propagationPolicy=Foreground"]);
-    const workload: DeclaredObject = {
-      ...declared,
-      apiVersion: "apps/v1",
-      kind: "Deployment",
-      spec: { selector: { matchLabels: { app: "web", tier: "front" } }, clusterIP: undefined },
-    };
-    const same = api(live(marks(), { selector: { matchLabels: { tier: "front", app: "web" } } }));
-    await beforeCreate(same, workload);
-    expect(same.deleted).toEqual([]);
-    const other = api(live(marks(), { selector: { matchLabels: { app: "web" } } }));
-    await beforeCreate(other, workload, true);
-    expect(other.deleted).toEqual([]);
-    await beforeCreate(other, workload);
-    expect(other.deleted).toEqual(["/apis/apps/v1/namespaces/default/deployments/web?propagationPolicy=Foreground"]);
-  });
-});
-
-describe("before an object is updated", () => {
-  test("what the resource made is well, also under the mark that it had before", async () => {
-    await beforeUpdate(api(live(marks())), declared, declared);
-    const moved = { ...declared, metadata: { ...declared.metadata, annotations: marks(OWNER, "moved::web-service") } };
-    await beforeUpdate(api(live(marks())), moved, declared);
+    await look(headless);
+    await look(headless, { ...declared, spec: { clusterIP: "None" } }, true);
   });
 
-  test("what a podnet made that set no marks is well", async () => {
-    await beforeUpdate(api(live(undefined)), declared, {
-      ...declared,
-      metadata: { name: "web", namespace: "default" },
-    });
-  });
-
-  test("what somebody put in its place is refused", async () => {
-    await expect(beforeUpdate(api(live(undefined)), declared, declared)).rejects.toThrow(
-      "Service default/web belongs to somebody else: podnet did not make it.",
-    );
-  });
-
-  test("what is gone is named, with the way to have it again", async () => {
-    await expect(beforeUpdate(api(), declared, declared)).rejects.toThrow(
-      "Service default/web is gone from the cluster: somebody deleted it. Run `pulumi refresh`, then the update again, which makes it",
-    );
+  test("what the API server does not tell is not taken for nothing", async () => {
+    const broken = { get: () => Promise.reject(new ApiError(500, "GET: 500 etcd is down")) };
+    await expect(guard(broken, declared, { dryRun: false, earlier: [] })).rejects.toThrow("500 etcd is down");
   });
 });

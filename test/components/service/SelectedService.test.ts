@@ -64,7 +64,6 @@ test("the simplest Service is as it was before it could have more", async () => 
       name: "web",
       namespace: "default",
       labels: { "app.kubernetes.io/managed-by": "podnet", "podnet.dev/service": "web" },
-      annotations: { "pulumi.com/skipAwait": "true" },
     },
     spec: {
       type: "ClusterIP",
