@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { type Look, waitUntil } from "../args/wait";
-import { allNodes, assertItsEngine, containersOf, docker } from "./docker";
-import type { LabHostInput, Whose } from "./inputs";
+import { allNodes, assertItsEngine, containersOf, docker, hasNetwork } from "./docker";
+import { isOf, type LabHostInput, ownerText, type Whose } from "./inputs";
 import { limitText, tooLow, type TooLow } from "./limits";
-import { removeLabNetwork } from "./network";
+import { lookAtNetwork, removeLabNetwork } from "./network";
 import { enterHost, isOvertaken, leaveHost, nodesOfOthers, raise, RAISED } from "./raised";
 import { HOST_FILES, type HostFiles, sharedLimits } from "./usage";
 
@@ -67,10 +67,29 @@ export function makeRoom(
   }
 }
 
-/** Looks whether a lab's host has room for its nodes, as {@link makeRoom} does. Returns a name for this run. */
+/** The network that bears a lab's name, where it is another stack's. */
+async function foreignNetwork(input: Omit<LabHostInput, "nodes">): Promise<string | undefined> {
+  const { dockerHost, network } = input;
+  if (!(await hasNetwork(dockerHost, network))) {
+    return undefined;
+  }
+  const seen = await lookAtNetwork(dockerHost, network);
+  return isOf(seen, input) ? undefined : `docker network ${network} belongs to ${ownerText(seen, input)}`;
+}
+
+/**
+ * Looks whether a lab's host has room for its nodes, as {@link makeRoom} does. Returns a name for this run. Refuses a name that
+ * another stack's lab has.
+ */
 export async function prepareHost(input: LabHostInput, say?: (line: string) => void): Promise<string> {
   const { dockerHost, labName, network } = input;
   await assertItsEngine(dockerHost, network);
+  const foreign = await foreignNetwork(input);
+  if (foreign !== undefined) {
+    throw new Error(
+      `${foreign}; name this lab otherwise (labName), or remove that one first: pulumi destroy in its own stack, or docker network rm ${network}`,
+    );
+  }
   const [own, running, engineData] = await Promise.all([
     containersOf(dockerHost, input),
     allNodes(dockerHost),
@@ -121,6 +140,9 @@ export async function clearHost(
   }
   await assertItsEngine(dockerHost, network);
   await clearNodes(input, say);
+  if ((await foreignNetwork(input)) !== undefined) {
+    return;
+  }
   await removeLabNetwork(input);
   leaveHost(labName, raised).forEach(say);
 }

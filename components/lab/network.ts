@@ -35,7 +35,7 @@ export async function makeLabNetwork(input: LabNetworkInput): Promise<string> {
 }
 
 /** The labels and the subnet of a network that is there. */
-async function lookAt(
+export async function lookAtNetwork(
   dockerHost: string | undefined,
   network: string,
 ): Promise<{ readonly lab: string; readonly owner: string; readonly subnet: string }> {
@@ -49,7 +49,7 @@ async function lookAt(
 /** The subnet of a network that is there. Throws when it is somebody else's, or not as it was asked for. */
 async function subnetOf(input: LabNetworkInput): Promise<string> {
   const { dockerHost, network, subnet } = input;
-  const seen = await lookAt(dockerHost, network);
+  const seen = await lookAtNetwork(dockerHost, network);
   if (!isOf(seen, input)) {
     throw new Error(
       `docker network ${network} belongs to ${ownerText(seen, input)}; name this lab otherwise (labName), or remove that one first: ` +
@@ -114,7 +114,7 @@ export async function removeLabNetwork(input: LabNetworkInput): Promise<void> {
     if (!(await hasNetwork(dockerHost, network))) {
       return { value: true };
     }
-    const seen = await lookAt(dockerHost, network);
+    const seen = await lookAtNetwork(dockerHost, network);
     if (!isOf(seen, input)) {
       throw new Error(`docker network ${network} belongs to ${ownerText(seen, input)}, so it stays`);
     }

@@ -30,6 +30,10 @@ vi.mock("../../toolchain/host/exec", async (original) => {
         : run(command, ...more),
   };
 });
+const removed = vi.fn<(kubeconfig: string, names: readonly string[]) => Promise<void>>(() => Promise.resolve());
+vi.mock("../../toolchain/make/goneNodes", () => ({
+  removeGoneNodes: (kubeconfig: string, names: readonly string[]) => removed(kubeconfig, names),
+}));
 vi.mock("../../toolchain/make/prepare", () => ({
   prepare: async ({ paths }: Context) => ({ stack: await Stack.ensure(paths, stackEnv(paths, [bin], HOST)) }),
 }));
@@ -216,6 +220,7 @@ describe("the last line of make up", () => {
     docker.does(NETWORK);
     expect(await line()).toEqual([0, "The cluster is up and its network is proven (0 s)."]);
     expect(calls()).toEqual(["import", "up"]);
+    expect(removed.mock.calls).toEqual([["clusters: []", ["w1"]]]);
     const left = JSON.parse(readFileSync(join(folder, "state"), "utf8")) as {
       deployment: { resources: { urn: string }[] };
     };

@@ -3,8 +3,9 @@ import { containersOf, docker } from "../../components/lab/docker";
 import { containerOf } from "../../components/lab/inputs";
 import { faultLines, lookAtLab, mendLab } from "../../components/lab/look";
 import type { Progress } from "../host/progress";
+import { removeGoneNodes } from "./goneNodes";
 import type { Stack } from "./stack";
-import { carryControlPlane, containersIn, type Deployment, labIn, settled, without } from "./state";
+import { carryControlPlane, containersIn, type Deployment, kubeconfigIn, labIn, settled, without } from "./state";
 
 /**
  * Looks at the lab that a stack has made, and mends what is not as it was: starts what is stopped, and lets the next update make
@@ -33,6 +34,11 @@ export async function mend(stack: Stack, state: Deployment, progress: Progress, 
         ? "The control plane and the data of its cluster are gone with it: the lab's nodes are made anew, and the cluster on them."
         : `Made anew: ${gone.map(({ nodeName }) => nodeName).join(", ")}.`,
     );
+    const kubeconfig = kubeconfigIn(state);
+    if (!whole && kubeconfig !== undefined) {
+      const names = gone.map(({ nodeName }) => nodeName);
+      await removeGoneNodes(kubeconfig, names, (line) => progress.say(line));
+    }
     const lost = whole ? containersIn(state, lab.nodes) : urns;
     await stack.editState((now) => without(now, lost));
   }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { docker, engineEnv } from "../../../components/lab/docker";
 import { awaitSsh, labNodeHostKey, makeLabNode, removeLabNode } from "../../../components/lab/engine";
-import { clearHost } from "../../../components/lab/host";
+import { clearHost, prepareHost } from "../../../components/lab/host";
 import { makeLabNetwork, removeLabNetwork } from "../../../components/lab/network";
 import { enterHost } from "../../../components/lab/raised";
 import { ENGINE_DOWN, type FakeDocker, fakeDocker, listed } from "./fakeDocker";
@@ -102,6 +102,10 @@ describe("another stack's lab of the same name", () => {
     await expect(removeLabNetwork(network)).rejects.toThrow(
       "belongs to lab podnet-x of another stack, them, so it stays",
     );
+    await expect(prepareHost({ ...network, nodes: 3 })).rejects.toThrow(
+      "docker network pn-x belongs to lab podnet-x of another stack, them; name this lab otherwise (labName)",
+    );
+    await clearHost(network, "", () => undefined, join(fake.folder, "raised"));
     expect(fake.calls().filter((call) => /^(network )?(rm|disconnect)/.test(call))).toEqual([]);
   });
 });
