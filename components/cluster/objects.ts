@@ -1,5 +1,6 @@
 import type * as kubernetes from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
+import { messageOf } from "../args/validate";
 import { KubeClient } from "../kubernetes/client";
 import { type Circumstances, guard, Refused } from "../kubernetes/guard";
 import { APPLY, OWNER_MARK, RESOURCE_MARK, resourceMark } from "../kubernetes/marks";
@@ -95,10 +96,30 @@ function lookOf(
     });
   return [
     async () => {
-      await known?.();
+      try {
+        await known?.();
+      } catch (error) {
+        await endProgram(error);
+      }
       return undefined;
     },
   ];
+}
+
+/** Exit code by which a program tells Pulumi that it has said what is wrong. */
+const SAID = 32;
+
+/**
+ * Ends the program with what is wrong. Where it is a process of its own it says so and exits: Pulumi would print a registration that
+ * failed with all that it refers to, which is the whole program, and takes minutes and gigabytes.
+ */
+async function endProgram(error: unknown): Promise<never> {
+  // Inside the Automation API a program shares its process with others, and has no engine of its own by this question.
+  if (pulumi.runtime.hasEngine()) {
+    await pulumi.log.error(messageOf(error));
+    process.exit(SAID);
+  }
+  throw error;
 }
 
 async function look(kubeconfig: string, declared: DeclaredObject, circumstances: Circumstances): Promise<void> {
