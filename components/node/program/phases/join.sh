@@ -43,6 +43,15 @@ joined_as() {
     [ -e "$KUBELET_CONF" ] && [ "$ca" = "$1" ] && { [ -z "$address" ] || [ "$address $cidr" = "$2 $3" ]; }
 }
 
+# Takes the network off before a node joins anew: new pods would get addresses that the node had before. It comes back with its
+# own phase, whose parameters hold the same addresses.
+leave_network() {
+    use phases/network
+    systemctl stop kubelet 2>/dev/null || true
+    stop_pods
+    undo_network whole-machine
+}
+
 do_join() {
     local config=$RUN/join.json as
     [ ! -e "$STATE/initialized" ] ||
@@ -52,6 +61,7 @@ do_join() {
     write_kubelet_patch
     # shellcheck disable=SC2086
     if ! joined_as $as; then
+        if [ -e "$STATE/joined" ] && [ "$(cut -d' ' -f1 "$STATE/joined")" = "$(value ca-cert-hash)" ]; then leave_network; fi
         if [ -e "$KUBELET_CONF" ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ] || [ -e /etc/kubernetes/pki/ca.crt ]; then
             kubeadm_reset
             rm -f "$STATE/joined"

@@ -31,12 +31,19 @@ SHARED=(
     /opt/containerd/{bin,lib} /opt/containerd /etc/cni/net.d /etc/cni /opt/cni/bin /opt/cni /opt
     /var/lib/cni/{results,networks} /var/lib/cni /var/log/{containers,pods}
     /usr/libexec/kubernetes/kubelet-plugins/volume/exec /usr/libexec/kubernetes/kubelet-plugins/volume
-    /usr/libexec/kubernetes/kubelet-plugins /usr/libexec/kubernetes /usr/libexec /run/netns
+    /usr/libexec/kubernetes/kubelet-plugins /usr/libexec/kubernetes /usr/libexec /usr/lib/modules /run/netns
 )
-# Folders of pods' logs, in which nothing but the kubelet's own goes.
-LOGS=(/var/log/containers /var/log/pods)
+# What they leave beside: pods' logs, sockets, a lock.
+leftovers() {
+    { find /var/log/containers /var/log/pods -mindepth 1 -maxdepth 1 2>/dev/null || true; }
+    find /run -mindepth 1 -maxdepth 1 \( -name nri -o -name xtables.lock \)
+}
 
-# What was there when the machine was taken, one a line: `folder MODE PATH`, `log PATH`, `table FAMILY NAME`.
+# Chains of nftables, as `chain FAMILY TABLE NAME`.
+chains() { nft list chains 2>/dev/null | awk '$1 == "table" { table = $2 " " $3 } $1 == "chain" { print "chain", table, $2 }' || true; }
+
+# What was there when the machine was taken, one a line: `folder MODE PATH`, `left PATH`, `table FAMILY NAME`,
+# `chain FAMILY TABLE NAME`.
 BEFORE=$STATE/before
 
 others() {
@@ -44,22 +51,23 @@ others() {
     for folder in "${SHARED[@]}"; do
         [ ! -d "$folder" ] || stat -c 'folder %a %n' "$folder"
     done
-    find "${LOGS[@]}" -mindepth 1 -maxdepth 1 -printf 'log %p\n' 2>/dev/null || true
+    leftovers | sed 's/^/left /'
     nft list tables 2>/dev/null || true
+    chains
 }
 
 # The mode that a folder had when the machine was taken; nothing where it was not there.
 mode_before() { awk -v path="$1" '$1 == "folder" && $3 == path { print $2 }' "$BEFORE" 2>/dev/null || true; }
 
 give_back_folders() {
-    local folder mode log
+    local folder mode left
     # What they hold is containers' and pods'; they were empty when the machine was taken.
     for folder in /var/lib/{containerd,kubelet,etcd}; do
         find "$folder" -mindepth 1 -not -path "$folder/lost+found*" -delete 2>/dev/null || true
     done
-    while read -r log; do
-        [ -z "$log" ] || grep -qxF "log $log" "$BEFORE" 2>/dev/null || rm -rf "$log"
-    done <<<"$(find "${LOGS[@]}" -mindepth 1 -maxdepth 1 2>/dev/null || true)"
+    while read -r left; do
+        [ -z "$left" ] || grep -qxF "left $left" "$BEFORE" 2>/dev/null || rm -rf "$left"
+    done <<<"$(leftovers)"
     for folder in "${SHARED[@]}"; do
         mode=$(mode_before "$folder")
         if [ -z "$mode" ]; then
@@ -75,7 +83,7 @@ give_back_folders() {
 
 # Takes off the kubelet's chains, and the tables of iptables that are there for nobody any more.
 give_back_rules() {
-    local family name
+    local family table name
     remove_chains 'KUBE-'
     while read -r _ family name; do
         case $family/$name in
@@ -88,6 +96,14 @@ give_back_rules() {
             nft delete table "$family" "$name"
         fi
     done <<<"$(nft list tables 2>/dev/null || true)"
+    # Built-in chains that came with them; one that has rules cannot be deleted.
+    while read -r _ family table name; do
+        case $table/$name in
+            filter/[A-Z]* | nat/[A-Z]* | mangle/[A-Z]* | raw/[A-Z]*)
+                grep -qxF "chain $family $table $name" "$BEFORE" 2>/dev/null || nft delete chain "$family" "$table" "$name" 2>/dev/null || true
+                ;;
+        esac
+    done <<<"$(chains)"
 }
 
 # The program's copies; what still runs of it is in memory.
@@ -119,8 +135,9 @@ undo_take() {
     systemctl disable -q --now containerd 2>/dev/null || true
     while read -r pid; do kill -9 "$pid" 2>/dev/null || true; done \
         <<<"$(ps -eo pid=,args= | awk '$2 == "/usr/local/bin/containerd-shim-runc-v2" { print $1 }')"
-    # The control groups of pods.
+    # The control groups of pods; of some hierarchies systemd knows nothing.
     systemctl stop kubepods.slice 2>/dev/null || true
+    find /sys/fs/cgroup -depth -type d -path '*/kubepods.slice*' -exec rmdir {} + 2>/dev/null || true
     # What is mounted below these folders is containers' and pods'; what is mounted on them is the machine's.
     while read -r mount; do [ -z "$mount" ] || umount -l "$mount" 2>/dev/null || true; done \
         <<<"$(awk '$2 ~ "^/(run/containerd|var/lib/containerd|var/lib/kubelet)/" || $2 ~ "^/run/netns/cni-" { print $2 }' /proc/mounts | sort -r)"
