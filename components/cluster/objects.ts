@@ -114,9 +114,9 @@ const SAID = 32;
  * failed with all that it refers to, which is the whole program, and takes minutes and gigabytes.
  */
 async function endProgram(error: unknown): Promise<never> {
+  await pulumi.log.error(messageOf(error));
   // Inside the Automation API a program shares its process with others, and has no engine of its own by this question.
   if (pulumi.runtime.hasEngine()) {
-    await pulumi.log.error(messageOf(error));
     process.exit(SAID);
   }
   throw error;
