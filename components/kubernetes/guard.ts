@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { type Look, waitUntil } from "../args/wait";
 import { ApiError, type KubeClient } from "./client";
 import { changesAddress, notOurs } from "./marks";
 import { anyObject, type DeclaredObject, type LiveObject, objectName, objectPath } from "./object";
@@ -59,18 +59,16 @@ async function liveObject(client: Api, declared: DeclaredObject): Promise<LiveOb
 }
 
 async function untilGone(client: Api, declared: DeclaredObject, uid: string | undefined): Promise<void> {
-  const deadline = Date.now() + GONE_SECONDS * 1000;
-  for (;;) {
+  const waiting = {
+    what: `${objectName(declared)} was deleted and is still there`,
+    seconds: GONE_SECONDS,
+    everyMs: 250,
+  };
+  await waitUntil(waiting, async (): Promise<Look<boolean>> => {
     const live = await liveObject(client, declared);
     if (live === undefined || live.metadata.uid !== uid) {
-      return;
+      return { value: true };
     }
-    if (Date.now() > deadline) {
-      throw new Error(
-        `${objectName(declared)} was deleted and is still there after ${String(GONE_SECONDS)} s; look at its finalizers: ` +
-          JSON.stringify(live.metadata["finalizers"] ?? []),
-      );
-    }
-    await sleep(250);
-  }
+    return { reason: `its finalizers are ${JSON.stringify(live.metadata["finalizers"] ?? [])}` };
+  });
 }

@@ -17,7 +17,8 @@ const ALLOWED: Readonly<Record<string, string>> = {
   "components/service/endpoints.ts": "Date.now() > deadline",
   // Waits for another podnet as long as that works, which has ended when its process has.
   "toolchain/host/lock.ts": "isRunning(record)",
-  // Looks each second at two processes for as long as both run.
+  // Look each second at a process and its parent for as long as both run.
+  "toolchain/supply/language-host": 'while look "$2"',
   "toolchain/supply/plugin-guard": 'while kill -0 "$plugin"',
   // Runs before there is a node or its program: by the clock too.
   "toolchain/supply/unpack-images": 'if [ "$(date +%s)" -ge "$deadline" ]',
