@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, beforeEach, expect, test } from "vitest";
 import { BridgeNetwork, Cluster, SshHost } from "../../components/index";
 import { preflightInput } from "../../components/network/preflight";
+import { keyPair } from "../packages/pulumi-command/sshd";
 import { type Made, plain, settle, useMocks } from "./mocks";
 
 let made: Made[] = [];
@@ -10,7 +11,7 @@ beforeEach(() => {
   made = [];
 });
 
-const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----\n";
+const key = keyPair();
 
 /** Makes a cluster whose worker w2 is gone, or not, and returns the options of its resources by their names. */
 async function program(gone: boolean): Promise<Record<string, pulumi.CustomResourceOptions>> {
@@ -26,8 +27,8 @@ async function program(gone: boolean): Promise<Record<string, pulumi.CustomResou
         role: slot === 0 ? "control-plane" : "worker",
         connection: {
           host: `192.0.2.${String(10 + slot)}`,
-          privateKey,
-          hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA",
+          privateKey: key.private,
+          hostKey: key.public,
         },
         ...more,
       });
