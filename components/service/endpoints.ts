@@ -51,8 +51,10 @@ async function look(client: KubeClient, input: EndpointsInput): Promise<Seen> {
       endpointsOf(client, namespace, name),
       replicas === undefined
         ? undefined
-        : deploymentOf(client, namespace, name).then((one) =>
-            judgeRollout(`deployment ${namespace}/${name}`, replicas, one),
+        : deploymentOf(client, namespace, name).then(
+            (one) => judgeRollout(`deployment ${namespace}/${name}`, replicas, one),
+            // What is wrong with the selector is wrong without a Deployment too.
+            messageOf,
           ),
     ]);
   } catch (error) {
