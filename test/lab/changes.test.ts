@@ -81,6 +81,24 @@ describe("what cannot change while a cluster lives", () => {
   });
 });
 
+test("a Service of somebody else's is refused by name, in the preview already, and left as it is", () => {
+  kubectl("-n", "default", "create", "service", "clusterip", "taken", "--tcp=80");
+  const service = (): string => kubectl("-n", "default", "get", "service", "taken", "-o", "json");
+  const before = service();
+  configure({ serviceName: "taken" });
+  for (const command of [["preview"], ["up", "--yes", "--skip-preview"]]) {
+    const { code, out, err } = pulumi(...command);
+    expect(code).not.toBe(0);
+    expect(`${out}${err}`).toContain(
+      "Service default/taken belongs to somebody else: podnet did not make it. It was left as it is. Choose another name or delete it;",
+    );
+    expect(service()).toBe(before);
+  }
+  unset("serviceName");
+  kubectl("-n", "default", "delete", "service", "taken");
+  mustPulumi("up", "--yes", "--skip-preview");
+});
+
 describe("what changes in place", () => {
   test("mtu: pods that run have the new one, and none starts anew", () => {
     const before = pods();

@@ -212,14 +212,6 @@ describe("each argument of a SelectedService", () => {
     expect((await stack.preview()).changeSummary).toEqual({ same: (await ids()).size });
   });
 
-  test("what a preview cannot show is refused there, with the way on, and nothing is touched", async () => {
-    const before = uids();
-    expect(await failing({ type: "ClusterIP" }, () => stack.preview())).toContain(
-      "Service default/shop has to be made anew, which changes its address",
-    );
-    expect(uids()).toEqual(before);
-  });
-
   test("the namespace has to be there, and is named where it is not", async () => {
     expect(await failing({ namespace: "nowhere" })).toContain('namespaces "nowhere" not found');
     await change({ serviceName: "web", type: "ClusterIP", publishNotReadyAddresses: false, selector: { app: "web" } });
@@ -237,19 +229,6 @@ describe("an object that is there already", () => {
     await change({});
     expect(live("deployment", ".metadata.uid")).toBe(uid);
     expect((await stack.preview()).changeSummary).toEqual({ same: (await ids()).size });
-  });
-
-  test("is refused by name where somebody else made it, and left as it is", async () => {
-    kubectl("-n", "default", "create", "service", "clusterip", "taken", "--tcp=80");
-    const before = live("service", ".spec", "taken");
-    for (const update of [() => stack.preview(), () => stack.up()]) {
-      expect(await failing({ serviceName: "taken" }, update)).toContain(
-        "Service default/taken belongs to somebody else: podnet did not make it. It was left as it is.",
-      );
-    }
-    expect(live("service", ".spec", "taken")).toBe(before);
-    kubectl("-n", "default", "delete", "service", "taken");
-    await change({});
   });
 
   test.each(["web-service", "web-workload", "web-endpoints", "connectivity-namespace", "connectivity-probe-a"])(
