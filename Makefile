@@ -44,7 +44,7 @@ env: dist/.podnet ## print the environment for plain `pulumi` and `kubectl`: eva
 verify: dist/.podnet ## prove the network again, changing nothing
 	@$(CLI) verify
 
-test: dist/.podnet ## run all the tests, unit to lab
+test: dist/.podnet ## run the tests, unit to lab
 	@$(CLI) test
 
 soak: dist/.podnet ## run the long repetitions on the lab
