@@ -177,7 +177,7 @@ describe("services of each kind", () => {
         ...["-n", "default", "patch", "service", "web", "--type", "json", "-p"],
         `[{"op":"replace","path":"/spec/ports/1/targetPort","value":${String(target)}}]`,
       );
-      followed(":8099", target === 8099);
+      followed("[.] 8099[, ]", target === 8099);
     };
     broken(
       verify,
