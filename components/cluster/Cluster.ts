@@ -146,7 +146,7 @@ export class Cluster extends pulumi.ComponentResource {
       Object.fromEntries(Object.values(this.nodes).map(({ nodeName, handle }) => [nodeName, handle.connection])),
     );
     const workers = Object.values(this.nodes).filter((node) => node !== control);
-    const joined = joinNodes(this, name, valid, topology, control, workers, this.gone);
+    const joined = joinNodes(this, name, valid, this.memberLines, control, workers, this.gone);
     this.kubeconfig = joined.kubeconfig;
     this.endpoint = joined.endpoint;
     this.members = joined.members;

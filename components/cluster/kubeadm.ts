@@ -5,7 +5,6 @@ import { KUBERNETES_VERSION } from "../node/releases";
 import type { ValidCluster } from "./args";
 import { parseControlPlane } from "./kubeconfig";
 import type { ClusterNode } from "./nodes";
-import type { Topology } from "./topology";
 
 /** What kubeadm made of a cluster's nodes. */
 export interface Joined {
@@ -84,12 +83,11 @@ export function joinNodes(
   parent: pulumi.Resource,
   name: string,
   valid: pulumi.Output<ValidCluster>,
-  topology: pulumi.Output<Topology>,
+  memberLines: pulumi.Output<string[]>,
   control: ClusterNode,
   workers: readonly ClusterNode[],
   gone: readonly ClusterNode[],
 ): Joined {
-  const memberLines = topology.apply(({ podCidrs }) => memberLinesOf(podCidrs));
   const init = initControlPlane(parent, name, valid, control);
   const made = pulumi.secret(
     pulumi
