@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import { shortHash } from "./hash";
 
 /**
  * Values that replace a command when they change, in the form that every SDK and the command plugin take: none is a secret. One
@@ -12,11 +12,7 @@ export function triggersOf(...values: readonly unknown[]): pulumi.Input<unknown>
     }
     const output = pulumi.output(value);
     return pulumi.unsecret(
-      output.apply(async (known) => ((await pulumi.isSecret(output)) ? hashOf(JSON.stringify(known)) : known)),
+      output.apply(async (known) => ((await pulumi.isSecret(output)) ? shortHash(JSON.stringify(known)) : known)),
     );
   });
-}
-
-function hashOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import { shortHash } from "../args/hash";
 
 /** A resource that was made, and what it was made from. */
 interface Made {
@@ -44,9 +44,7 @@ export class Changes {
 
 /** One short text for many, which differs as soon as one of them does. It is no secret, whatever the texts hold. */
 export function digest(texts: readonly pulumi.Output<string>[]): pulumi.Output<string> {
-  const sum = (known: readonly string[]): string =>
-    createHash("sha256").update(known.join("\n")).digest("hex").slice(0, 16);
-  return pulumi.unsecret(pulumi.all([...texts]).apply(sum));
+  return pulumi.unsecret(pulumi.all([...texts]).apply((known) => shortHash(known.join("\n"))));
 }
 
 /** Fields of a resource that a program under way can read. */

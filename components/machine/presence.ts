@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { Client, utils } from "ssh2";
 import { z } from "zod";
+import { shortHash } from "../args/hash";
 import type { Dialled } from "./dialled";
 
 /** How a machine is known again without any key of a user's: where it answers, and by which host key. */
@@ -15,17 +15,13 @@ export const machineAddress = z.strictObject({
 /** How a machine is known again. */
 export type MachineAddress = z.output<typeof machineAddress>;
 
-function hashOf(key: Buffer): string {
-  return createHash("sha256").update(key).digest("hex").slice(0, 16);
-}
-
 /** The address of a machine, from the connection to it. Throws when its host key cannot be read. */
 export function addressOf({ host, port, hostKey }: Pick<Dialled, "host" | "port" | "hostKey">): MachineAddress {
   const pinned = utils.parseKey(hostKey);
   if (pinned instanceof Error) {
     throw new Error(`${host}: its pinned host key cannot be read: ${pinned.message}`);
   }
-  return { host, port, type: hostKey.split(" ")[0] ?? "", key: hashOf(pinned.getPublicSSH()) };
+  return { host, port, type: hostKey.split(" ")[0] ?? "", key: shortHash(pinned.getPublicSSH()) };
 }
 
 /** Why a machine does not answer at its address as the one that it was, within a time in milliseconds; nothing when it does. */
@@ -48,7 +44,7 @@ export function absence({ host, port, type, key }: MachineAddress, timeout = 10_
       readyTimeout: timeout,
       // The key is all that is asked for.
       hostVerifier: (offered: Buffer) => {
-        seen = hashOf(offered);
+        seen = shortHash(offered);
         return false;
       },
       algorithms: { serverHostKey: type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type as "ssh-ed25519"] },

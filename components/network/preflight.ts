@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
+import { shortHash } from "../args/hash";
 import { messageOf } from "../args/validate";
 import { dialTable } from "../machine/dialTable";
 import type { Dialled } from "../machine/dialled";
@@ -49,7 +49,7 @@ export type PreflightOutput = z.output<typeof preflightOutput>;
 /** Name by which a fit machine is known again: another host, host key or declaration is to be looked at anew. */
 function fitId(name: string, { host, hostKey }: Dialled, declared: unknown): string {
   const text = `${host} ${hostKey} ${JSON.stringify(declared)}`;
-  return `${name} ${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+  return `${name} ${shortHash(text)}`;
 }
 
 /** What an earlier run printed; nothing where there was none, or none that can be read. */
@@ -63,10 +63,7 @@ export function earlierOutput(text: string | undefined): PreflightOutput {
 
 async function ask(name: string, ssh: Dialled, input: PreflightInput): Promise<MachineAnswer> {
   const { features, programs, declared } = input;
-  const nonce = createHash("sha256")
-    .update(`${name} ${features.join(" ")}`)
-    .digest("hex")
-    .slice(0, 16);
+  const nonce = shortHash(`${name} ${features.join(" ")}`);
   const text = preflightText() + preflightQuestions(nonce, features, programs, declared[name]);
   const shell = await Shell.open(name, ssh);
   try {
