@@ -73,6 +73,11 @@ describe("a stack's state", () => {
     expect(labIn({})).toEqual({ network: undefined, nodes: [] });
   });
 
+  test("gives a lab's nodes by their names, in whatever order they were made", () => {
+    const made = ["w2", "cp", "w10", "w1"].map((name) => local(`lab-${name}-container`, "lab-node", nodeInput(name)));
+    expect(labIn({ resources: made }).nodes.map(({ nodeName }) => nodeName)).toEqual(["cp", "w1", "w2", "w10"]);
+  });
+
   test("gives the cluster's kubeconfig as it is now, not as the last good update left it", () => {
     expect(kubeconfigIn(state)).toBe("new");
     expect(kubeconfigIn({ resources: state.resources?.slice(0, 1) ?? [] })).toBe("old");

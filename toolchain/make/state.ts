@@ -56,12 +56,13 @@ function commands(state: Deployment, word: string): { readonly urn: string; read
   });
 }
 
-/** The lab that a stack has made; with no nodes where it has none. */
+/** The lab that a stack has made, its nodes in the order of their names; with no nodes where it has none. */
 export function labIn(state: Deployment): DeclaredLab {
   const [network] = commands(state, "lab-network");
+  const nodes = commands(state, "lab-node").map(({ stdin }) => labNodeInput.parse(stdin));
   return {
     network: network && labNetworkInput.parse(network.stdin),
-    nodes: commands(state, "lab-node").map(({ stdin }) => labNodeInput.parse(stdin)),
+    nodes: nodes.sort((a, b) => a.nodeName.localeCompare(b.nodeName, "en", { numeric: true })),
   };
 }
 
