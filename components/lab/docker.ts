@@ -99,9 +99,14 @@ export async function containerNamed(
   return (await containers(dockerHost, `name=^/?${name}$`)).find((container) => container.name === name);
 }
 
+/** All containers of labs of this name, whichever stack made them and in whatever state. */
+export async function labelledContainers(dockerHost: string | undefined, labName: string): Promise<ListedContainer[]> {
+  return containers(dockerHost, `label=${LAB_LABEL}=${labName}`);
+}
+
 /** All containers of a lab, in whatever state. */
 export async function containersOf(dockerHost: string | undefined, whose: Whose): Promise<ListedContainer[]> {
-  const found = await containers(dockerHost, `label=${LAB_LABEL}=${whose.labName}`);
+  const found = await labelledContainers(dockerHost, whose.labName);
   return found.filter((container) => isOf(container, whose));
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Look, waitUntil } from "../args/wait";
-import { allNodes, assertItsEngine, containersOf, docker, hasNetwork } from "./docker";
+import { allNodes, assertItsEngine, containersOf, docker, hasNetwork, labelledContainers } from "./docker";
 import { isOf, type LabHostInput, ownerText, type Whose } from "./inputs";
 import { limitText, tooLow, type TooLow } from "./limits";
 import { lookAtNetwork, removeLabNetwork } from "./network";
@@ -77,6 +77,30 @@ async function foreignNetwork(input: Omit<LabHostInput, "nodes">): Promise<strin
   return isOf(seen, input) ? undefined : `docker network ${network} belongs to ${ownerText(seen, input)}`;
 }
 
+/** Throws one error with all that another stack has under a lab's name: its network and its nodes. */
+async function refuseForeign(input: LabHostInput): Promise<void> {
+  const { dockerHost, labName, network } = input;
+  const [theirNetwork, containers] = await Promise.all([
+    foreignNetwork(input),
+    labelledContainers(dockerHost, labName),
+  ]);
+  const theirs = containers.filter((container) => !isOf(container, input));
+  const lines = [
+    ...(theirNetwork === undefined ? [] : [theirNetwork]),
+    ...theirs.map((container) => `container ${container.name} belongs to ${ownerText(container, input)}`),
+  ];
+  if (lines.length === 0) {
+    return;
+  }
+  const removals = [
+    ...(theirs.length === 0 ? [] : [`docker rm -f -v ${theirs.map(({ name }) => name).join(" ")}`]),
+    ...(theirNetwork === undefined ? [] : [`docker network rm ${network}`]),
+  ];
+  throw new Error(
+    `${lines.join("\n")}\nName this lab otherwise (labName), or remove that one first: pulumi destroy in its own stack, or ${removals.join("; ")}`,
+  );
+}
+
 /**
  * Looks whether a lab's host has room for its nodes, as {@link makeRoom} does. Returns a name for this run. Refuses a name that
  * another stack's lab has.
@@ -84,12 +108,7 @@ async function foreignNetwork(input: Omit<LabHostInput, "nodes">): Promise<strin
 export async function prepareHost(input: LabHostInput, say?: (line: string) => void): Promise<string> {
   const { dockerHost, labName, network } = input;
   await assertItsEngine(dockerHost, network);
-  const foreign = await foreignNetwork(input);
-  if (foreign !== undefined) {
-    throw new Error(
-      `${foreign}; name this lab otherwise (labName), or remove that one first: pulumi destroy in its own stack, or docker network rm ${network}`,
-    );
-  }
+  await refuseForeign(input);
   const [own, running, engineData] = await Promise.all([
     containersOf(dockerHost, input),
     allNodes(dockerHost),

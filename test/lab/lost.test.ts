@@ -146,8 +146,9 @@ describe("a lab", () => {
       const done = run("pulumi", ["up", ...at, "--non-interactive", "--stack", other]);
       expect(done.code).not.toBe(0);
       expect(done.out + done.err).toContain(`docker network ${BRIDGE} belongs to lab ${LAB} of another stack`);
-      must("pulumi", ["destroy", ...at, "--non-interactive", "--stack", other]);
+      expect(done.out + done.err).toContain(`container ${LAB}-w1 belongs to lab ${LAB} of another stack`);
     } finally {
+      must("pulumi", ["destroy", ...at, "--non-interactive", "--stack", other]);
       run("pulumi", ["stack", "rm", "--yes", "--force", "--stack", other]);
       rmSync(join(PROJECT, `Pulumi.${other}.yaml`), { force: true });
     }

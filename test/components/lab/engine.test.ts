@@ -90,6 +90,10 @@ describe("another stack's lab of the same name", () => {
       "container podnet-x-w1 belongs to lab podnet-x of another stack, them; remove it",
     );
     await expect(removeLabNode(node)).rejects.toThrow("belongs to lab podnet-x of another stack, them, so it stays");
+    await expect(prepareHost({ ...network, nodes: 3 })).rejects.toThrow(
+      "container podnet-x-w1 belongs to lab podnet-x of another stack, them\nName this lab otherwise (labName), " +
+        "or remove that one first: pulumi destroy in its own stack, or docker rm -f -v podnet-x-w1",
+    );
     await clearHost(network, "", () => undefined, join(fake.folder, "raised"));
     expect(fake.calls().filter((call) => call.startsWith("rm "))).toEqual([]);
   });
@@ -103,7 +107,12 @@ describe("another stack's lab of the same name", () => {
       "belongs to lab podnet-x of another stack, them, so it stays",
     );
     await expect(prepareHost({ ...network, nodes: 3 })).rejects.toThrow(
-      "docker network pn-x belongs to lab podnet-x of another stack, them; name this lab otherwise (labName)",
+      [
+        "docker network pn-x belongs to lab podnet-x of another stack, them",
+        "container podnet-x-w1 belongs to lab podnet-x of another stack, them",
+        "Name this lab otherwise (labName), or remove that one first: pulumi destroy in its own stack, " +
+          "or docker rm -f -v podnet-x-w1; docker network rm pn-x",
+      ].join("\n"),
     );
     await clearHost(network, "", () => undefined, join(fake.folder, "raised"));
     expect(fake.calls().filter((call) => /^(network )?(rm|disconnect)/.test(call))).toEqual([]);
