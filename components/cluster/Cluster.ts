@@ -162,8 +162,13 @@ export class Cluster extends pulumi.ComponentResource {
     this.deletedWith = control.handle.deletedWith;
     this.provider = new kubernetes.Provider(
       `${name}-kubernetes`,
-      // Said, because an environment variable could turn it off.
-      { kubeconfig: this.kubeconfig, enableServerSideApply: true },
+      {
+        kubeconfig: this.kubeconfig,
+        // Objects go with their cluster, and not with the address that it is reached at.
+        clusterIdentifier: joined.identity,
+        // Said, because an environment variable could turn it off.
+        enableServerSideApply: true,
+      },
       { parent: this },
     );
     this.#objects = {

@@ -10,6 +10,8 @@ import type { ClusterNode } from "./nodes";
 export interface Joined {
   /** Kubeconfig of the administrator, by the host that podnet reaches the machine at: a secret. */
   readonly kubeconfig: pulumi.Output<string>;
+  /** Hash of the certificate authority's key: another cluster has another. */
+  readonly identity: pulumi.Output<string>;
   /** API server as `host:port`, for the nodes. */
   readonly endpoint: pulumi.Output<string>;
   /** The command after which no node is in the cluster that is not declared. */
@@ -94,6 +96,7 @@ export function joinNodes(
       .all([init.answer, control.handle.connection.host])
       .apply(([answer, host]) => parseControlPlane(answer, host)),
   );
+  const identity = pulumi.unsecret(made.caCertHash);
   const endpoint = pulumi.interpolate`${control.internalIp}:6443`;
   const members = applyPhase(
     `${name}-members`,
@@ -104,7 +107,7 @@ export function joinNodes(
         .all([memberLines, valid])
         .apply(([member, known]) => ({ member, address: addressLinesOf(known) })),
       // Another control plane knows no token of this one.
-      triggers: [pulumi.unsecret(made.caCertHash)],
+      triggers: [identity],
     },
     { parent, dependsOn: init.resource },
   );
@@ -151,6 +154,7 @@ export function joinNodes(
   );
   return {
     kubeconfig: made.kubeconfig,
+    identity,
     endpoint,
     members: members.resource,
     registered: [configured.resource, registered.resource],
