@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { backendUrl } from "../../toolchain/make/env";
 import { keyPair } from "../packages/pulumi-command/sshd";
 import { projectWith, SDKS } from "./sdkProject";
 
@@ -26,7 +27,7 @@ describe.each(SDKS)("Pulumi's engine, with the %s SDK", (_, sdk) => {
   function pulumi(...words: string[]): { readonly code: number | null; readonly said: string } {
     const env = {
       ...process.env,
-      PULUMI_BACKEND_URL: `file://${join(state, "backend")}`,
+      PULUMI_BACKEND_URL: backendUrl(join(state, "backend")),
       PULUMI_CONFIG_PASSPHRASE: "test",
       PULUMI_CONFIG_PASSPHRASE_FILE: "",
       PULUMI_SKIP_UPDATE_CHECK: "true",
@@ -50,6 +51,13 @@ describe.each(SDKS)("Pulumi's engine, with the %s SDK", (_, sdk) => {
     const lines = Object.entries(config).map(([key, value]) => `  podnet:${key}: ${JSON.stringify(value)}\n`);
     writeFileSync(join(folder, `Pulumi.${name}.yaml`), `config:\n${lines.join("")}`, { flag: "a" });
   }
+
+  test("keeps no file of attributes beside a state, which a kill could leave empty and the state unreadable", () => {
+    stack("kept", {});
+    const kept = readdirSync(join(state, "backend", ".pulumi", "stacks", "podnet"));
+    expect(kept).toContain("kept.json");
+    expect(kept.filter((file) => file.endsWith(".attrs"))).toEqual([]);
+  });
 
   test("plans machines on an empty stack, with every secret unknown", () => {
     stack("machines", {

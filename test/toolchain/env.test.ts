@@ -46,7 +46,7 @@ describe("make env", () => {
     const first = again(shell, "/one", "/cache/pulumi-1", "/one/plugins");
     const second = again(first, "/two", "/cache/pulumi-1", "/two/plugins");
     expect(second).toEqual(again(shell, "/two", "/cache/pulumi-1", "/two/plugins"));
-    expect(second["PULUMI_BACKEND_URL"]).toBe("file:///two/.podnet/state");
+    expect(second["PULUMI_BACKEND_URL"]).toBe("file:///two/.podnet/state?metadata=skip");
     expect(again(second, "/one", "/cache/pulumi-1", "/one/plugins")).toEqual(first);
   });
 
@@ -67,7 +67,7 @@ describe("make env", () => {
       PATH: "/tools:/home/me/bin:/usr/bin:/bin",
       PODNET_PATH: "/tools",
       PULUMI_HOME: "/clone/.podnet/pulumi-home",
-      PULUMI_BACKEND_URL: "file:///clone/.podnet/state",
+      PULUMI_BACKEND_URL: "file:///clone/.podnet/state?metadata=skip",
       PULUMI_CONFIG_PASSPHRASE_FILE: "/clone/.podnet/passphrase",
       PULUMI_SKIP_UPDATE_CHECK: "true",
       PULUMI_ACCESS_TOKEN: "pul-1",

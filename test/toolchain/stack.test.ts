@@ -38,7 +38,7 @@ describe("the environment", () => {
     expect(once).toBe("/tools/a:/tools/b:/usr/bin:/bin");
     expect(pathWith(["/tools/a", "/tools/b"], once)).toBe(once);
     expect(stackEnv(clonePaths("/clone"), ["/tools"], undefined)).toMatchObject({
-      PULUMI_BACKEND_URL: "file:///clone/.podnet/state",
+      PULUMI_BACKEND_URL: "file:///clone/.podnet/state?metadata=skip",
       KUBECONFIG: "/clone/.podnet/kubeconfig",
     });
   });

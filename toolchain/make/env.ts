@@ -18,6 +18,14 @@ export function pathWith(binDirs: readonly string[], path: string, added = ""): 
   return [...new Set([...binDirs, ...others])].join(delimiter);
 }
 
+/**
+ * Pulumi's backend that keeps states in a folder. Without files of attributes beside them: one that a kill left empty made the state
+ * unreadable ("failed to load checkpoint: EOF").
+ */
+export function backendUrl(folder: string): string {
+  return `file://${folder}?metadata=skip`;
+}
+
 /** Environment in which plain `pulumi` works on a clone's stack. */
 export function stackEnv(
   paths: ClonePaths,
@@ -28,7 +36,7 @@ export function stackEnv(
     PATH: pathWith(binDirs, process.env["PATH"] ?? "", process.env[ADDED]),
     [ADDED]: binDirs.join(delimiter),
     PULUMI_HOME: paths.pulumiHome,
-    PULUMI_BACKEND_URL: `file://${paths.state}`,
+    PULUMI_BACKEND_URL: backendUrl(paths.state),
     PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     KUBECONFIG: paths.kubeconfig,
