@@ -11,12 +11,16 @@ const node = z.looseObject({
   }),
 });
 
+/** What of the API a reason takes. */
+type Api = Pick<KubeClient, "get" | "text">;
+
 /** The fields of a Node that podnet reads. */
 export type NodeObject = z.output<typeof node>;
 
 const nodeList = z.looseObject({ items: z.array(node) });
 
 const event = z.looseObject({
+  type: z.string().optional(),
   reason: z.string().optional(),
   message: z.string().optional(),
   lastTimestamp: z.string().nullish(),
@@ -49,6 +53,8 @@ export interface KnownOfPod {
   readonly log?: string | undefined;
   /** The last warning about it. */
   readonly warning?: string | undefined;
+  /** What its node does for it now, by the newest event, where that takes long: pulling its image. */
+  readonly doing?: string | undefined;
 }
 
 type ContainerStatus = Pod["status"]["containerStatuses"][number];
@@ -82,7 +88,7 @@ export function podReason(pod: Pod, known: KnownOfPod = {}): string {
   return [...troubles, `${where}: ${own}`].join("; ");
 }
 
-function ownReason(pod: Pod, { log, warning }: KnownOfPod): string {
+function ownReason(pod: Pod, { log, warning, doing }: KnownOfPod): string {
   const { metadata, spec, status } = pod;
   const words = (...parts: (string | undefined)[]): string =>
     parts.filter((part) => part !== undefined && part !== "").join(": ");
@@ -114,7 +120,9 @@ function ownReason(pod: Pod, { log, warning }: KnownOfPod): string {
     return warning;
   }
   if (container) {
-    return container.state.running ? `container ${container.name} is not ready` : "its containers are being made";
+    return container.state.running
+      ? `container ${container.name} is not ready`
+      : words("its containers are being made", doing);
   }
   return spec.nodeName === undefined ? "no node was chosen for it yet" : "the node has not begun with it yet";
 }
@@ -126,15 +134,35 @@ function endOf({ reason, exitCode, message }: { reason?: string; exitCode: numbe
 }
 
 /** Why a pod is not ready, as the API server and the pod's node tell it now: conditions, warnings and the crash's last line. */
-export async function reasonOf(client: KubeClient, pod: Pod, nodes?: ReadonlyMap<string, NodeObject>): Promise<string> {
+export async function reasonOf(client: Api, pod: Pod, nodes?: ReadonlyMap<string, NodeObject>): Promise<string> {
   const container = troubledContainer(pod);
   const ended =
     container !== undefined && (container.state.terminated ?? container.lastState?.terminated) !== undefined;
-  const [log, warning] = await Promise.all([
+  const [log, events] = await Promise.all([
     ended ? logOf(client, pod, container.name, container.state.terminated === undefined) : undefined,
-    warningAbout(client, pod.metadata.namespace, "Pod", pod.metadata.name),
+    eventsAbout(client, pod.metadata.namespace, "Pod", pod.metadata.name),
   ]);
-  return podReason(pod, { node: nodes?.get(pod.spec.nodeName ?? ""), log, warning });
+  const newest = events.at(-1);
+  const doing = newest?.reason === "Pulling" ? newest.message : undefined;
+  return podReason(pod, { node: nodes?.get(pod.spec.nodeName ?? ""), log, warning: lastWarning(events), doing });
+}
+
+/** The cluster's events about an object that the API server still has, the newest last. */
+async function eventsAbout(
+  client: Pick<KubeClient, "get">,
+  namespace: string,
+  kind: string,
+  name: string,
+): Promise<z.output<typeof event>[]> {
+  const query = new URLSearchParams({ fieldSelector: `involvedObject.kind=${kind},involvedObject.name=${name}` });
+  const { items } = await client.get(`/api/v1/namespaces/${namespace}/events?${query.toString()}`, eventList);
+  const at = ({ lastTimestamp, eventTime }: z.output<typeof event>): string => lastTimestamp ?? eventTime ?? "";
+  return [...items].sort((a, b) => (at(a) < at(b) ? -1 : at(a) > at(b) ? 1 : 0));
+}
+
+function lastWarning(events: readonly z.output<typeof event>[]): string | undefined {
+  const last = events.filter(({ type }) => type === "Warning").at(-1);
+  return last && `${last.reason ?? "warning"}: ${(last.message ?? "").trim()}`;
 }
 
 /** The last warning of the cluster's events about an object, which is the newest that the API server still has. */
@@ -144,15 +172,10 @@ export async function warningAbout(
   kind: string,
   name: string,
 ): Promise<string | undefined> {
-  const fields = `involvedObject.kind=${kind},involvedObject.name=${name},type=Warning`;
-  const query = new URLSearchParams({ fieldSelector: fields });
-  const { items } = await client.get(`/api/v1/namespaces/${namespace}/events?${query.toString()}`, eventList);
-  const at = ({ lastTimestamp, eventTime }: z.output<typeof event>): string => lastTimestamp ?? eventTime ?? "";
-  const last = [...items].sort((a, b) => (at(a) < at(b) ? -1 : 1)).at(-1);
-  return last && `${last.reason ?? "warning"}: ${(last.message ?? "").trim()}`;
+  return lastWarning(await eventsAbout(client, namespace, kind, name));
 }
 
-async function logOf(client: KubeClient, { metadata }: Pod, container: string, previous: boolean): Promise<string> {
+async function logOf(client: Api, { metadata }: Pod, container: string, previous: boolean): Promise<string> {
   const query = new URLSearchParams({ container, tailLines: "5", ...(previous && { previous: "true" }) });
   try {
     return lastLine(

@@ -246,8 +246,12 @@ describe("an object that is there already", () => {
 
 describe("what the nodes and the API know is said", () => {
   test("of an image that cannot be had, and of one with a name that none has", async () => {
+    // A registry that does not answer, and one that refuses.
     expect(await failing({ image: "192.0.2.1/none:1", timeout: 15 })).toMatch(
-      /web-[a-z0-9-]+ on (cp|w1): (ErrImagePull|ImagePullBackOff): .*192\.0\.2\.1/,
+      /web-[a-z0-9-]+ on (cp|w1): its containers are being made: Pulling image .*192\.0\.2\.1\/none:1/,
+    );
+    expect(await failing({ image: "127.0.0.1:1/none:1", timeout: 15 })).toMatch(
+      /web-[a-z0-9-]+ on (cp|w1): (ErrImagePull|ImagePullBackOff): .*127\.0\.0\.1:1/,
     );
     expect(await failing({ image: AGNHOST_IMAGE.toUpperCase() })).toMatch(/InvalidImageName: .*which no waiting mends/);
   });

@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { z } from "zod";
 import { type Pod, podList } from "../../../components/kubernetes/client";
-import { isHopeless, type NodeObject, nodeTroubles, podReason } from "../../../components/kubernetes/reason";
+import { isHopeless, type NodeObject, nodeTroubles, podReason, reasonOf } from "../../../components/kubernetes/reason";
 
 /** A pod of a status, as the API server tells it. */
 function pod(status: object, spec: object = { nodeName: "w1" }, metadata: object = {}): Pod {
@@ -125,6 +126,12 @@ test.each<[string, Pod, Parameters<typeof podReason>[1], string]>([
     "web-1 on w1: its containers are being made",
   ],
   [
+    "a pod whose image is being pulled",
+    pod({ phase: "Pending", containerStatuses: [container({ waiting: { reason: "ContainerCreating" } })] }),
+    { doing: 'Pulling image "x:1"' },
+    'web-1 on w1: its containers are being made: Pulling image "x:1"',
+  ],
+  [
     "a pod that is on its way out",
     pod(
       { phase: "Running", containerStatuses: [container({ running: {} })] },
@@ -138,6 +145,40 @@ test.each<[string, Pod, Parameters<typeof podReason>[1], string]>([
   ["a pod without a node yet", pod({ phase: "Pending" }, {}), {}, "web-1: no node was chosen for it yet"],
 ])("the reason of a pod that is not ready: %s", (_, one, known, reason) => {
   expect(podReason(one, known)).toBe(reason);
+});
+
+describe("the cluster's events about a pod", () => {
+  const making = pod({ phase: "Pending", containerStatuses: [container({ waiting: { reason: "ContainerCreating" } })] });
+  const event = (minute: number, type: string, reason: string, message: string): object => ({
+    ...{ type, reason, message },
+    lastTimestamp: `2026-01-01T00:0${String(minute)}:00Z`,
+  });
+  const pulling = event(2, "Normal", "Pulling", 'Pulling image "x:1"');
+  const reasonBy = (...items: object[]): Promise<string> => {
+    const client = {
+      text: () => Promise.reject(new Error("no log")),
+      get: <T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> => {
+        const fields = new URL(path, "https://api").searchParams.get("fieldSelector");
+        expect(fields).toBe("involvedObject.kind=Pod,involvedObject.name=web-1");
+        return Promise.resolve(schema.parse({ items }));
+      },
+    };
+    return reasonOf(client, making);
+  };
+
+  test("tell that its image is being pulled, until that is over", async () => {
+    expect(await reasonBy(pulling, event(1, "Normal", "Scheduled", "assigned"))).toBe(
+      'web-1 on w1: its containers are being made: Pulling image "x:1"',
+    );
+    expect(await reasonBy(pulling, event(3, "Normal", "Pulled", "pulled"))).toBe(
+      "web-1 on w1: its containers are being made",
+    );
+  });
+
+  test("tell the newest warning, whatever else there is", async () => {
+    const warnings = [event(4, "Warning", "Failed", "new"), event(1, "Warning", "FailedMount", "old")];
+    expect(await reasonBy(...warnings, pulling)).toBe("web-1 on w1: Failed: new");
+  });
 });
 
 test("a node tells each of its conditions that is wrong, and nothing where all is well", () => {
