@@ -15,6 +15,8 @@ export interface ClusterNode {
   readonly role: Role;
   /** IPv4 address that the other nodes reach it by. */
   readonly internalIp: pulumi.Output<string>;
+  /** A text that becomes another one when its link to the other nodes is made anew. */
+  readonly link: pulumi.Input<string> | undefined;
   /** Addresses of its pods: its slot's subnet of the cluster's pod CIDR. */
   readonly podCidr: pulumi.Output<string>;
   /**
@@ -108,6 +110,7 @@ export function makeNode(context: NodeContext, nodeName: string, machine: Machin
     nodeName,
     role,
     internalIp: addressesOf.apply((of) => of(nodeName).internalIp),
+    link: machine.link,
     podCidr: addressesOf.apply((of) => of(nodeName).podCidr),
     handle,
     installed: installed.resource,

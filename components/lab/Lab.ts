@@ -112,6 +112,7 @@ export class Lab extends pulumi.ComponentResource {
             image: args.image ?? "podnet-node:latest",
             publicKey: keys.publicKey,
             privateKey: keys.privateKey,
+            link: network.id,
             mirrorDir: args.mirrorDir,
           },
           { parent: this, dependsOn: network },

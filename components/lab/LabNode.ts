@@ -21,6 +21,8 @@ export interface LabNodeArgs {
   /** Lab's key pair in OpenSSH form; the private one is a secret. */
   readonly publicKey: pulumi.Output<string>;
   readonly privateKey: pulumi.Output<string>;
+  /** Name of the lab's network as it was made: another one has made the node's link anew. */
+  readonly link: pulumi.Output<string>;
   /** Folder of the engine's machine that is mounted into the node. */
   readonly mirrorDir?: string | undefined;
 }
@@ -38,6 +40,8 @@ export class LabNode extends pulumi.ComponentResource implements Machine {
   readonly internalIp: pulumi.Output<string>;
   /** How podnet reaches the node: over SSH as root, with the lab's own key. */
   readonly connection: SshConnection;
+  /** Name of the lab's network as it was made: another one has made the node's link anew. */
+  readonly link: pulumi.Output<string>;
   /** The container, whose deletion ends all that is in it. */
   readonly deletedWith: pulumi.Resource;
   /** A lab's disk is its host's: no pod is evicted because it is full. */
@@ -85,6 +89,7 @@ export class LabNode extends pulumi.ComponentResource implements Machine {
       privateKey: args.privateKey,
       hostKey: pulumi.secret(known(machine.stdout).apply((key) => key.trim())),
     };
+    this.link = args.link;
     this.deletedWith = machine;
     this.registerOutputs({ internalIp: this.internalIp });
   }

@@ -24,6 +24,11 @@ export interface Machine {
    * of the program after that.
    */
   gone?: boolean;
+  /**
+   * A text that becomes another one when the machine's link to the other nodes is made anew, which takes its routes away: the pod
+   * network is applied on it again then, and proven.
+   */
+  link?: pulumi.Input<string>;
   /** A resource whose deletion ends the machine, so that nothing on it has to be undone first. */
   deletedWith?: pulumi.Resource;
 }

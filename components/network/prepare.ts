@@ -151,15 +151,15 @@ export function prepareNodes(
       return (nodeName: string) => routesOf[nodeName];
     });
   const shared = pulumi.all([definition, mtu, routes, cluster.podCidr]);
-  const commandOf = ({ nodeName, handle, installed, internalIp, podCidr }: ClusterNode) => {
+  const commandOf = ({ nodeName, handle, installed, internalIp, podCidr, link }: ClusterNode) => {
     const phase = applyPhase(
       `${name}-on-${nodeName}`,
       handle,
       {
         phase: "network",
         network: definition.kind,
-        // A node that an interrupted change left half way is applied again, also on the way back.
-        again: generation,
+        // A node that an interrupted change left half way is applied again, also on the way back; and one whose link is new.
+        again: link === undefined ? generation : pulumi.interpolate`${generation}-${link}`,
         parameters: pulumi
           .all([shared, internalIp, podCidr])
           .apply(([[known, podMtu, routesOf, clusterCidr], ip, nodePodCidr]) => ({

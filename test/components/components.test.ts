@@ -4,9 +4,10 @@ import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1";
 import {
   BridgeNetwork,
   CiliumNetwork,
-  type Cluster,
+  Cluster,
   ConnectivityCheck,
   FlannelNetwork,
+  Lab,
   SelectedService,
 } from "../../components/index";
 import { preflightInput } from "../../components/network/preflight";
@@ -132,6 +133,17 @@ describe("a whole program", () => {
       expect(lines[0]).toMatch(/^nonce: [0-9a-f]{16}$/);
       expect(lines.slice(1, -2).filter((line) => !/^[a-z][a-z0-9-]*: \S.*$/.test(line))).toEqual([]);
       expect(lines.slice(-2)).toEqual(["end", ""]);
+    }
+  });
+
+  test("applies the network again on a node whose link to the others was made anew", async () => {
+    const lab = new Lab("lab", { nodes: { cp: { slot: 0, role: "control-plane" }, w1: { slot: 1 } } });
+    const demo = new Cluster("demo", { nodes: lab.nodes, podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/16" });
+    new BridgeNetwork("network", { cluster: demo });
+    await settle();
+    for (const name of ["network-on-cp", "network-on-w1"]) {
+      const { inputs } = made.find((one) => one.name === name) ?? { inputs: {} };
+      expect(String(inputs["update"])).toMatch(/ --update [0-9]+-lab-network-id$/);
     }
   });
 
