@@ -52,6 +52,20 @@ leave_network() {
     undo_network whole-machine
 }
 
+# Joins; prints why not yet where a machine that is gone had this node's name: kubeadm refuses until the cluster has seen that it is
+# gone, which takes up to a minute. Any other reason is said, and nothing is waited for.
+join_cluster() {
+    local errors
+    if errors=$(kubeadm_run join --config "$1" 2>&1); then return 0; fi
+    if [[ $errors != *"already exists in the cluster"* ]]; then
+        say "$errors"
+        return 2
+    fi
+    kubeadm_reset
+    sleep 2
+    none "the cluster has a node $(value node) that is Ready: a machine of this name that is gone, or another one that runs"
+}
+
 do_join() {
     local config=$RUN/join.json as
     [ ! -e "$STATE/initialized" ] ||
@@ -70,7 +84,8 @@ do_join() {
         trap 'rm -f "$RUN/join.json"' EXIT
         join_config | put_file "$config" 0600
         await_signature
-        kubeadm_run join --config "$config"
+        wait_until 150 "joining the cluster" join_cluster "$config" ||
+            fail "this machine did not join the cluster at $(value endpoint)"
         note_kubelet_patch
     fi
     put_file "$STATE/joined" <<<"$as"

@@ -298,6 +298,28 @@ esac
     expect(kubeadmCalls()).toEqual([]);
   });
 
+  test("in the place of a machine that is gone waits until the cluster has seen that", async () => {
+    const exists = 'echo "error: a Node with name \\"w1\\" and status \\"Ready\\" already exists in the cluster" >&2; exit 1';
+    machine.answers(
+      "kubeadm",
+      KUBEADM.replace('"join --config")', `"join --config") [ -e /stub/seen ] || { touch /stub/seen; ${exists}; };`),
+    );
+    machine.calls();
+    await machine.does("join", JOIN);
+    expect(kubeadmCalls()).toEqual(["kubeadm join --config", "kubeadm reset --force", "kubeadm join --config"]);
+    expect(machine.read("/var/lib/podnet/joined")).toBe(`${CA} 192.0.2.11 10.244.1.0/24\n`);
+  });
+
+  test("that kubeadm refuses says its errors first, and is not tried again", async () => {
+    machine.answers("kubeadm", 'echo "error: the clock is wrong" >&2; exit 1');
+    machine.calls();
+    const { code, stderr } = await machine.run("join", JOIN);
+    expect(code).toBe(1);
+    expect(stderr.split("\n")[0]).toBe("error: the clock is wrong");
+    expect(stderr).toContain("podnet join on machine: this machine did not join the cluster at 192.0.2.10:6443");
+    expect(kubeadmCalls()).toEqual(["kubeadm join --config"]);
+  });
+
   test("that fails leaves no token behind, and is undone", async () => {
     machine.failAt("kubeadm join");
     const { code, stderr } = await machine.run("join", JOIN);
