@@ -142,8 +142,8 @@ describe("a whole program", () => {
     new BridgeNetwork("network", { cluster: demo });
     await settle();
     for (const name of ["network-on-cp", "network-on-w1"]) {
-      const { inputs } = made.find((one) => one.name === name) ?? { inputs: {} };
-      expect(String(inputs["update"])).toMatch(/ --update [0-9]+-lab-network-id$/);
+      const resource = made.find((one) => one.name === name);
+      expect(String(resource?.inputs["update"])).toMatch(/ --update [0-9]+-lab-network-id$/);
     }
   });
 
