@@ -175,12 +175,14 @@ export async function warningAbout(
   return lastWarning(await eventsAbout(client, namespace, kind, name));
 }
 
+/** The last line that a container printed before it ended; nothing where its node has the log no more. */
 async function logOf(client: Api, { metadata }: Pod, container: string, previous: boolean): Promise<string> {
   const query = new URLSearchParams({ container, tailLines: "5", ...(previous && { previous: "true" }) });
+  const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/log?${query.toString()}`;
   try {
-    return lastLine(
-      await client.text(`/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/log?${query.toString()}`),
-    );
+    const line = lastLine(await client.text(path));
+    // The kubelet's own words, as if they were the log.
+    return line.startsWith("unable to retrieve container logs") ? "" : line;
   } catch {
     // The node may be gone, or have the log no more: the rest of the reason stands without it.
     return "";

@@ -148,7 +148,10 @@ test.each<[string, Pod, Parameters<typeof podReason>[1], string]>([
 });
 
 describe("the cluster's events about a pod", () => {
-  const making = pod({ phase: "Pending", containerStatuses: [container({ waiting: { reason: "ContainerCreating" } })] });
+  const making = pod({
+    phase: "Pending",
+    containerStatuses: [container({ waiting: { reason: "ContainerCreating" } })],
+  });
   const event = (minute: number, type: string, reason: string, message: string): object => ({
     ...{ type, reason, message },
     lastTimestamp: `2026-01-01T00:0${String(minute)}:00Z`,
@@ -179,6 +182,19 @@ describe("the cluster's events about a pod", () => {
     const warnings = [event(4, "Warning", "Failed", "new"), event(1, "Warning", "FailedMount", "old")];
     expect(await reasonBy(...warnings, pulling)).toBe("web-1 on w1: Failed: new");
   });
+});
+
+test.each([
+  ["panic: no such port\n", "; its last line: panic: no such port"],
+  ["unable to retrieve container logs for containerd://1f45", ""],
+])("a crash of which the node has as its log: %s", async (log, told) => {
+  const crashed = pod({ phase: "Running", containerStatuses: [container(ended(1))] });
+  const client = {
+    text: () => Promise.resolve(log),
+    get: <T extends z.ZodType>(_: string, schema: T): Promise<z.output<T>> =>
+      Promise.resolve(schema.parse({ items: [] })),
+  };
+  expect(await reasonOf(client, crashed)).toBe(`web-1 on w1: container main ended with exit code 1${told}`);
 });
 
 test("a node tells each of its conditions that is wrong, and nothing where all is well", () => {
