@@ -2,6 +2,7 @@
 # and for Ready nodes, and after a change of network for the pods that were noted before it.
 # shellcheck shell=bash
 use lib/switch
+use lib/reasons
 
 lasts 900
 
@@ -13,18 +14,11 @@ declare_enable() {
 
 names() { each member | cut -d' ' -f1; }
 
-# Says what the API server knows of a workload that is not ready.
-show_workload() {
-    kube -n "$1" get pods -l "$AGENT_LABEL" -o wide >&2 || true
-    kube -n "$1" get events --field-selector type=Warning --sort-by .lastTimestamp 2>/dev/null | tail -n 5 >&2 || true
-    kube -n "$1" logs "$2" --tail 5 2>&1 | cut -c 1-500 >&2 || true
-    show_nodes
-}
-
-# Names what keeps nodes from taking pods: their conditions, such as DiskPressure, each with the kubelet's own words.
-show_nodes() {
-    # shellcheck disable=SC2016
-    kube get nodes -o 'go-template={{range .items}}{{$name := .metadata.name}}{{range .status.conditions}}{{if eq .type "Ready"}}{{if ne .status "True"}}node {{$name}} is not Ready: {{.message}}{{"\n"}}{{end}}{{else}}{{if eq .status "True"}}node {{$name}} has {{.type}}: {{.message}}{{"\n"}}{{end}}{{end}}{{end}}{{end}}' >&2 || true
+# Ends the phase with the cause, a line each where there are several, and then with what is not so for it.
+fail_for() {
+    local causes=$1 what=$2
+    fail "${causes:-the API server knows no reason}
+  so $what"
 }
 
 await_rollouts() {
@@ -32,8 +26,7 @@ await_rollouts() {
     while read -r kind path; do
         [ -n "$kind" ] || continue
         wait_until 180 "$kind ${path#*/}" workload_ready "${path%/*}" "$kind/${path#*/}" && continue
-        show_workload "${path%/*}" "$kind/${path#*/}"
-        fail "$kind ${path#*/} of $(value network) is not ready"
+        fail_for "$(workload_causes "${path%/*}" "${path#*/}" "$AGENT_LABEL")" "$kind ${path#*/} of $(value network) is not ready"
     done <<<"$(each rollout)"
 }
 
@@ -52,9 +45,10 @@ do_enable() {
     # shellcheck disable=SC2046
     kube label --overwrite node $(names) "$NETWORK_LABEL=$(value network)" >/dev/null
     await_rollouts
-    wait_until 120 "every node to be Ready" nodes_ready || { show_nodes; fail "not every node is Ready"; }
+    wait_until 120 "every node to be Ready" nodes_ready || fail_for "$(node_troubles)" "not every node is Ready"
     if [ -e "$PODS_BEFORE" ]; then
-        wait_until 180 "the pods that ran before the change of network" pods_are_back || { show_nodes; fail "pods are not back"; }
+        wait_until 180 "the pods that ran before the change of network" pods_are_back ||
+            fail_for "$(node_troubles)" "pods that ran before the change of network are not back"
     fi
     for node in $(kube get nodes -o "go-template={{range .items}}{{if index .metadata.annotations \"$CORDONED\"}}{{.metadata.name}}{{\"\\n\"}}{{end}}{{end}}"); do
         kube uncordon "$node" >/dev/null

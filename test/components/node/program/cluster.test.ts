@@ -299,7 +299,8 @@ esac
   });
 
   test("in the place of a machine that is gone waits until the cluster has seen that", async () => {
-    const exists = 'echo "error: a Node with name \\"w1\\" and status \\"Ready\\" already exists in the cluster" >&2; exit 1';
+    const exists =
+      'echo "error: a Node with name \\"w1\\" and status \\"Ready\\" already exists in the cluster" >&2; exit 1';
     machine.answers(
       "kubeadm",
       KUBEADM.replace('"join --config")', `"join --config") [ -e /stub/seen ] || { touch /stub/seen; ${exists}; };`),
