@@ -67,7 +67,8 @@ function archivePath(): string {
 }
 
 /**
- * Uploads the node program to a node, after what `gate` depends on. Another content is an update of this resource alone.
+ * Uploads the node program to a node, after what `gate` depends on. Another content is an update of this resource alone. A machine
+ * that was made anew in place of another gets it too, which the command plugin would not do for a new connection.
  */
 export function uploadProgram(
   name: string,
@@ -82,6 +83,7 @@ export function uploadProgram(
       connection: connection.dialled,
       source: new pulumi.asset.FileArchive(archivePath()),
       remotePath: gate.apply(() => UPLOAD),
+      ...(pulumi.CustomResource.isInstance(opts.deletedWith) && { triggers: triggersOf(opts.deletedWith.id) }),
     },
     opts,
   );

@@ -147,6 +147,18 @@ describe("a whole program", () => {
     }
   });
 
+  test("uploads the program again to a machine that was made anew in place of another", async () => {
+    const lab = new Lab("lab", { nodes: { cp: { slot: 0, role: "control-plane" }, w1: { slot: 1 } } });
+    new Cluster("demo", { nodes: lab.nodes, podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/16" });
+    cluster(1);
+    await settle();
+    const uploads = made.filter(({ type }) => type === "command:remote:CopyToRemote");
+    expect(uploads.map(({ inputs }) => inputs["triggers"])).toEqual([
+      ...["cp", "w1"].map((node) => [`lab-${node}-container-id`]),
+      ...[undefined, undefined],
+    ]);
+  });
+
   test("grows by at most 6 resources for each node more, its machine included", async () => {
     const count = async (workers: number): Promise<number> => {
       made = [];
