@@ -164,8 +164,8 @@ export class Cluster extends pulumi.ComponentResource {
       `${name}-kubernetes`,
       {
         kubeconfig: this.kubeconfig,
-        // Objects go with their cluster, and not with the address that it is reached at.
-        clusterIdentifier: joined.identity,
+        // Nothing replaces it: the objects of a cluster that is no more could not be deleted by it. They have their own trigger.
+        clusterIdentifier: this.clusterName,
         // Said, because an environment variable could turn it off.
         enableServerSideApply: true,
       },
@@ -175,6 +175,7 @@ export class Cluster extends pulumi.ComponentResource {
       provider: this.provider,
       owner: this.owner,
       kubeconfig: this.kubeconfig,
+      identity: joined.identity,
       deletedWith: this.deletedWith,
     };
     this.registerOutputs({ kubeconfig: this.kubeconfig });

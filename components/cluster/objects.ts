@@ -11,6 +11,8 @@ export interface ObjectContext {
   readonly provider: kubernetes.Provider;
   readonly owner: pulumi.Output<string>;
   readonly kubeconfig: pulumi.Output<string>;
+  /** A text that another cluster has another of. */
+  readonly identity: pulumi.Output<string>;
   readonly deletedWith: pulumi.Resource | undefined;
 }
 
@@ -24,13 +26,15 @@ interface Metadata extends Props {
  * again; therefore each object is marked with who made it, and what another made is refused before it is touched.
  */
 export function objectOptions(context: ObjectContext, parent: pulumi.Resource): pulumi.CustomResourceOptions {
-  const { provider, deletedWith } = context;
+  const { provider, deletedWith, identity } = context;
   return {
     parent,
     provider,
     deletedWith,
     // The other way round, the delete of the old one would take the new one, which has its name.
     deleteBeforeReplace: true,
+    // A cluster that was made anew has none of them.
+    replacementTrigger: identity,
     transformations: [
       ({ type, name, props, opts }) => {
         const given = props as Props & { readonly metadata: Metadata };
