@@ -73,17 +73,22 @@ export class Lab extends pulumi.ComponentResource {
       dockerHost: args.dockerHost,
     }));
     const nodes = Object.keys(args.nodes).length;
+    const [controlPlane] = Object.entries(args.nodes).flatMap(([nodeName, place]) =>
+      place.role === "control-plane" ? [{ nodeName, slot: place.slot }] : [],
+    );
+    // What bears another name, or is in another engine, is another lab: the old one is removed whole.
+    const replacementTrigger = this.labName.apply((labName) => `${labName} ${args.dockerHost ?? ""}`);
     const host = new command.local.Command(
       `${name}-host`,
       {
         create: hereLine("lab-host"),
         delete: hereLine("lab-host", "--undo"),
-        stdin: engine.apply((known) => JSON.stringify({ ...known, nodes } satisfies LabHostInput)),
+        stdin: engine.apply((known) => JSON.stringify({ ...known, nodes, controlPlane } satisfies LabHostInput)),
         // By what it printed, an undo knows the run that it undoes.
         addPreviousOutputInEnv: true,
         logging: command.local.Logging.Stderr,
       },
-      { parent: this },
+      { parent: this, replacementTrigger },
     );
     const network = new command.local.Command(
       `${name}-network`,
@@ -95,7 +100,7 @@ export class Lab extends pulumi.ComponentResource {
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.Stderr,
       },
-      { parent: this, dependsOn: host, deleteBeforeReplace: true },
+      { parent: this, dependsOn: host, deleteBeforeReplace: true, replacementTrigger },
     );
     this.subnet = args.subnet === undefined ? known(network.stdout) : pulumi.output(args.subnet);
     this.nodes = Object.fromEntries(
@@ -113,6 +118,7 @@ export class Lab extends pulumi.ComponentResource {
             publicKey: keys.publicKey,
             privateKey: keys.privateKey,
             link: network.id,
+            replacementTrigger,
             mirrorDir: args.mirrorDir,
           },
           { parent: this, dependsOn: network },

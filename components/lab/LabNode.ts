@@ -23,6 +23,8 @@ export interface LabNodeArgs {
   readonly privateKey: pulumi.Output<string>;
   /** Name of the lab's network as it was made: another one has made the node's link anew. */
   readonly link: pulumi.Output<string>;
+  /** Another one has the node made anew. */
+  readonly replacementTrigger: pulumi.Output<string>;
   /** Folder of the engine's machine that is mounted into the node. */
   readonly mirrorDir?: string | undefined;
 }
@@ -77,7 +79,12 @@ export class LabNode extends pulumi.ComponentResource implements Machine {
         addPreviousOutputInEnv: false,
         logging: command.local.Logging.Stderr,
       },
-      { parent: this, deleteBeforeReplace: true, additionalSecretOutputs: ["stdout"] },
+      {
+        parent: this,
+        deleteBeforeReplace: true,
+        replacementTrigger: args.replacementTrigger,
+        additionalSecretOutputs: ["stdout"],
+      },
     );
     this.slot = args.slot;
     this.role = args.role;

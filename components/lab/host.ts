@@ -1,7 +1,17 @@
 import { randomBytes } from "node:crypto";
+import { contains, parseCidr, parseIpv4 } from "../args/ipv4";
 import { type Look, waitUntil } from "../args/wait";
-import { allNodes, assertItsEngine, containersOf, docker, hasNetwork, labelledContainers } from "./docker";
-import { isOf, type LabHostInput, ownerText, type Whose } from "./inputs";
+import {
+  allNodes,
+  assertItsEngine,
+  containersOf,
+  docker,
+  hasNetwork,
+  labelledContainers,
+  type ListedContainer,
+} from "./docker";
+import { nodeAddress } from "./identity";
+import { containerOf, isOf, type LabHostInput, ownerText, type Whose } from "./inputs";
 import { limitText, tooLow, type TooLow } from "./limits";
 import { lookAtNetwork, removeLabNetwork } from "./network";
 import { enterHost, isOvertaken, leaveHost, nodesOfOthers, raise, RAISED } from "./raised";
@@ -101,16 +111,41 @@ async function refuseForeign(input: LabHostInput): Promise<void> {
   );
 }
 
+/** Throws where the control plane that is there has another slot: its container would be removed, and all of the cluster with it. */
+async function refuseMove(
+  { dockerHost, labName, network, controlPlane }: LabHostInput,
+  own: readonly ListedContainer[],
+): Promise<void> {
+  const container = own.find(
+    ({ name }) => controlPlane !== undefined && name === containerOf({ labName, ...controlPlane }),
+  );
+  if (controlPlane === undefined || container === undefined || !(await hasNetwork(dockerHost, network))) {
+    return;
+  }
+  const { subnet } = await lookAtNetwork(dockerHost, network);
+  if (
+    contains(parseCidr(subnet), parseIpv4(container.address)) &&
+    container.address !== nodeAddress(subnet, controlPlane.slot)
+  ) {
+    throw new Error(
+      `lab node ${controlPlane.nodeName}: the control plane has the address ${container.address}, and slot ${String(controlPlane.slot)} would ` +
+        `give it ${nodeAddress(subnet, controlPlane.slot)}: podnet does not move a control plane. Nothing was touched. Put its slot back; or make ` +
+        `the lab anew with pulumi destroy and pulumi up, which ends all that runs in it`,
+    );
+  }
+}
+
 /**
  * Looks whether a lab's host has room for its nodes, as {@link makeRoom} does. Returns a name for this run. Refuses a name that
- * another stack's lab has.
+ * another stack's lab has, and another slot for a control plane that is there.
  */
 export async function prepareHost(input: LabHostInput, say?: (line: string) => void): Promise<string> {
   const { dockerHost, labName, network } = input;
   await assertItsEngine(dockerHost, network);
   await refuseForeign(input);
-  const [own, running, engineData] = await Promise.all([
-    containersOf(dockerHost, input),
+  const own = await containersOf(dockerHost, input);
+  await refuseMove(input, own);
+  const [running, engineData] = await Promise.all([
     allNodes(dockerHost),
     docker(dockerHost, ["info", "--format", "{{.DockerRootDir}}"]),
   ]);

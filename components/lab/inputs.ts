@@ -23,6 +23,8 @@ export const labHostInput = z.strictObject({
   ...common,
   /** Number of the lab's nodes. */
   nodes: z.number(),
+  /** The lab's control plane: its address follows from its slot, and is for life. */
+  controlPlane: z.strictObject({ nodeName: z.string(), slot: z.number() }).optional(),
 });
 /** Input of the command that looks at the lab's host before anything is made there. */
 export type LabHostInput = z.output<typeof labHostInput>;

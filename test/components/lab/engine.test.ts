@@ -119,6 +119,38 @@ describe("another stack's lab of the same name", () => {
   });
 });
 
+describe("a control plane that is there", () => {
+  const cases = (subnet: string): string =>
+    [
+      '"network ls"*) echo pn-x ;;',
+      `"network inspect"*) printf 'podnet-x\\tme\\t${subnet}\\n' ;;`,
+      `"ps "*) printf '${listed("podnet-x-cp", { address: "10.9.0.10" })}\\n' ;;`,
+      "info*) echo no room >&2; exit 1 ;;",
+    ].join("\n");
+  const prepared = (slot: number): Promise<string> =>
+    prepareHost({ ...network, nodes: 1, controlPlane: { nodeName: "cp", slot } }, () => undefined);
+
+  test("with another slot is refused, before anything of it is touched", async () => {
+    fake.does(cases("10.9.0.0/24"));
+    await expect(prepared(7)).rejects.toThrow(
+      "lab node cp: the control plane has the address 10.9.0.10, and slot 7 would give it 10.9.0.17: podnet does not move a control plane. " +
+        "Nothing was touched. Put its slot back; or make the lab anew with pulumi destroy and pulumi up, which ends all that runs in it",
+    );
+    expect(fake.calls().filter((call) => /^(rm|network (rm|create))/.test(call))).toEqual([]);
+  });
+
+  test("with its own slot, or in a subnet that is to change, is not", async () => {
+    for (const [subnet, slot] of [
+      ["10.9.0.0/24", 0],
+      ["10.8.0.0/24", 7],
+    ] as const) {
+      fake.does(cases(subnet));
+      // The next question is about the engine.
+      await expect(prepared(slot)).rejects.toThrow("no room");
+    }
+  });
+});
+
 describe("a node that does not boot", () => {
   test("whose container ended is named at once, with its exit code and its last lines", async () => {
     fake.does(`inspect*) echo "exited 7 false " ;;\nlogs*) echo "mount: permission denied" ;;`);
