@@ -68,7 +68,8 @@ function archivePath(): string {
 
 /**
  * Uploads the node program to a node, after what `gate` depends on. Another content is an update of this resource alone. A machine
- * that was made anew in place of another gets it too, which the command plugin would not do for a new connection.
+ * that was made anew in place of another gets it too, and another user's home, which the command plugin would not do for a new
+ * connection.
  */
 export function uploadProgram(
   name: string,
@@ -83,10 +84,19 @@ export function uploadProgram(
       connection: connection.dialled,
       source: new pulumi.asset.FileArchive(archivePath()),
       remotePath: gate.apply(() => UPLOAD),
-      ...(pulumi.CustomResource.isInstance(opts.deletedWith) && { triggers: triggersOf(opts.deletedWith.id) }),
     },
-    opts,
+    {
+      ...opts,
+      replacementTrigger: machineText(connection, opts.deletedWith),
+    },
   );
+}
+
+/** A text that another user's home has another of, and a machine that its own resource has made anew. */
+function machineText(connection: CheckedConnection, machine: pulumi.Resource | undefined): pulumi.Input<string> {
+  return pulumi.CustomResource.isInstance(machine)
+    ? pulumi.interpolate`${connection.user} ${machine.id}`
+    : connection.user;
 }
 
 /** Runs a phase on a node as a resource: applied when its parameters or its files change, undone when it is deleted. */

@@ -9,12 +9,15 @@ import {
   FlannelNetwork,
   Lab,
   SelectedService,
+  SshHost,
 } from "../../components/index";
 import { preflightInput } from "../../components/network/preflight";
 import { NETWORK_KINDS } from "../../components/network/registry";
 import { phaseHash } from "../../components/node/programFiles";
+import { keyPair } from "../packages/pulumi-command/sshd";
 import { cluster, type Made, MOCK_TOKEN, plain, settle as settled, useMocks } from "./mocks";
 
+const keys = keyPair();
 let made: Made[] = [];
 const settle = (): Promise<void> => settled(() => made.length);
 
@@ -24,6 +27,10 @@ beforeEach(() => {
 });
 // What one test began must not end in the next.
 afterEach(() => settle());
+
+/** The value of an input, once it is known. */
+const valueOf = (input: pulumi.Input<unknown>): Promise<unknown> =>
+  new Promise((known) => (pulumi.output(input) as pulumi.Output<unknown>).apply(known));
 
 /** Parameters of the node program that a resource was given, as lines. */
 function parameters(name: string): string[] {
@@ -147,15 +154,29 @@ describe("a whole program", () => {
     }
   });
 
-  test("uploads the program again to a machine that was made anew in place of another", async () => {
+  test("uploads the program again to a machine that was made anew, and into another user's home", async () => {
+    const triggers = new Map<string, pulumi.Input<unknown>>();
+    const transformations: pulumi.ResourceTransformation[] = [
+      ({ name, opts }) => {
+        triggers.set(name, (opts as pulumi.CustomResourceOptions).replacementTrigger);
+        return undefined;
+      },
+    ];
+    const range = { podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/16" };
     const lab = new Lab("lab", { nodes: { cp: { slot: 0, role: "control-plane" }, w1: { slot: 1 } } });
-    new Cluster("demo", { nodes: lab.nodes, podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/16" });
-    cluster(1);
+    new Cluster("demo", { nodes: lab.nodes, ...range }, { transformations });
+    const connection = { host: "192.0.2.10", user: "ops", privateKey: keys.private, hostKey: keys.public };
+    new Cluster(
+      "other",
+      { nodes: { cp: new SshHost("cp", { slot: 0, role: "control-plane", connection }) }, ...range },
+      { transformations },
+    );
     await settle();
-    const uploads = made.filter(({ type }) => type === "command:remote:CopyToRemote");
-    expect(uploads.map(({ inputs }) => inputs["triggers"])).toEqual([
-      ...["cp", "w1"].map((node) => [`lab-${node}-container-id`]),
-      ...[undefined, undefined],
+    const uploads = ["demo-cp-program", "demo-w1-program", "other-cp-program"].map((name) => triggers.get(name));
+    expect(await Promise.all(uploads.map((text) => valueOf(text)))).toEqual([
+      "root lab-cp-container-id",
+      "root lab-w1-container-id",
+      "ops",
     ]);
   });
 
