@@ -49,14 +49,17 @@ function preflight(
 ): pulumi.Resource {
   const stdin = pulumi
     .all([definition, cluster.dialTable, cluster.declared])
-    .apply(([{ id, features, programs, conflist, owns = [] }, nodes, { machines, passing, gone }]) =>
+    .apply(([{ id, kind, features, programs, conflist, owns = [] }, nodes, { machines, passing, gone }]) =>
       JSON.stringify({
         network: id,
         features: [...features],
         programs: [...programs],
         nodes,
         declared: Object.fromEntries(
-          Object.entries(machines).map(([nodeName, asked]) => [nodeName, { ...asked, conflist, path: [...owns] }]),
+          Object.entries(machines).map(([nodeName, asked]) => [
+            nodeName,
+            { ...asked, kind, conflist, path: [...owns] },
+          ]),
         ),
         passing: [...passing],
         gone: [...gone],

@@ -19,7 +19,8 @@ remove_cilium() {
     # A program stays attached as long as its link is pinned, a map as long as it is.
     rm -rf /sys/fs/bpf/cilium /sys/fs/bpf/tc/globals/cilium_* 2>/dev/null || true
     rmdir /sys/fs/bpf/tc/globals /sys/fs/bpf/tc 2>/dev/null || true
-    for link in $(ip -o link | awk -F'[ :@]+' '$2 ~ /^(lxc|cilium_)/ { print $2 }'); do ip link delete "$link" 2>/dev/null || true; done
+    # Pods' links are pairs; a bridge lxcbr0 is LXC's.
+    for link in $({ ip -o link show type veth | awk '$2 ~ /^lxc/'; ip -o link | awk '$2 ~ /^cilium_/'; } | awk -F'[ :@]+' '{ print $2 }'); do ip link delete "$link" 2>/dev/null || true; done
     for link in /sys/class/net/*; do
         link=${link##*/}
         if [[ $(tc filter show dev "$link" ingress 2>/dev/null) == *cil_* ]]; then tc qdisc delete dev "$link" clsact 2>/dev/null || true; fi
@@ -33,7 +34,7 @@ remove_cilium() {
     remove_chains 'CILIUM_'
     # The raw table is there for Cilium alone, unless somebody else has rules in it.
     for family in ip ip6; do
-        if ! grep -qE 'counter|(accept|drop|notrack)$|jump' <<<"$(nft list table "$family" raw 2>/dev/null)"; then
+        if ! grep -qxF "table $family raw" "$BEFORE" 2>/dev/null && bare nft list table "$family" raw; then
             nft delete table "$family" raw 2>/dev/null || true
         fi
     done

@@ -46,12 +46,25 @@ remove_sets() {
     done
 }
 
+# Index of the host's end of a pod's link, by the namespace's name.
+peer_of() { ip -n "$1" -o link show dev eth0 2>/dev/null | sed -n 's/^[0-9]*: eth0@if\([0-9]*\):.*/\1/p'; }
+
+# Whether a namespace `cni-...` is another program's, such as podman's: its link is on a bridge that no network of podnet's has.
+foreign_namespace() {
+    local peer master
+    peer=$(peer_of "$1" || true)
+    [ -n "$peer" ] || return 1
+    master=$(ip -o link show | awk -F': ' -v index_="$peer" '$1 == index_' | sed -n 's/.* master \([^ ]*\).*/\1/p')
+    case $master in '' | "$BRIDGE" | kube-bridge) return 1 ;; esac
+}
+
 # Gives the pods that run already links of $1 bytes: the runtime keeps their namespaces by name. Where a network gives the routes
 # of its pods an MTU, that is theirs, and their links have $2 bytes more for what it adds.
 set_pods_mtu() {
     local mtu=$1 name peer route link_mtu master
     for name in $(ip netns list 2>/dev/null | awk '$1 ~ /^cni-/ { print $1 }'); do
-        peer=$(ip -n "$name" -o link show dev eth0 2>/dev/null | sed -n 's/^[0-9]*: eth0@if\([0-9]*\):.*/\1/p')
+        ! foreign_namespace "$name" || continue
+        peer=$(peer_of "$name")
         peer=$(ip -o link show | awk -F': ' -v index_="$peer" '$1 == index_ { sub(/@.*/, "", $2); print $2 }')
         [ -n "$peer" ] || continue
         route=$(ip -n "$name" -4 route show | grep ' mtu ' || true)

@@ -75,6 +75,8 @@ run_outer() {
 # Prints the answer, from standard input, in frames. Fails when nobody reads it.
 frame() {
     local nonce=$1 code=$2 line
+    # What a login shell printed before, such as a terminal's title, need not have ended its line.
+    printf '\n' || return
     while IFS= read -r line; do
         case $line in
             '') ;;

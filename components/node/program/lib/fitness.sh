@@ -47,6 +47,16 @@ look_at_size() {
     look_at_room /var/lib/containerd 2048 "images"
 }
 
+# Folders that podnet puts files into: nothing can be installed where one is read-only.
+look_at_writable() {
+    local folder path
+    for folder in /usr/local/bin /usr/local/sbin /opt/cni/bin /etc/systemd/system /etc/cni/net.d /etc/kubernetes /var/lib; do
+        path=$folder
+        while [ ! -d "$path" ]; do path=${path%/*} path=${path:-/}; done
+        [ -w "$path" ] || echo "$folder cannot be written: $path is read-only; mount it writable, or use another machine"
+    done
+}
+
 # Files of kernel settings in the order in which they are read at boot, those that come after podnet's own.
 later_sysctl_files() {
     { find /etc/sysctl.d /run/sysctl.d /usr/local/lib/sysctl.d /usr/lib/sysctl.d -maxdepth 1 -name '*.conf' -printf '%f %p\n' 2>/dev/null || true; } |
@@ -98,5 +108,6 @@ look_at_fitness() {
     look_at_address
     look_at_resolver
     look_at_size
+    look_at_writable
     overruled
 }

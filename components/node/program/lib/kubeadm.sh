@@ -15,6 +15,8 @@ ignored_checks() {
     {
         each ignore-preflight-error
         if cgroup_v1; then echo SystemVerification; fi
+        # A file system of etcd's own is not empty, and holds nobody's data.
+        if [ "$(ls -A /var/lib/etcd 2>/dev/null)" = lost+found ]; then echo DirAvailable--var-lib-etcd; fi
     } | sort -u | json_list
 }
 
@@ -68,10 +70,11 @@ proxy_mode() {
     echo "$mode"
 }
 
-# The part of kubeadm's configuration that registers this node, as JSON; $1 is its list of taints.
+# The part of kubeadm's configuration that registers this node, as JSON; $1 is its list of taints. The name is said even where it
+# is the host name: kubeadm leaves it away then, and a host name that changes later would be another node's.
 node_registration() {
-    printf '{"name":%s,"criSocket":%s,"imagePullPolicy":"IfNotPresent","kubeletExtraArgs":[{"name":"node-ip","value":%s}],"ignorePreflightErrors":%s,"taints":%s}' \
-        "$(json_string "$(value node)")" "$(json_string "$CRI_SOCKET")" "$(json_string "$(value internal-ip)")" \
+    printf '{"name":%s,"criSocket":%s,"imagePullPolicy":"IfNotPresent","kubeletExtraArgs":[{"name":"hostname-override","value":%s},{"name":"node-ip","value":%s}],"ignorePreflightErrors":%s,"taints":%s}' \
+        "$(json_string "$(value node)")" "$(json_string "$CRI_SOCKET")" "$(json_string "$(value node)")" "$(json_string "$(value internal-ip)")" \
         "$(ignored_checks)" "$1"
 }
 

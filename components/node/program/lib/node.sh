@@ -69,6 +69,16 @@ remove_chains() {
     done
 }
 
+# What was there of others when the machine was taken.
+export BEFORE=$STATE/before
+
+# bare COMMAND...: whether the table or chain that nft lists so has nothing in it but iptables' built-in chains as they come.
+bare() {
+    local text
+    text=$("$@" 2>/dev/null) || return 1
+    ! grep -qvE '^(table .*|\s*chain [A-Z]+ \{|\s*type .* policy accept;|\s*}|#.*|\s*)$' <<<"$text"
+}
+
 # kube-proxy leaves its rules to the next one; this takes them off when there is none.
 remove_kube_proxy_rules() {
     nft delete table ip kube-proxy 2>/dev/null || true

@@ -30,11 +30,11 @@ look_at_system() {
         x86_64 | aarch64) ;;
         *) echo "$(uname -m) machines are not supported; use x86_64 or aarch64" ;;
     esac
-    for program in awk conntrack curl flock ip modprobe nft ps sha256sum sysctl tar timeout; do
+    for program in awk cmp conntrack curl find flock gzip hostname ip modprobe nft openssl ps sha256sum sysctl tar timeout; do
         command -v "$program" >/dev/null || missing+=" $program"
     done
     [ -z "$missing" ] ||
-        echo "missing programs:$missing; on Debian and Ubuntu: apt-get install conntrack coreutils curl gawk iproute2 kmod nftables procps tar util-linux"
+        echo "missing programs:$missing; on Debian and Ubuntu: apt-get install conntrack coreutils curl diffutils findutils gawk gzip hostname iproute2 kmod nftables openssl procps tar util-linux"
 }
 
 # Files that podnet, kubeadm or a network's agent would overwrite, and take away in the end.
@@ -51,11 +51,9 @@ look_at_files() {
             /usr/local/bin/{kubelet,kubeadm,kubectl,containerd,containerd-shim-runc-v2,ctr,crictl} /usr/local/sbin/runc \
             /opt/cni/bin/{bridge,host-local,loopback,portmap} "/etc/cni/net.d/${asked[conflist]:-10-podnet.conflist}"
         # What an interrupted take leaves is podnet's.
-        { find /var/lib/podnet -mindepth 1 -maxdepth 1 -not -name 'before*' 2>/dev/null || true; } | sort
+        { find /var/lib/podnet -mindepth 1 -maxdepth 1 -not -name 'before*' -not -name owner.podnet-new 2>/dev/null || true; } | sort
     )
-    while read -r file; do
-        [ -z "$file" ] || ! there "$file" || echo "$file is there, and the network would take it for its own; take it away first"
-    done <<<"${asked[path]-}"
+    look_at_paths
     for file in /etc/cni/net.d/*.conflist /etc/cni/net.d/*.conf /etc/cni/net.d/*.json; do
         if there "$file" && [ -n "${asked[conflist]-}" ] && [[ ${file##*/} < ${asked[conflist]} ]]; then
             echo "$file comes before ${asked[conflist]}, so pods would get that network; move it away first"
@@ -66,15 +64,32 @@ look_at_files() {
     fi
 }
 
-# Data: these folders are emptied when the machine is given back.
+# What the network that is declared would overwrite, and take away in the end.
+look_at_paths() {
+    local file
+    while read -r file; do
+        [ -z "$file" ] || ! there "$file" || echo "$file is there, and the network would take it for its own; take it away first"
+    done <<<"${asked[path]-}"
+}
+
+# A node that gets another kind of network: what is there of that one before is somebody else's.
+look_at_change() {
+    local kind=''
+    if [ -e /var/lib/podnet/network-on-node ]; then read -r _ kind _ </var/lib/podnet/network-on-node; fi
+    if [ -z "$kind" ] || [ -z "${asked[kind]-}" ] || [ "$kind" = "${asked[kind]}" ]; then return 0; fi
+    ! there "/etc/cni/net.d/${asked[conflist]-}" || echo "/etc/cni/net.d/${asked[conflist]-} belongs to another installation; move it away first"
+    look_at_paths
+}
+
+# Data: these folders are emptied when the machine is given back. Each may be a link to where it lies.
 look_at_data() {
     local folder names
     for folder in /var/lib/etcd /var/lib/kubelet /var/lib/containerd; do
-        names=$({ find "$folder" -mindepth 1 -maxdepth 1 -not -name lost+found -printf '%f\n' 2>/dev/null || true; } | sort | awk 'NR <= 4' | paste -sd ' ')
+        names=$({ find -H "$folder" -mindepth 1 -maxdepth 1 -not -name lost+found -printf '%f\n' 2>/dev/null || true; } | sort | awk 'NR <= 4' | paste -sd ' ')
         [ -n "$names" ] || continue
         # The lab's node image brings images in containerd's store.
         [ "$folder" != /var/lib/containerd ] || [ ! -e /usr/local/share/podnet/preloaded.json ] || continue
-        echo "$folder holds $(du -sh "$folder" 2>/dev/null | cut -f 1) of somebody's data (${names// /, }); move it away, or use another machine"
+        echo "$folder holds $({ timeout 5 du -shD "$folder" 2>/dev/null || echo much; } | cut -f 1 | head -n 1) of somebody's data (${names// /, }); move it away, or use another machine"
     done
 }
 

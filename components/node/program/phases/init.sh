@@ -31,6 +31,7 @@ init_config() {
 }
 
 do_init() {
+    local hash
     [ ! -e "$STATE/joined" ] ||
         fail "this machine is a worker of the cluster, and podnet does not move a control plane. Give the role back to the node that has it; or make the cluster anew with pulumi destroy and pulumi up, which ends all that runs in it"
     [ ! -e "$STATE/initialized" ] || refuse_changes
@@ -51,7 +52,9 @@ do_init() {
     apply_kubelet_patch
     renew_server_certificate
     if [ ! -e "$JOIN_TOKEN" ]; then kubeadm token generate | put_file "$JOIN_TOKEN" 0600; fi
-    answer "{\"kubeconfig\":\"$(base64 -w0 "$ADMIN_CONF")\",\"caCertHash\":\"sha256:$(ca_hash)\",\"token\":$(json_string "$(cat "$JOIN_TOKEN")")}"
+    # By itself: inside the answer a failure would go unseen.
+    hash=$(ca_hash)
+    answer "{\"kubeconfig\":\"$(base64 -w0 "$ADMIN_CONF")\",\"caCertHash\":\"sha256:$hash\",\"token\":$(json_string "$(cat "$JOIN_TOKEN")")}"
 }
 
 # Makes the API server's certificate anew when it lacks a name that it is to be reached by.

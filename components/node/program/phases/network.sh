@@ -49,8 +49,21 @@ parameters_of_network() {
     done
 }
 
+# Says that the kubelet was stopped and has to run again, whatever becomes of this run.
+KUBELET_STOPPED=$STATE/kubelet-stopped
+
+stop_kubelet() {
+    put_file "$KUBELET_STOPPED" <<<yes
+    trap start_kubelet EXIT
+    systemctl stop kubelet
+}
+
+start_kubelet() { if systemctl start kubelet; then rm -f "$KUBELET_STOPPED"; fi; }
+
 do_network() {
     local link before kind
+    # A run that was killed may have left the kubelet stopped.
+    [ ! -e "$KUBELET_STOPPED" ] || trap start_kubelet EXIT
     link=$(link_of "$(value internal-ip)")
     # The parts of the networks read it.
     MTU=$(pod_mtu "$link")
@@ -60,8 +73,7 @@ do_network() {
     before=$(cut -d' ' -f1 "$NETWORK_FILE" 2>/dev/null || true)
     if [ -n "$before" ] && [ "$before" != "$(value network)" ]; then
         # Pods end before their network: without its plugin they could not.
-        trap 'systemctl start kubelet || true' EXIT
-        systemctl stop kubelet
+        stop_kubelet
         stop_pods
         remove_network
     fi

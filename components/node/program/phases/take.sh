@@ -2,6 +2,7 @@
 # whatever the other phases left, so that nothing of a failed update outlives a destroy.
 # shellcheck shell=bash
 use lib/node
+use lib/cni
 use lib/obstacles
 
 lasts 300
@@ -44,14 +45,12 @@ chains() { nft list chains 2>/dev/null | awk '$1 == "table" { table = $2 " " $3 
 
 # What was there when the machine was taken, one a line: `folder MODE PATH`, `left PATH`, `table FAMILY NAME`,
 # `chain FAMILY TABLE NAME`.
-BEFORE=$STATE/before
-
 others() {
     local folder
     for folder in "${SHARED[@]}"; do
-        [ ! -d "$folder" ] || stat -c 'folder %a %n' "$folder"
+        [ ! -d "$folder" ] || stat -L -c 'folder %a %n' "$folder"
     done
-    leftovers | sed 's/^/left /'
+    { leftovers; find /run/netns -mindepth 1 -maxdepth 1 -name 'cni-*' 2>/dev/null || true; } | sed 's/^/left /'
     nft list tables 2>/dev/null || true
     chains
 }
@@ -63,7 +62,8 @@ give_back_folders() {
     local folder mode left
     # What they hold is containers' and pods'; they were empty when the machine was taken.
     for folder in /var/lib/{containerd,kubelet,etcd}; do
-        find "$folder" -mindepth 1 -not -path "$folder/lost+found*" -delete 2>/dev/null || true
+        # What could not be unmounted is not gone into.
+        find -H "$folder" -xdev -mindepth 1 -not -path "$folder/lost+found*" -delete 2>/dev/null || true
     done
     while read -r left; do
         [ -z "$left" ] || grep -qxF "left $left" "$BEFORE" 2>/dev/null || rm -rf "$left"
@@ -75,7 +75,7 @@ give_back_folders() {
         elif [ ! -d "$folder" ]; then
             mkdir -p "$folder"
             chmod "$mode" "$folder"
-        elif [ "$(stat -c %a "$folder")" != "$mode" ]; then
+        elif [ "$(stat -L -c %a "$folder")" != "$mode" ]; then
             chmod "$mode" "$folder"
         fi
     done
@@ -91,16 +91,14 @@ give_back_rules() {
             *) continue ;;
         esac
         ! grep -qxF "table $family $name" "$BEFORE" 2>/dev/null || continue
-        # Nothing in it but the built-in chains with their own policy.
-        if ! nft list table "$family" "$name" | grep -qvE '^(table .*|\s*chain [A-Z]+ \{|\s*type .* policy accept;|\s*}|#.*|\s*)$'; then
-            nft delete table "$family" "$name"
-        fi
+        if bare nft list table "$family" "$name"; then nft delete table "$family" "$name"; fi
     done <<<"$(nft list tables 2>/dev/null || true)"
     # Built-in chains that came with them; one that has rules cannot be deleted.
     while read -r _ family table name; do
         case $table/$name in
             filter/[A-Z]* | nat/[A-Z]* | mangle/[A-Z]* | raw/[A-Z]*)
-                grep -qxF "chain $family $table $name" "$BEFORE" 2>/dev/null || nft delete chain "$family" "$table" "$name" 2>/dev/null || true
+                grep -qxF "chain $family $table $name" "$BEFORE" 2>/dev/null || ! bare nft list chain "$family" "$table" "$name" ||
+                    nft delete chain "$family" "$table" "$name" 2>/dev/null || true
                 ;;
         esac
     done <<<"$(chains)"
@@ -124,6 +122,23 @@ remove_program() {
     rmdir "${PODNET_UPLOAD%/*}" 2>/dev/null || true
 }
 
+# Mounts below the folders of the runtime and the kubelet, the innermost first, as /proc/mounts writes them.
+pod_mounts() {
+    local folder
+    for folder in /run/containerd /var/lib/containerd /var/lib/kubelet; do
+        awk -v below="$(readlink -f "$folder")/" 'substr($2, 1, length(below)) == below { print $2 }' /proc/mounts
+    done | sort -r
+}
+
+# Pods' namespaces: those that were there before, and those of other programs, are left.
+own_namespaces() {
+    local path
+    for path in /run/netns/cni-*; do
+        [ -e "$path" ] || continue
+        grep -qxF "left $path" "$BEFORE" 2>/dev/null || foreign_namespace "${path##*/}" || printf '%s\n' "$path"
+    done
+}
+
 undo_take() {
     local mount pid other
     for other in network join init install; do
@@ -139,13 +154,17 @@ undo_take() {
     systemctl stop kubepods.slice 2>/dev/null || true
     find /sys/fs/cgroup -depth -type d -path '*/kubepods.slice*' -exec rmdir {} + 2>/dev/null || true
     # What is mounted below these folders is containers' and pods'; what is mounted on them is the machine's.
-    while read -r mount; do [ -z "$mount" ] || umount -l "$mount" 2>/dev/null || true; done \
-        <<<"$(awk '$2 ~ "^/(run/containerd|var/lib/containerd|var/lib/kubelet)/" || $2 ~ "^/run/netns/cni-" { print $2 }' /proc/mounts | sort -r)"
+    # A space in a path is \040 there.
+    while read -r mount; do [ -z "$mount" ] || umount -l "$(printf '%b' "$mount")" 2>/dev/null || true; done <<<"$(pod_mounts)"
     if [ -e "$STATE/bridge-left" ]; then
         wait_until 10 "the links of the last pods to go" no_pod_on_bridge || true
         remove_empty_bridge
     fi
-    rm -rf /run/netns/cni-* /run/containerd /var/lib/cni/results/{podnet,cni-loopback}-*
+    for mount in $(own_namespaces); do
+        umount -l "$mount" 2>/dev/null || true
+        rm -f "$mount"
+    done
+    rm -rf /run/containerd /var/lib/cni/results/{podnet,cni-loopback}-*
     give_back_rules
     undo_record install
     give_back_folders

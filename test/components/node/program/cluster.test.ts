@@ -96,7 +96,10 @@ describe("init", () => {
     expect(registration).toMatchObject({
       name: "w1",
       taints: [],
-      kubeletExtraArgs: [{ name: "node-ip", value: "192.0.2.11" }],
+      kubeletExtraArgs: [
+        { name: "hostname-override", value: "w1" },
+        { name: "node-ip", value: "192.0.2.11" },
+      ],
     });
     expect(registration["ignorePreflightErrors"]).toContain("NumCPU");
     expect(cluster).toMatchObject({

@@ -21,7 +21,7 @@ describe("an answer", () => {
     const { code, stdout, stderr } = await machine.start("take", text);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(
-      new RegExp(`^podnet ${nonce} \\| \\{"program":"[0-9a-f]{16}"\\}\npodnet ${nonce} run 1\npodnet ${nonce} 0\n$`),
+      new RegExp(`^\npodnet ${nonce} \\| \\{"program":"[0-9a-f]{16}"\\}\npodnet ${nonce} run 1\npodnet ${nonce} 0\n$`),
     );
   });
 
@@ -29,7 +29,7 @@ describe("an answer", () => {
     await machine.does("take", TAKE);
     const { code, stdout, stderr } = await machine.run("network", { ...BRIDGE, "internal-ip": "198.51.100.1" });
     const own = nonceIn(parametersText("network", { ...BRIDGE, "internal-ip": "198.51.100.1" }));
-    expect([code, stdout]).toEqual([1, `podnet ${own} 1\n`]);
+    expect([code, stdout]).toEqual([1, `\npodnet ${own} 1\n`]);
     expect(stderr.split("\n")[0]).toBe(
       "podnet network on machine: no link has the internal IP 198.51.100.1; it has 192.0.2.11/24. Correct the node's internalIp",
     );
@@ -99,7 +99,7 @@ describe("time", () => {
     machine.upload(hasty);
     machine.answers("systemctl", "sleep 300");
     const { code, stdout, stderr } = await machine.start("take", text);
-    expect([code, stdout]).toEqual([124, `podnet ${nonce} 124\n`]);
+    expect([code, stdout]).toEqual([124, `\npodnet ${nonce} 124\n`]);
     expect(stderr).toContain("podnet take on machine did not end within 2 s and was stopped");
     expect(await machine.sh("ps -eo args= | grep -c '[s]leep 300' || true")).toBe("0");
   });
@@ -110,7 +110,7 @@ describe("time", () => {
       "mkdir -p /run/podnet; (exec flock /run/podnet/lock sleep 300) >/dev/null 2>&1 & until ! flock -n /run/podnet/lock true; do :; done",
     );
     const { code, stdout, stderr } = await machine.start("take", text);
-    expect([code, stdout]).toEqual([1, `podnet ${nonce} 1\n`]);
+    expect([code, stdout]).toEqual([1, `\npodnet ${nonce} 1\n`]);
     expect(stderr).toMatch(/^podnet take on machine: another run of podnet holds this node for more than [0-9]+ s$/m);
   });
 });

@@ -49,7 +49,7 @@ describe("every phase", () => {
     for (const action of ["", " --undo", " --update"]) {
       const { code, stdout, stderr } = await machine.start(`${phase}${action}`, `nonce: ${NONCE}\nend\n`);
       if (stderr.includes("these parameters are wrong")) {
-        expect([code, stdout]).toEqual([1, `podnet ${NONCE} 1\n`]);
+        expect([code, stdout]).toEqual([1, `\npodnet ${NONCE} 1\n`]);
         expect(stderr).toMatch(new RegExp(`^podnet ${phase} on machine: these parameters are wrong: `, "m"));
         expect(problems(stderr)).toEqual(expect.arrayContaining(["node: is missing", "owner: is missing"]));
       } else {
@@ -80,7 +80,7 @@ describe("hostile values", () => {
     const names = [...Object.keys(BRIDGE), "mtu", "cluster", "mirror", "sum", "image", "endpoint", "token", "member"];
     const text = `nonce: ${NONCE}\n${names.map((name) => `${name}: ${value}\n`).join("")}${value}: x\n${value}\nend\n`;
     const { code, stdout, stderr } = await machine.start("status", text);
-    expect([code, stdout]).toEqual([1, `podnet ${NONCE} 1\n`]);
+    expect([code, stdout]).toEqual([1, `\npodnet ${NONCE} 1\n`]);
     expect(problems(stderr)).toEqual(
       [...names.map((name) => `${name}: is not well formed`), "a line is not `name: value`"].sort(),
     );

@@ -115,7 +115,7 @@ test("takes nothing from the session: neither its PATH nor its startup files, fu
   });
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /^podnet [0-9a-f]{16} \| \{"program":"[0-9a-f]{16}"\}\npodnet [0-9a-f]{16} run 1\npodnet [0-9a-f]{16} 0\n$/,
+    /^\npodnet [0-9a-f]{16} \| \{"program":"[0-9a-f]{16}"\}\npodnet [0-9a-f]{16} run 1\npodnet [0-9a-f]{16} 0\n$/,
   );
   expect(machine.has("/tmp/evil/ran")).toBe(false);
   expect(await machine.sh("stat -c %a /var/lib/podnet /var/lib/podnet/owner")).toBe("755\n644");
@@ -130,5 +130,5 @@ test("a reader on the machine can ask for the status by hand", async () => {
     env,
   );
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^podnet 0123456789abcdef \| \{"owner":\{"id":"11111111-.*\}\npodnet 0123456789abcdef 0\n$/);
+  expect(stdout).toMatch(/^\npodnet 0123456789abcdef \| \{"owner":\{"id":"11111111-.*\}\npodnet 0123456789abcdef 0\n$/);
 });

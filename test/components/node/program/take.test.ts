@@ -26,7 +26,7 @@ describe("take", () => {
     expect(stderr.trim().split("\n")).toEqual([
       "podnet take on machine: this machine cannot become a node:",
       "  - systemd is not the init system; podnet needs it to run containerd and the kubelet",
-      "  - missing programs: conntrack; on Debian and Ubuntu: apt-get install conntrack coreutils curl gawk iproute2 kmod nftables procps tar util-linux",
+      "  - missing programs: conntrack; on Debian and Ubuntu: apt-get install conntrack coreutils curl diffutils findutils gawk gzip hostname iproute2 kmod nftables openssl procps tar util-linux",
       "  - it is a Kubernetes node already; run kubeadm reset on it first",
       "  - /etc/containerd/config.toml belongs to another installation; move it away first",
       "  - /usr/local/bin/kubectl belongs to another installation; move it away first",

@@ -1,0 +1,232 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { answerLines, nonceIn, parametersText } from "../../../../components/node/parameters";
+import { type Asked, askedRows, preflightText } from "../../../../components/node/preflight";
+import { bundled, Machine } from "./machine";
+import { agentNetwork, BRIDGE, installFrom, OWNER, TAKE } from "./node";
+
+// What others have on a machine, in places where podnet has its own: it is named before anything is done, or it stays.
+const program = bundled();
+const NONCE = "0123456789abcdef";
+const DECLARED: Asked = {
+  ...OWNER,
+  role: "worker",
+  "internal-ip": "192.0.2.11",
+  conflist: "10-podnet.conflist",
+  "pod-cidr": "10.244.0.0/16",
+  "service-cidr": "10.96.0.0/16",
+};
+const FLANNEL: Asked = {
+  ...DECLARED,
+  kind: "flannel",
+  conflist: "10-flannel.conflist",
+  path: ["/opt/cni/bin/flannel"],
+};
+const INIT = {
+  ...OWNER,
+  cluster: "demo",
+  kubernetes: "v1.36.3",
+  "internal-ip": "192.0.2.11",
+  "pod-cidr": "10.244.0.0/16",
+  "node-pod-cidr": "10.244.1.0/24",
+  "service-cidr": "10.96.0.0/16",
+  "dns-domain": "cluster.local",
+  "cert-san": ["192.0.2.11"],
+};
+const CILIUM = agentNetwork("cilium", "cilium-native");
+
+let machine: Machine;
+beforeEach(async () => {
+  machine = await Machine.make(program);
+  machine.write("/etc/resolv.conf", "nameserver 192.0.2.1\n");
+  machine.standIn("crictl");
+});
+afterEach(() => machine.close());
+
+/** What the preflight finds on the machine. `before` is what its login shell prints first. */
+async function findings(declared: Asked = DECLARED, before = ""): Promise<string[]> {
+  const rows = [["nonce", NONCE], ...askedRows(declared), ["end"]];
+  machine.write("/tmp/asked", preflightText(program) + rows.map((row) => `${row.join("\t")}\n`).join(""));
+  const { stdout, stderr } = await machine.exec(["bash", "-c", `printf '${before}'; bash --norc -p -s </tmp/asked`]);
+  expect(stderr.replace(/^.*hostname: command not found\n/, "")).toBe("");
+  return answerLines("w1", "preflight", NONCE, stdout).flatMap((line) => /^machine (.*)$/.exec(line)?.[1] ?? []);
+}
+
+/** Takes programs off the machine. */
+const without = (names: string): Promise<string> =>
+  machine.sh(
+    `mkdir -p /opt/real; mount --bind /usr/bin /opt/real; mount -t tmpfs t /usr/bin; /opt/real/ln -s /opt/real/* /usr/bin/; /opt/real/rm -f /usr/bin/${names}`,
+  );
+
+describe("data behind links and mounts", () => {
+  test("is refused where a folder is a link to it", async () => {
+    await machine.sh(`mkdir -p /data/kubelet/pods /data/containerd /data/etcd/member
+echo x >/data/kubelet/pods/x; echo x >/data/containerd/meta.db; echo x >/data/etcd/member/db
+for name in kubelet containerd etcd; do ln -s /data/$name /var/lib/$name; done`);
+    expect((await findings()).map((text) => text.replace(/holds \S+/, "holds SIZE"))).toEqual([
+      "/var/lib/etcd holds SIZE of somebody's data (member); move it away, or use another machine",
+      "/var/lib/kubelet holds SIZE of somebody's data (pods); move it away, or use another machine",
+      "/var/lib/containerd holds SIZE of somebody's data (meta.db); move it away, or use another machine",
+    ]);
+  });
+
+  test("that podnet put there goes with it", async () => {
+    await machine.sh("mkdir -p /data/containerd; ln -s /data/containerd /var/lib/containerd");
+    const install = installFrom(machine);
+    machine.answers("ctr", machine.read("/answers/ctr").replace("mkdir -p /var/lib/containerd\n", ""));
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("ls -A /data/containerd")).toBe("");
+  });
+
+  test("stays on a file system that is mounted below the kubelet's folder, with a space in its path", async () => {
+    await machine.does("take", TAKE);
+    await machine.sh(
+      "mkdir -p /data '/var/lib/kubelet/plugins/my disk'; echo precious >/data/x; mount --bind /data '/var/lib/kubelet/plugins/my disk'",
+    );
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("cat /data/x")).toBe("precious");
+  });
+});
+
+describe("rules that somebody made since the machine was taken", () => {
+  test.each([1, 2000])("stay: %i of them in a table that was not there", async (count) => {
+    await machine.does("take", TAKE);
+    await machine.sh(
+      `{ echo '*nat'; for i in $(seq ${String(count)}); do echo "-A POSTROUTING -s 10.9.$((i / 250)).$((i % 250)) -j MASQUERADE"; done; echo COMMIT; } | iptables-restore`,
+    );
+    const before = await machine.sh("iptables -t nat -S");
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("iptables -t nat -S")).toBe(before);
+  });
+
+  test("stay: the policy of a built-in chain", async () => {
+    await machine.does("take", TAKE);
+    await machine.sh("iptables -P FORWARD DROP");
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("iptables -S FORWARD")).toBe("-P FORWARD DROP");
+  });
+});
+
+describe("what only looks like podnet's", () => {
+  test("namespaces of podman's keep their MTU, and live on", async () => {
+    const name = "cni-5e3b1f0a-aaaa-bbbb-cccc-000000000001";
+    await machine.sh(`ip link add cni-podman0 type bridge; ip link set cni-podman0 up; ip netns add ${name}
+ip link add vethp type veth peer name eth0 netns ${name}; ip link set vethp master cni-podman0 up`);
+    await machine.does("take", TAKE);
+    await machine.does("network", { ...BRIDGE, mtu: 1400 });
+    expect(await machine.sh("cat /sys/class/net/vethp/mtu /sys/class/net/cni-podman0/mtu")).toBe("1500\n1500");
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("ip netns list")).toContain(name);
+  });
+
+  test("LXC's bridge and a raw table stay where Cilium leaves", async () => {
+    await machine.sh(`ip link add lxcbr0 type bridge; ip address add 10.0.3.1/24 dev lxcbr0; nft add table ip raw
+nft 'add chain ip raw mine { type filter hook prerouting priority raw; policy accept; }'
+nft 'add rule ip raw mine ip saddr 203.0.113.0/24 drop comment "scanners"'
+nft 'add set ip raw bad { type ipv4_addr; elements = { 198.51.100.7 } }'`);
+    const seen = (): Promise<string> => machine.sh("ip -o address show dev lxcbr0; nft list ruleset");
+    const before = await seen();
+    await machine.does("take", TAKE);
+    await machine.does("network", CILIUM);
+    await machine.does("network --undo", CILIUM);
+    expect(await seen()).toBe(before);
+  });
+
+  test("files that another network would take for its own are named before a change to it", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    machine.write("/opt/cni/bin/flannel", "theirs", 0o755);
+    machine.write("/etc/cni/net.d/10-flannel.conflist", "{}");
+    expect(await findings(FLANNEL)).toEqual([
+      "/etc/cni/net.d/10-flannel.conflist belongs to another installation; move it away first",
+      "/opt/cni/bin/flannel is there, and the network would take it for its own; take it away first",
+    ]);
+    // Where that network is on the node already, they are its own.
+    await machine.sh("echo flannel-vxlan flannel 10.244.0.0/16 >/var/lib/podnet/network-on-node");
+    expect(await findings(FLANNEL)).toEqual([]);
+  });
+});
+
+describe("a machine that lacks something", () => {
+  test.each(["cmp", "find", "gzip", "hostname", "openssl"])("is told that %s is missing", async (name) => {
+    await without(name);
+    expect((await findings()).join("\n")).toContain(
+      `missing programs: ${name}; on Debian and Ubuntu: apt-get install `,
+    );
+  });
+
+  test("is told so whatever its login shell prints before, even without an end of line", async () => {
+    await without("gzip");
+    expect(await findings(DECLARED, "\\033]0;w1\\007")).toHaveLength(1);
+    const text = parametersText("take", TAKE);
+    machine.write("/tmp/take", text);
+    const { stdout } = await machine.exec([
+      "bash",
+      "-c",
+      "printf '\\033]0;w1\\007'; bash --norc -p .podnet/program/start take </tmp/take",
+    ]);
+    expect(() => answerLines("w1", "take", nonceIn(text), stdout)).toThrow("code 1");
+  });
+
+  test("has no data that is not looked for: it is not taken without find", async () => {
+    machine.write("/var/lib/etcd/member/db", "precious");
+    await without("find");
+    expect((await machine.run("take", TAKE)).code).toBe(1);
+  });
+
+  test("gives no certificate's hash without openssl", async () => {
+    await machine.does("take", TAKE);
+    ["kubeadm", "kubectl"].forEach((name) => machine.standIn(name, "/usr/local/bin"));
+    machine.answers(
+      "kubeadm",
+      `case "$1 $2" in
+    "init --config") mkdir -p /etc/kubernetes/pki /var/lib/kubelet; echo 'server: x' >/etc/kubernetes/admin.conf; echo x >/etc/kubernetes/pki/ca.crt ;;
+    "token generate") echo abcdef.0123456789abcdef ;;
+esac`,
+    );
+    await without("openssl");
+    const { code, stdout } = await machine.run("init", INIT);
+    expect(code).not.toBe(0);
+    expect(stdout).not.toContain("caCertHash");
+  });
+
+  test("is told which folders are read-only", async () => {
+    await machine.sh("mkdir -p /usr/local/bin; mount -o remount,ro /usr/local");
+    expect(await findings()).toEqual(
+      ["/usr/local/bin", "/usr/local/sbin"].map(
+        (folder) => `${folder} cannot be written: ${folder} is read-only; mount it writable, or use another machine`,
+      ),
+    );
+  });
+});
+
+describe("what a kill leaves", () => {
+  test("of a mark that was being written is no obstacle", async () => {
+    machine.write("/var/lib/podnet/before", "");
+    machine.write("/var/lib/podnet/owner.podnet-new", "");
+    const { code, stderr } = await machine.run("take", TAKE);
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+
+  test("of a change of network is no stopped kubelet, once it was done again", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    machine.write("/etc/systemd/system/kubelet.service", "");
+    await machine.sh("touch /stub/active/kubelet");
+    const other = { ...BRIDGE, network: "flannel-host-gw", kind: "flannel" };
+    machine.crashAt("systemctl restart podnet-network");
+    expect((await machine.run("network --update 1", other)).code).toBe(137);
+    await machine.does("network --update 2", other);
+    expect(machine.has("/stub/active/kubelet")).toBe(true);
+  });
+});
+
+test("etcd's own file system, which is not empty, is no obstacle for kubeadm", async () => {
+  await machine.does("take", TAKE);
+  machine.standIn("kubeadm", "/usr/local/bin");
+  machine.answers("kubeadm", "exit 1");
+  await machine.sh("mkdir -p /var/lib/etcd/lost+found");
+  await machine.run("init", INIT);
+  expect(machine.read("/var/lib/podnet/kubeadm-init.yaml")).toContain("DirAvailable--var-lib-etcd");
+});
