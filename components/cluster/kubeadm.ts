@@ -106,8 +106,8 @@ export function joinNodes(
       parameters: pulumi
         .all([memberLines, valid])
         .apply(([member, known]) => ({ member, address: addressLinesOf(known) })),
-      // Another control plane knows no token of this one.
-      triggers: [identity],
+      // Another control plane knows no token of this one. Nothing is replaced for it: an undo would dial the machine that went.
+      again: identity,
     },
     { parent, dependsOn: init.resource },
   );

@@ -2,7 +2,6 @@ import { relative } from "node:path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { known } from "../args/known";
-import { triggersOf } from "../args/triggers";
 import { type CheckedConnection, mapped } from "../machine/connection";
 import { asRoot } from "../machine/shell";
 import { NOTHING_LEFT, type Phase, startWords, UPLOAD } from "./ask";
@@ -38,8 +37,6 @@ export interface PhaseArgs {
   readonly secretAnswer?: boolean;
   /** Another value makes the phase be applied again, whatever its parameters: in a preview they stay readable beside it. */
   readonly again?: pulumi.Input<string>;
-  /** Values that replace the resource when they change. */
-  readonly triggers?: readonly unknown[];
 }
 
 /** A phase on a node, as a resource. */
@@ -136,7 +133,6 @@ export function applyPhase(
       stdin,
       addPreviousOutputInEnv: false,
       logging: args.secretAnswer === true ? command.remote.Logging.None : command.remote.Logging.Stderr,
-      ...(args.triggers && { triggers: triggersOf(...args.triggers) }),
     },
     {
       ...opts,
