@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Deployment } from "../../toolchain/make/state";
+import { check, configure, createStack, failures, must, mustPulumi, output, pulumi, run, STACK, unset } from "./lab";
+
+// Each resource of a stack meets each fate that Pulumi's commands have for it, and the stack is sound afterwards.
+const at = ["--yes", "--skip-preview"];
+
+beforeAll(() => {
+  run("pulumi", ["destroy", ...at, "--stack", STACK]);
+  run("pulumi", ["stack", "rm", "--yes", "--force", "--stack", STACK]);
+  createStack();
+  configure({ nodes: '{"cp":{"slot":0,"role":"control-plane"},"w1":{"slot":1}}' });
+  mustPulumi("up", ...at);
+});
+
+afterAll(() => {
+  mustPulumi("destroy", ...at);
+  mustPulumi("stack", "rm", "--yes");
+});
+
+const state = (): Deployment => (JSON.parse(mustPulumi("stack", "export")) as { deployment: Deployment }).deployment;
+
+/** URNs of the stack's resources that are no components, by name. */
+function urns(): Map<string, string> {
+  const custom = (state().resources ?? []).filter(({ type }) => !/^(podnet:|pulumi:pulumi:)/.test(type));
+  return new Map(custom.map(({ urn }) => [urn.split("::").at(-1) ?? "", urn]));
+}
+
+const urnOf = (name: string): string => urns().get(name) ?? `no resource ${name}`;
+
+/** What is declared is there and proven, nothing is pending, and nothing waits to be changed. */
+function sound(): void {
+  expect(state().pending_operations ?? []).toEqual([]);
+  const { changeSummary } = JSON.parse(mustPulumi("preview", "--json")) as { changeSummary: object };
+  expect(Object.keys(changeSummary)).toEqual(["same"]);
+  const report = check(String(output("verify")));
+  expect(failures(report)).toEqual([]);
+  expect(report.passed).toBe(true);
+}
+
+/** Updates, which has to be refused with these words; returns all that was said. */
+function refused(words: RegExp, ...more: string[]): string {
+  const { code, out, err } = pulumi("up", ...more, ...at);
+  expect(code).not.toBe(0);
+  expect(`${out}${err}`).toMatch(words);
+  return `${out}${err}`;
+}
+
+const lose = (name: string): string =>
+  mustPulumi("state", "delete", urnOf(name), "--target-dependents", "--force", "--yes");
+
+const RESOURCES = [
+  ...["lab-host", "lab-network", "lab-w1-container", "lab-cp-container"],
+  ...["cluster-w1-program", "cluster-w1-take", "cluster-w1-install", "cluster-w1-join"],
+  ...["cluster-cp-program", "cluster-cp-take", "cluster-cp-install", "cluster-cp-init"],
+  ...["cluster-members", "cluster-configure", "cluster-register", "cluster-kubernetes"],
+  ...["network-preflight", "network-change", "network-on-cp", "network-on-w1", "network-enable"],
+  ...["web-service", "web-workload", "web-endpoints"],
+  ...["connectivity-namespace", "connectivity-probe", "connectivity-hairpin"],
+  ...["connectivity-probe-a", "connectivity-probe-b", "connectivity-probe-host", "connectivity-run"],
+];
+/** Those whose loss another program would not survive: refused, with a way on. */
+const REFUSED = ["lab-keys", "cluster-owner"];
+const only = process.env["FATES"]?.split(",");
+const chosen = (name: string): boolean => only?.includes(name) ?? true;
+
+test("every resource has its row", () => {
+  const rows = [...RESOURCES, ...REFUSED, "default_1_2_1"].sort();
+  expect([...urns().keys()].sort()).toEqual(rows);
+});
+
+describe.each(RESOURCES.filter(chosen))("%s", (name) => {
+  test("replaced, is there in its newer form", () => {
+    mustPulumi("up", "--replace", urnOf(name), ...at);
+    sound();
+  });
+
+  test("lost from the state with all that depends on it, is taken over or made again", () => {
+    lose(name);
+    mustPulumi("up", ...at);
+    sound();
+  });
+
+  test("targeted and refreshed, stays as it is", () => {
+    mustPulumi("up", "--target", urnOf(name), ...at);
+    mustPulumi("refresh", "--target", urnOf(name), ...at);
+    sound();
+  });
+});
+
+describe.runIf(chosen("lab-keys"))("lab-keys", () => {
+  /** Does what the refusal says, and updates. */
+  function makeAnew(said: string): void {
+    const [, removal = ""] =
+      /pulumi destroy in its own stack, or (docker rm .*; docker network rm \S+)$/m.exec(said) ?? [];
+    removal.split("; ").forEach((line) => must("docker", line.split(" ").slice(1)));
+    mustPulumi("up", ...at);
+    sound();
+  }
+
+  test("replaced, locks podnet out of its nodes: refused, and the lab is made anew as the refusal says", () => {
+    makeAnew(refused(/belongs to lab \S+ of another stack/, "--replace", urnOf("lab-keys")));
+  });
+
+  test("lost from the state, too", () => {
+    lose("lab-keys");
+    makeAnew(refused(/belongs to lab \S+ of another stack/));
+  });
+});
+
+describe.runIf(chosen("cluster-owner"))("cluster-owner", () => {
+  const WORDS = /its owner is|owner ([0-9a-f]{8}-[0-9a-f-]{27})/;
+  /** Gives the cluster the owner that the refusal names, as it says, and updates. */
+  function takeOver(said: string): void {
+    const [owner = ""] = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/.exec(/\(owner .*\)/.exec(said)?.[0] ?? "") ?? [];
+    configure({ owner });
+    mustPulumi("up", ...at);
+    sound();
+  }
+
+  test("replaced, is another owner's identity: refused, and goes on with the one that the refusal names", () => {
+    takeOver(refused(WORDS, "--replace", urnOf("cluster-owner")));
+    unset("owner");
+  });
+
+  test("lost from the state, too", () => {
+    const said = refused(WORDS);
+    lose("cluster-owner");
+    refused(WORDS);
+    takeOver(said);
+  });
+});
