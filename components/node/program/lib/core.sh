@@ -171,7 +171,7 @@ owned() {
             exit 0
         fi
         [ "$PHASE" != take ] || return 0
-        fail "this machine is not taken; run the update again, which takes it first"
+        fail "this machine bears no owner's mark: it was installed anew, or somebody removed $STATE. Declare its node with gone: true and run the update, then take the node out and declare it again; where it is the control plane, make the cluster anew with pulumi destroy and pulumi up"
     fi
     read -r owner node _ <"$STATE/owner"
     if [ "$owner" != "$(value owner)" ] || [ "$node" != "$(value node)" ]; then

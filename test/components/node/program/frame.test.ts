@@ -162,7 +162,7 @@ describe("an owner", () => {
     const { code, stderr } = await machine.run("network", BRIDGE);
     expect(code).toBe(1);
     expect(stderr).toBe(
-      "podnet network on machine: this machine is not taken; run the update again, which takes it first\n",
+      "podnet network on machine: this machine bears no owner's mark: it was installed anew, or somebody removed /var/lib/podnet. Declare its node with gone: true and run the update, then take the node out and declare it again; where it is the control plane, make the cluster anew with pulumi destroy and pulumi up\n",
     );
     await machine.does("network --undo", BRIDGE);
     const program = await machine.sh("readlink /usr/local/lib/podnet/current");
