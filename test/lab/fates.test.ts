@@ -1,15 +1,31 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { labIdentity, nodeAddress } from "../../components/lab/identity";
 import type { Deployment } from "../../toolchain/make/state";
-import { check, configure, createStack, failures, must, mustPulumi, output, pulumi, run, STACK, unset } from "./lab";
+import {
+  check,
+  configure,
+  createStack,
+  failures,
+  kubectl,
+  LAB,
+  must,
+  mustPulumi,
+  output,
+  pulumi,
+  run,
+  STACK,
+  unset,
+} from "./lab";
 
 // Each resource of a stack meets each fate that Pulumi's commands have for it, and the stack is sound afterwards.
 const at = ["--yes", "--skip-preview"];
+const NODES = '{"cp":{"slot":0,"role":"control-plane"},"w1":{"slot":1}}';
 
 beforeAll(() => {
   run("pulumi", ["destroy", ...at, "--stack", STACK]);
   run("pulumi", ["stack", "rm", "--yes", "--force", "--stack", STACK]);
   createStack();
-  configure({ nodes: '{"cp":{"slot":0,"role":"control-plane"},"w1":{"slot":1}}' });
+  configure({ nodes: NODES });
   mustPulumi("up", ...at);
 });
 
@@ -85,6 +101,45 @@ describe.each(RESOURCES.filter(chosen))("%s", (name) => {
     mustPulumi("up", "--target", urnOf(name), ...at);
     mustPulumi("refresh", "--target", urnOf(name), ...at);
     sound();
+  });
+});
+
+describe.runIf(chosen("lab"))("an argument of the lab", () => {
+  const uids = (): string => kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.uid}");
+  const traces = (name: string): string =>
+    must("docker", ["ps", "-a", "--filter", `label=podnet.lab=${name}`, "--format", "{{.Names}}"]) +
+    must("docker", ["network", "ls", "--filter", `label=podnet.lab=${name}`, "--format", "{{.Name}}"]);
+
+  test("that would move the control plane is refused, and nothing is touched", () => {
+    const before = uids();
+    configure({ nodes: '{"cp":{"slot":7,"role":"control-plane"},"w1":{"slot":1}}' });
+    refused(/lab node cp: the control plane has the address \S+, and slot 7 would give it \S+: podnet does not move/);
+    expect(uids()).toBe(before);
+    configure({ nodes: NODES });
+    mustPulumi("up", ...at);
+    sound();
+    expect(uids()).toBe(before);
+  });
+
+  test("labName: another lab is made whole, and nothing is left of the first", () => {
+    configure({ labName: `${LAB}-x` });
+    mustPulumi("up", ...at);
+    sound();
+    expect(traces(LAB)).toBe("");
+    configure({ labName: LAB });
+    mustPulumi("up", ...at);
+    sound();
+    expect(traces(`${LAB}-x`)).toBe("");
+  });
+
+  test("labSubnet: the nodes are made anew in it", () => {
+    const [subnet = ""] = labIdentity("another subnet").subnets;
+    configure({ labSubnet: subnet });
+    mustPulumi("up", ...at);
+    sound();
+    expect(
+      kubectl("get", "nodes", "-o", 'jsonpath={.items[*].status.addresses[?(@.type=="InternalIP")].address}'),
+    ).toBe([0, 1].map((slot) => nodeAddress(subnet, slot)).join(" "));
   });
 });
 

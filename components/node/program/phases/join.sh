@@ -62,7 +62,6 @@ join_cluster() {
         return 2
     fi
     kubeadm_reset
-    sleep 2
     none "the cluster has a node $(value node) that is Ready: a machine of this name that is gone, or another one that runs"
 }
 
