@@ -36,6 +36,8 @@ export function answersSsh(address: string): Promise<boolean> {
     socket.once("data", (data) => done(data.toString("latin1").startsWith("SSH-")));
     socket.once("timeout", () => done(false));
     socket.once("error", () => done(false));
+    // An sshd that cannot begin, or that refuses this address, takes the connection and closes it.
+    socket.once("close", () => done(false));
   });
 }
 

@@ -70,6 +70,14 @@ describe("a look at a lab", () => {
     ]);
   });
 
+  test("of which a node's sshd takes the connection and closes it without a word", async () => {
+    sshd?.removeAllListeners("connection").on("connection", (socket) => void socket.end());
+    fake.does(`${NETWORK}\n${W1("running")}`);
+    expect(await look()).toEqual([
+      "lab node w1: its container podnet-x-w1 runs, but nothing answers on 127.0.0.250:22",
+    ]);
+  });
+
   test("whose engine is down finds out nothing, and says so", async () => {
     fake.does(ENGINE_DOWN);
     await expect(look()).rejects.toThrow("the container engine unix:///run/x.sock does not answer");
