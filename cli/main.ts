@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 import { text } from "node:stream/consumers";
-import { messageOf } from "../components/args/validate";
 import { checkCommand } from "../components/connectivity/run";
 import { labCommand } from "../components/lab/command";
 import type { HereCommand } from "../components/machine/here";
 import { imagesCommand } from "../components/network/images";
 import { preflightCommand } from "../components/network/preflight";
 import { endpointsCommand } from "../components/service/endpoints";
+import { toItsEnd } from "./ending";
 import { endWithUpdate } from "./orphan";
 
-/** What each command does with its input and the words behind its name. */
-const COMMANDS: Readonly<Record<HereCommand, (input: string, words: readonly string[]) => Promise<void>>> = {
+/** What each command does with its input and the words behind its name; a number that it returns is its exit code. */
+const COMMANDS: Readonly<Record<HereCommand, (input: string, words: readonly string[]) => Promise<unknown>>> = {
   check: checkCommand,
   endpoints: endpointsCommand,
   preflight: (input) => preflightCommand(input, process.env["PULUMI_COMMAND_STDOUT"]),
@@ -42,12 +42,10 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  try {
-    await run(WITHOUT_INPUT.includes(name) ? "" : await text(process.stdin), rest);
-  } catch (error) {
-    console.error(messageOf(error));
-    process.exitCode = name === "check" ? 2 : 1;
-  }
+  await toItsEnd(name === "check" ? 2 : 1, async () => {
+    const code = await run(WITHOUT_INPUT.includes(name) ? "" : await text(process.stdin), rest);
+    return typeof code === "number" ? code : 0;
+  });
 }
 
 if (require.main === module) {

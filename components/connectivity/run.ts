@@ -7,10 +7,10 @@ import { runCheck } from "./runner";
 
 /**
  * The command `check`: reads its input as JSON, writes the report as JSON to standard output and the table
- * to standard error. Exit code 0: every claim holds; 1: some does not; 2: the check could not run. `--table` leaves the
+ * to standard error. Returns its exit code, 0: every claim holds; 1: some does not; 2: the check could not run. `--table` leaves the
  * JSON away.
  */
-export async function checkCommand(given: string, words: readonly string[]): Promise<void> {
+export async function checkCommand(given: string, words: readonly string[]): Promise<number> {
   const started = process.hrtime.bigint();
   const tableOnly = words.includes("--table");
   const colours = palette(process.stderr.isTTY && !process.env["NO_COLOR"]);
@@ -35,10 +35,10 @@ export async function checkCommand(given: string, words: readonly string[]): Pro
       const first = report.problems[0];
       const text = [...causes, first ? describe(first) : "a claim has no proof"].join("; ");
       process.stderr.write(`connectivity check failed: ${text}\n`);
-      process.exitCode = 1;
     }
+    return report.passed ? 0 : 1;
   } catch (error) {
     process.stderr.write(`connectivity check could not run: ${messageOf(error)}\n`);
-    process.exitCode = 2;
+    return 2;
   }
 }

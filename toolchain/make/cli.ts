@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { toItsEnd } from "../../cli/ending";
 import { AGENT_NETWORKS } from "../supply/agents";
 import { messageOf } from "../../components/args/validate";
 import { labIdentity } from "../../components/lab/identity";
@@ -74,22 +75,19 @@ async function main(): Promise<void> {
   const project = resolve(__dirname, "..", "..", "..");
   const paths = clonePaths(project);
   const context = { project, paths, cache: cacheDir(), identity: labIdentity(project), progress: new Progress() };
-  try {
-    const quiet = name === "env" || name === "verify";
-    process.exitCode = quiet
-      ? await command(context)
-      : await withLock(
+  const quiet = name === "env" || name === "verify";
+  // As `podnet check` has it: 1 says that a claim fails, which nobody found out where this ends early.
+  await toItsEnd(name === "verify" ? 2 : 1, () =>
+    quiet
+      ? command(context)
+      : withLock(
           join("/tmp", `${context.identity.name}.lock`),
           (pid) => {
             throw new Error(`"make" (process ${String(pid)}) is at work in this clone; wait for it to end`);
           },
           () => command(context),
-        );
-  } catch (error) {
-    console.error(messageOf(error));
-    // As `podnet check` has it: 1 says that a claim fails, which nobody found out here.
-    process.exitCode = name === "verify" ? 2 : 1;
-  }
+        ),
+  );
 }
 
 void main();

@@ -3,18 +3,17 @@ import { checkCommand } from "../../../components/connectivity/run";
 
 afterEach(() => {
   vi.restoreAllMocks();
-  process.exitCode = undefined;
 });
 
 /** What the command says on standard error and its exit code. */
-async function ended(given: string): Promise<{ code: unknown; said: string }> {
+async function ended(given: string): Promise<{ code: number; said: string }> {
   let said = "";
   vi.spyOn(process.stderr, "write").mockImplementation((text) => {
     said += String(text);
     return true;
   });
-  await checkCommand(given, []);
-  return { code: process.exitCode, said };
+  const code = await checkCommand(given, []);
+  return { code, said };
 }
 
 test.each([
