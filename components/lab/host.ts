@@ -11,7 +11,7 @@ import {
   type ListedContainer,
 } from "./docker";
 import { nodeAddress } from "./identity";
-import { containerOf, isOf, type LabHostInput, ownerText, type Whose } from "./inputs";
+import { containerOf, isOf, type LabHostInput, type LabInput, ownerText, type Whose } from "./inputs";
 import { limitText, tooLow, type TooLow } from "./limits";
 import { lookAtNetwork, removeLabNetwork } from "./network";
 import { enterHost, isOvertaken, leaveHost, nodesOfOthers, raise, RAISED } from "./raised";
@@ -78,7 +78,7 @@ export function makeRoom(
 }
 
 /** The network that bears a lab's name, where it is another stack's. */
-async function foreignNetwork(input: Omit<LabHostInput, "nodes">): Promise<string | undefined> {
+async function foreignNetwork(input: LabInput): Promise<string | undefined> {
   const { dockerHost, network } = input;
   if (!(await hasNetwork(dockerHost, network))) {
     return undefined;
@@ -87,8 +87,16 @@ async function foreignNetwork(input: Omit<LabHostInput, "nodes">): Promise<strin
   return isOf(seen, input) ? undefined : `docker network ${network} belongs to ${ownerText(seen, input)}`;
 }
 
-/** Throws one error with all that another stack has under a lab's name: its network and its nodes. */
-async function refuseForeign(input: LabHostInput): Promise<void> {
+/** What another stack has under a lab's name. */
+export interface Foreign {
+  /** What there is and whose, a line each. */
+  readonly lines: readonly string[];
+  /** Commands that would remove it. */
+  readonly removals: readonly string[];
+}
+
+/** What another stack has under a lab's name: its network and its nodes. Undefined where that is nothing. */
+export async function foreignLab(input: LabInput): Promise<Foreign | undefined> {
   const { dockerHost, labName, network } = input;
   const [theirNetwork, containers] = await Promise.all([
     foreignNetwork(input),
@@ -99,16 +107,21 @@ async function refuseForeign(input: LabHostInput): Promise<void> {
     ...(theirNetwork === undefined ? [] : [theirNetwork]),
     ...theirs.map((container) => `container ${container.name} belongs to ${ownerText(container, input)}`),
   ];
-  if (lines.length === 0) {
-    return;
-  }
   const removals = [
     ...(theirs.length === 0 ? [] : [`docker rm -f -v ${theirs.map(({ name }) => name).join(" ")}`]),
     ...(theirNetwork === undefined ? [] : [`docker network rm ${network}`]),
   ];
-  throw new Error(
-    `${lines.join("\n")}\nName this lab otherwise (labName), or remove that one first: pulumi destroy in its own stack, or ${removals.join("; ")}`,
-  );
+  return lines.length === 0 ? undefined : { lines, removals };
+}
+
+/** Throws one error with all that another stack has under a lab's name. */
+async function refuseForeign(input: LabHostInput): Promise<void> {
+  const foreign = await foreignLab(input);
+  if (foreign !== undefined) {
+    throw new Error(
+      `${foreign.lines.join("\n")}\nName this lab otherwise (labName), or remove that one first: pulumi destroy in its own stack, or ${foreign.removals.join("; ")}`,
+    );
+  }
 }
 
 /** Throws where the control plane that is there has another slot: its container would be removed, and all of the cluster with it. */
@@ -182,7 +195,7 @@ export async function clearNodes(
  * when no other lab is there. Undoes the run that returned `run`, and nothing where a later one stands in its place.
  */
 export async function clearHost(
-  input: Omit<LabHostInput, "nodes">,
+  input: LabInput,
   run: string,
   say: (line: string) => void = console.error,
   raised = RAISED,

@@ -18,6 +18,11 @@ const common = {
   network: z.string(),
 };
 
+/** What the input of every command of a lab says of the lab. */
+export const labInput = z.object(common);
+/** What the input of every command of a lab says of the lab. */
+export type LabInput = z.output<typeof labInput>;
+
 /** Input of the command that looks at the lab's host before anything is made there. */
 export const labHostInput = z.strictObject({
   ...common,
@@ -60,8 +65,8 @@ export function containerOf({ labName, nodeName }: Pick<LabNodeInput, "labName" 
 export type Whose = Pick<LabNodeInput, "labName" | "owner">;
 
 /** Whether something that bears these labels is of this lab. What bears no stack's mark is of every stack that has its name. */
-export function isOf(seen: { readonly lab: string; readonly owner: string }, { labName, owner = "" }: Whose): boolean {
-  return seen.lab === labName && (seen.owner === "" || owner === "" || seen.owner === owner);
+export function isOf(seen: { readonly lab: string; readonly owner: string }, { labName, owner }: Whose): boolean {
+  return seen.lab === labName && (seen.owner === "" || seen.owner === owner);
 }
 
 /** Who owns something that is in the way, for a message. */

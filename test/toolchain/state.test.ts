@@ -11,6 +11,7 @@ import {
   type Deployment,
   kubeconfigIn,
   labIn,
+  labsIn,
   onMachines,
   settled,
   stackOutput,
@@ -71,6 +72,15 @@ describe("a stack's state", () => {
     expect(network?.subnet).toBe("10.0.0.0/24");
     expect(nodes.map(({ nodeName }) => nodeName)).toEqual(["cp", "w1"]);
     expect(labIn({})).toEqual({ network: undefined, nodes: [] });
+  });
+
+  test("gives each lab that it has a part of, what is being made or deleted included", () => {
+    expect(labsIn(state)).toEqual([lab]);
+    expect(labsIn({})).toEqual([]);
+    const host = local("lab-host", "lab-host", { ...lab, owner: "mine", nodes: 3 });
+    expect(labsIn({ resources: [{ ...host, delete: true }] })).toEqual([{ ...lab, owner: "mine" }]);
+    expect(labsIn({ pending_operations: [{ type: "creating", resource: host }] })).toEqual([{ ...lab, owner: "mine" }]);
+    expect(labsIn({ resources: [{ ...host, inputs: { create: "exec node lab-host" } }] })).toEqual([]);
   });
 
   test("gives a lab's nodes by their names, in whatever order they were made", () => {

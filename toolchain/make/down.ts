@@ -1,7 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { clearHost } from "../../components/lab/host";
-import { bridgeOf } from "../../components/lab/identity";
+import { clearHost, foreignLab } from "../../components/lab/host";
 import { leaveHost } from "../../components/lab/raised";
 import { engineOf, findEngine, startEngine, stopEngine } from "../host/engine";
 import { removeCache } from "../supply/unpacked";
@@ -9,7 +8,7 @@ import { ensureToolchain } from "../supply/toolchain";
 import { STACK, stackEnv } from "./env";
 import type { Context } from "./prepare";
 import { hasBackend, Stack } from "./stack";
-import { type Deployment, labIn, onMachines } from "./state";
+import { type Deployment, labsIn, onMachines } from "./state";
 
 /** The engine that a clone's lab is in, started again where it is the clone's own: what is in it can only be removed by it. */
 async function engineForDown({ identity, paths, progress }: Context): Promise<string | undefined> {
@@ -19,20 +18,21 @@ async function engineForDown({ identity, paths, progress }: Context): Promise<st
     : findEngine(identity, paths);
 }
 
-/** Destroys a clone's stack. Returns its state as that left it. */
-async function destroy(context: Context, dockerHost: string | undefined): Promise<Deployment> {
-  const { paths, progress, project, cache } = context;
+/** Environment of a clone's stack. */
+async function environment(
+  { paths, progress, project, cache }: Context,
+  dockerHost: string | undefined,
+): Promise<Record<string, string>> {
   const { binDirs } = await ensureToolchain({ project, cache, progress });
-  const stack = await Stack.find(paths, stackEnv(paths, binDirs, dockerHost));
-  if (!stack) {
-    return {};
-  }
-  const before = await stack.state();
+  return stackEnv(paths, binDirs, dockerHost);
+}
+
+/** Destroys a clone's stack. */
+async function destroy({ progress }: Context, stack: Stack): Promise<void> {
   if ((await stack.destroy()).succeeded) {
-    return {};
+    return;
   }
-  const state = await stack.state();
-  const machines = onMachines(state);
+  const machines = onMachines(await stack.state());
   if (machines.length > 0) {
     throw new Error(
       `the stack could not be destroyed: ${machines.join(", ")} are still on machines that are not of a lab. Its state stays; "make down" again goes on from here`,
@@ -41,21 +41,48 @@ async function destroy(context: Context, dockerHost: string | undefined): Promis
   progress.say(
     "the stack could not be destroyed in good order; its containers and networks are removed by their label",
   );
-  return before;
+}
+
+/**
+ * Removes what an engine still has of a clone's labs, by the stack's mark on it. What another stack has under their names stays.
+ * Without a state nobody knows whose that is: then it is refused, and nothing removed.
+ */
+async function clearLabs(
+  { identity, progress }: Context,
+  dockerHost: string,
+  state: Deployment | undefined,
+): Promise<void> {
+  const own = { labName: identity.name, network: identity.bridge };
+  const labs = labsIn(state ?? {});
+  for (const lab of labs.some(({ labName }) => labName === own.labName) ? labs : [...labs, own]) {
+    const input = { ...lab, dockerHost };
+    const foreign = await foreignLab(input);
+    if (foreign !== undefined && state === undefined) {
+      throw new Error(
+        `${foreign.lines.join("\n")}\nThis clone has no state that says whose that is, so it stays, and nothing was removed. ` +
+          `If it may go: ${foreign.removals.join("; ")}; then "make down" again`,
+      );
+    }
+    foreign?.lines.forEach((line) => progress.say(`${line}, so it stays`));
+    await clearHost(input, "", (line) => progress.say(line));
+  }
 }
 
 /** `make down`: takes down all that `make up` made, except the caches. */
 export async function down(context: Context): Promise<number> {
   const { paths, identity, progress, project, cache } = context;
   const dockerHost = await engineForDown(context);
-  const state = hasBackend(paths) ? await destroy(context, dockerHost) : {};
-  if (dockerHost !== undefined) {
-    for (const labName of new Set([identity.name, labIn(state).network?.labName ?? identity.name])) {
-      await clearHost({ labName, network: bridgeOf(labName), dockerHost }, "", (line) => progress.say(line));
-    }
+  const stack = hasBackend(paths) ? await Stack.find(paths, await environment(context, dockerHost)) : undefined;
+  const state = await stack?.state();
+  if (stack !== undefined) {
+    await destroy(context, stack);
+  }
+  if (dockerHost === undefined) {
+    leaveHost(identity.name).forEach((line) => progress.say(line));
+  } else {
+    await clearLabs(context, dockerHost, state);
   }
   await progress.step("stopping the container engine", 3, () => stopEngine(identity, paths));
-  leaveHost(identity.name).forEach((line) => progress.say(line));
   rmSync(join(project, `Pulumi.${STACK}.yaml`), { force: true });
   rmSync(paths.dotPodnet, { recursive: true, force: true });
   progress.say(`Everything is down. The caches in ${cache} stay; "make clean" removes them too.`);

@@ -1,5 +1,5 @@
 import type { DeclaredLab } from "../../components/lab/look";
-import { labNetworkInput, labNodeInput, type LabNodeInput } from "../../components/lab/inputs";
+import { labInput, type LabInput, labNetworkInput, labNodeInput, type LabNodeInput } from "../../components/lab/inputs";
 
 /** A resource as Pulumi's state has it, as far as podnet reads it. */
 export interface StateResource {
@@ -47,8 +47,11 @@ export function kubeconfigIn(state: Deployment): string | undefined {
 }
 
 /** The inputs of a lab's own commands, by the word at the end of their line. */
-function commands(state: Deployment, word: string): { readonly urn: string; readonly stdin: unknown }[] {
-  return living(state).flatMap(({ urn, type, inputs }) => {
+function commands(
+  resources: readonly StateResource[],
+  word: string,
+): { readonly urn: string; readonly stdin: unknown }[] {
+  return resources.flatMap(({ urn, type, inputs }) => {
     const [line, stdin] = [inputs?.["create"], clear(inputs?.["stdin"])];
     return type === "command:local:Command" && typeof line === "string" && line.endsWith(` ${word}`)
       ? [{ urn, stdin: typeof stdin === "string" ? (JSON.parse(stdin) as unknown) : undefined }]
@@ -58,18 +61,26 @@ function commands(state: Deployment, word: string): { readonly urn: string; read
 
 /** The lab that a stack has made, its nodes in the order of their names; with no nodes where it has none. */
 export function labIn(state: Deployment): DeclaredLab {
-  const [network] = commands(state, "lab-network");
-  const nodes = commands(state, "lab-node").map(({ stdin }) => labNodeInput.parse(stdin));
+  const [network] = commands(living(state), "lab-network");
+  const nodes = commands(living(state), "lab-node").map(({ stdin }) => labNodeInput.parse(stdin));
   return {
     network: network && labNetworkInput.parse(network.stdin),
     nodes: nodes.sort((a, b) => a.nodeName.localeCompare(b.nodeName, "en", { numeric: true })),
   };
 }
 
+/** Each lab that a stack has or had a part of, what is being made or only to be deleted included. */
+export function labsIn({ resources = [], pending_operations: pending = [] }: Deployment): LabInput[] {
+  const all = [...resources, ...pending.map(({ resource }) => resource)];
+  const inputs = ["lab-host", "lab-network", "lab-node"].flatMap((word) => commands(all, word));
+  const labs = inputs.flatMap(({ stdin }) => (stdin === undefined ? [] : [labInput.parse(stdin)]));
+  return [...new Map(labs.map((lab) => [JSON.stringify(lab), lab])).values()];
+}
+
 /** URNs of the containers of these nodes. */
 export function containersIn(state: Deployment, nodes: readonly LabNodeInput[]): string[] {
   const names = nodes.map(({ nodeName }) => nodeName);
-  return commands(state, "lab-node")
+  return commands(living(state), "lab-node")
     .filter(({ stdin }) => names.includes(labNodeInput.parse(stdin).nodeName))
     .map(({ urn }) => urn);
 }

@@ -117,6 +117,12 @@ describe("another stack's lab of the same name", () => {
     await clearHost(network, "", () => undefined, join(fake.folder, "raised"));
     expect(fake.calls().filter((call) => /^(network )?(rm|disconnect)/.test(call))).toEqual([]);
   });
+
+  test("is not taken by whoever has no mark", async () => {
+    fake.does(`${theirNetwork}\n${theirs}`);
+    await clearHost({ ...network, owner: undefined }, "", () => undefined, join(fake.folder, "raised"));
+    expect(fake.calls().filter((call) => /^(network )?(rm|disconnect)/.test(call))).toEqual([]);
+  });
 });
 
 describe("a control plane that is there", () => {

@@ -1,0 +1,132 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { labIdentity } from "../../components/lab/identity";
+import { clonePaths } from "../../toolchain/host/paths";
+import { Progress } from "../../toolchain/host/progress";
+import { down } from "../../toolchain/make/down";
+import type { Context } from "../../toolchain/make/prepare";
+import { Stack } from "../../toolchain/make/stack";
+import { type FakeDocker, fakeDocker, listed } from "../components/lab/fakeDocker";
+
+// `make down` with a CLI and an engine of the test's own.
+const HOST = "unix:///run/x.sock";
+let bin = "";
+vi.mock("../../toolchain/supply/toolchain", () => ({ ensureToolchain: () => Promise.resolve({ binDirs: [bin] }) }));
+vi.mock("../../components/lab/raised", async (original) => ({
+  ...(await original<object>()),
+  leaveHost: () => [],
+  isOvertaken: () => false,
+}));
+
+// Another clone can be at the same path, in another container with the same engine.
+const identity = labIdentity("/builds/podnet");
+const lab = { labName: identity.name, owner: "me", network: identity.bridge, dockerHost: HOST };
+const host = {
+  urn: "urn:pulumi:lab::podnet::command:local:Command::lab-host",
+  type: "command:local:Command",
+  inputs: { create: "exec node lab-host", stdin: JSON.stringify({ ...lab, nodes: 3 }) },
+};
+
+let folder = "";
+let docker: FakeDocker;
+let context: Context;
+let said: PassThrough;
+const path = process.env["PATH"];
+
+/** All that was said so far. */
+const text = (): string => String((said.read() as Buffer | null) ?? "");
+const removals = (): string[] => docker.calls().filter((call) => /^(network )?rm /.test(call));
+
+/** A CLI with this state, whose destroy ends so. */
+function pulumi(deployment: object, succeeded = true): void {
+  writeFileSync(join(folder, "state"), JSON.stringify({ version: 3, deployment }));
+  vi.spyOn(Stack.prototype, "destroy").mockResolvedValue({ succeeded, changed: true, proven: false });
+  writeFileSync(
+    join(bin, "pulumi"),
+    `#!/bin/sh\ncd '${folder}'\ncase "$*" in\nversion) echo v3.259.0 ;;\n"stack export"*) cat state ;;\n*) echo '{}' ;;\nesac\n`,
+  );
+  chmodSync(join(bin, "pulumi"), 0o755);
+}
+
+/** An engine that has one container and the network under the lab's name, of this stack. */
+function engineHas(owner: string): void {
+  const container = listed(`${identity.name}-cp`, { lab: identity.name, owner, networks: identity.bridge });
+  docker.does(`"ps "*) [ -e gone ] || printf '${container}\\n' ;;
+"network ls"*) [ -e network-gone ] || echo ${identity.bridge} ;;
+"network inspect"*) printf '${identity.name}\\t${owner}\\t10.9.0.0/24\\n' ;;
+"rm "*) touch gone ;;
+"network rm"*) touch network-gone ;;`);
+}
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "podnet-down-"));
+  bin = join(folder, "bin");
+  mkdirSync(bin);
+  docker = fakeDocker();
+  const project = join(folder, "clone");
+  const paths = clonePaths(project);
+  mkdirSync(paths.state, { recursive: true });
+  writeFileSync(paths.passphrase, "p");
+  writeFileSync(paths.writtenConfig, JSON.stringify({ settings: { dockerHost: HOST } }));
+  said = new PassThrough();
+  const progress = new Progress(said as unknown as NodeJS.WriteStream);
+  context = { project, paths, cache: "/cache", identity, progress };
+  vi.spyOn(process.stderr, "write").mockReturnValue(true);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  docker.restore();
+  process.env["PATH"] = path;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("make down", () => {
+  test("removes by its mark what a destroy left of the lab, and then all that is the clone's", async () => {
+    pulumi({ resources: [host] }, false);
+    engineHas("me");
+    expect(await down(context)).toBe(0);
+    expect(removals()).toEqual([`rm -f -v id-of-${identity.name}-cp`, `network rm ${identity.bridge}`]);
+    expect(existsSync(context.paths.dotPodnet)).toBe(false);
+    expect(text()).toContain('Everything is down. The caches in /cache stay; "make clean" removes them too.\n');
+  });
+
+  test.each([
+    ["was refused", {}],
+    ["has a mark of its own", { resources: [host] }],
+  ])("leaves another stack's lab of the name, where the clone's lab %s", async (_, deployment) => {
+    pulumi(deployment);
+    engineHas("somebody");
+    expect(await down(context)).toBe(0);
+    expect(removals()).toEqual([]);
+    expect(text()).toContain(
+      `docker network ${identity.bridge} belongs to lab ${identity.name} of another stack, somebody, so it stays\n` +
+        `container ${identity.name}-cp belongs to lab ${identity.name} of another stack, somebody, so it stays\n`,
+    );
+    expect(existsSync(context.paths.dotPodnet)).toBe(false);
+  });
+
+  test("without a state refuses a lab that bears a mark, and removes nothing", async () => {
+    rmSync(context.paths.state, { recursive: true });
+    engineHas("somebody");
+    await expect(down(context)).rejects.toThrow(
+      [
+        `docker network ${identity.bridge} belongs to lab ${identity.name} of another stack, somebody`,
+        `container ${identity.name}-cp belongs to lab ${identity.name} of another stack, somebody`,
+        "This clone has no state that says whose that is, so it stays, and nothing was removed. " +
+          `If it may go: docker rm -f -v ${identity.name}-cp; docker network rm ${identity.bridge}; then "make down" again`,
+      ].join("\n"),
+    );
+    expect(removals()).toEqual([]);
+    expect(existsSync(context.paths.passphrase)).toBe(true);
+  });
+
+  test("without a state removes a lab that bears no mark", async () => {
+    rmSync(context.paths.state, { recursive: true });
+    engineHas("");
+    expect(await down(context)).toBe(0);
+    expect(removals()).toEqual([`rm -f -v id-of-${identity.name}-cp`, `network rm ${identity.bridge}`]);
+  });
+});
