@@ -115,6 +115,11 @@ export async function allNodes(dockerHost: string | undefined): Promise<number> 
   return (await containers(dockerHost, `label=${LAB_LABEL}`)).filter(({ state }) => state === "running").length;
 }
 
+/** Names of the labs that an engine has containers of, in whatever state. */
+export async function labsOf(dockerHost: string | undefined): Promise<string[]> {
+  return [...new Set((await containers(dockerHost, `label=${LAB_LABEL}`)).map(({ lab }) => lab))].sort();
+}
+
 /** Words that label what a lab makes. */
 export function labelWords({ labName, owner }: Whose): string[] {
   const marks = [`${LAB_LABEL}=${labName}`, ...(owner === undefined ? [] : [`${OWNER_LABEL}=${owner}`])];

@@ -1,12 +1,23 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { labIdentity } from "../../components/lab/identity";
 import { clonePaths } from "../../toolchain/host/paths";
+import { recordOf } from "../../toolchain/host/process";
 import { Progress } from "../../toolchain/host/progress";
-import { down } from "../../toolchain/make/down";
+import { clean, down } from "../../toolchain/make/down";
 import type { Context } from "../../toolchain/make/prepare";
 import { Stack } from "../../toolchain/make/stack";
 import { type FakeDocker, fakeDocker, listed } from "../components/lab/fakeDocker";
@@ -34,19 +45,37 @@ let folder = "";
 let docker: FakeDocker;
 let context: Context;
 let said: PassThrough;
+let destroy: MockInstance;
 const path = process.env["PATH"];
 
 /** All that was said so far. */
 const text = (): string => String((said.read() as Buffer | null) ?? "");
 const removals = (): string[] => docker.calls().filter((call) => /^(network )?rm /.test(call));
 
-/** A CLI with this state, whose destroy ends so. */
-function pulumi(deployment: object, succeeded = true): void {
+/** What the CLI was asked to do for the backend's stacks. */
+const asked = (): string[] =>
+  readFileSync(join(folder, "calls"), "utf8")
+    .split("\n")
+    .filter((line) => /^stack (ls|rm)/.test(line));
+
+/** A CLI with this state and other stacks with so many resources, whose destroy ends so. */
+function pulumi(deployment: object, succeeded = true, others: Readonly<Record<string, number>> = {}): void {
+  const stacks = Object.entries({ lab: 3, ...others }).map(([name, resourceCount]) => ({ name, resourceCount }));
+  writeFileSync(join(folder, "stacks"), JSON.stringify(stacks));
   writeFileSync(join(folder, "state"), JSON.stringify({ version: 3, deployment }));
-  vi.spyOn(Stack.prototype, "destroy").mockResolvedValue({ succeeded, changed: true, proven: false });
+  destroy = vi.spyOn(Stack.prototype, "destroy").mockResolvedValue({ succeeded, changed: true, proven: false });
   writeFileSync(
     join(bin, "pulumi"),
-    `#!/bin/sh\ncd '${folder}'\ncase "$*" in\nversion) echo v3.259.0 ;;\n"stack export"*) cat state ;;\n*) echo '{}' ;;\nesac\n`,
+    `#!/bin/sh
+cd '${folder}'
+echo "$*" >>calls
+case "$*" in
+version) echo v3.259.0 ;;
+"stack export"*) cat state ;;
+"stack ls"*) cat stacks ;;
+*) echo '{}' ;;
+esac
+`,
   );
   chmodSync(join(bin, "pulumi"), 0o755);
 }
@@ -129,4 +158,64 @@ describe("make down", () => {
     expect(await down(context)).toBe(0);
     expect(removals()).toEqual([`rm -f -v id-of-${identity.name}-cp`, `network rm ${identity.bridge}`]);
   });
+});
+
+describe("make down, of a clone with another stack,", () => {
+  beforeEach(() => {
+    writeFileSync(context.paths.kubeconfig, "k");
+    mkdirSync(context.paths.engineData);
+    mkdirSync(context.paths.pulumiHome);
+  });
+
+  test("keeps what that one's resources need, and says so", async () => {
+    pulumi({ resources: [host] }, true, { prod: 12, empty: 0, "organization/other/lab": 1 });
+    expect(await down(context)).toBe(0);
+    expect(asked()).toEqual([
+      "stack ls --all --json --non-interactive",
+      "stack rm --yes --force --preserve-config --stack lab --non-interactive",
+    ]);
+    expect(readdirSync(context.paths.dotPodnet).sort()).toEqual(["docker", "passphrase", "pulumi-home", "state"]);
+    expect(text().trimEnd()).toBe(
+      "The stack lab is down. Other stacks of this clone have resources: prod (12 resources), organization/other/lab (1 resource). " +
+        "Their states and the passphrase stay. " +
+        'To take them down too: pulumi destroy --stack NAME, in the environment of "make env"; then "make down"',
+    );
+  });
+
+  test("leaves nothing where that one has no resources", async () => {
+    pulumi({ resources: [host] }, true, { empty: 0 });
+    expect(await down(context)).toBe(0);
+    expect(existsSync(context.paths.dotPodnet)).toBe(false);
+  });
+
+  test("make clean refuses, and removes nothing", async () => {
+    pulumi({ resources: [host] }, true, { prod: 12 });
+    await expect(clean(context)).rejects.toThrow(
+      'other stacks of this clone have resources: prod (12 resources). "make clean" would remove what they need, so nothing was ' +
+        'removed. Take them down first: pulumi destroy --stack NAME, in the environment of "make env". "make down" takes down the stack lab alone',
+    );
+    expect(asked()).toEqual(["stack ls --all --json --non-interactive"]);
+    expect(destroy).not.toHaveBeenCalled();
+    expect(existsSync(context.paths.kubeconfig)).toBe(true);
+  });
+});
+
+test("make down keeps the clone's own engine while it has labs of stacks that are kept elsewhere", async () => {
+  pulumi({ resources: [host] });
+  const dockerd = spawn("sleep", ["60"], { stdio: "ignore" });
+  writeFileSync(context.paths.engine, JSON.stringify({ process: recordOf(dockerd.pid ?? 0) }));
+  mkdirSync(context.paths.engineData);
+  docker.does(
+    `"ps "*"label=podnet.lab "*) printf '${listed("b-cp", { lab: "b" })}\\n${listed("a-cp", { lab: "a" })}\\n' ;;`,
+  );
+  try {
+    expect(await down(context)).toBe(0);
+    expect(recordOf(dockerd.pid ?? 0)).toBeDefined();
+  } finally {
+    dockerd.kill();
+  }
+  expect(readdirSync(context.paths.dotPodnet).sort()).toEqual(["docker", "engine.json"]);
+  expect(text().trimEnd()).toBe(
+    "The stack lab is down. The clone's container engine stays: it has the labs a, b of stacks that are kept elsewhere.",
+  );
 });

@@ -1,13 +1,15 @@
-import { rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { labsOf } from "../../components/lab/docker";
 import { clearHost, foreignLab } from "../../components/lab/host";
 import { leaveHost } from "../../components/lab/raised";
 import { engineOf, findEngine, startEngine, stopEngine } from "../host/engine";
+import type { ClonePaths } from "../host/paths";
 import { removeCache } from "../supply/unpacked";
 import { ensureToolchain } from "../supply/toolchain";
 import { STACK, stackEnv } from "./env";
 import type { Context } from "./prepare";
-import { hasBackend, Stack } from "./stack";
+import { hasBackend, type OtherStack, otherStacks, Stack } from "./stack";
 import { type Deployment, labsIn, onMachines } from "./state";
 
 /** The engine that a clone's lab is in, started again where it is the clone's own: what is in it can only be removed by it. */
@@ -68,11 +70,38 @@ async function clearLabs(
   }
 }
 
-/** `make down`: takes down all that `make up` made, except the caches. */
+/** Stacks in a message, with the number of their resources. */
+function stackText(stacks: readonly OtherStack[]): string {
+  return stacks
+    .map(({ name, resources }) => `${name} (${String(resources)} ${resources === 1 ? "resource" : "resources"})`)
+    .join(", ");
+}
+
+/** How to take down the stacks that have something, in a message. */
+const DESTROY = 'pulumi destroy --stack NAME, in the environment of "make env"';
+
+/** Removes what a clone keeps in its folder, all but this. */
+function removeKept({ dotPodnet }: ClonePaths, but: readonly string[]): void {
+  for (const path of existsSync(dotPodnet) ? readdirSync(dotPodnet).map((name) => join(dotPodnet, name)) : []) {
+    if (!but.includes(path)) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+  if (existsSync(dotPodnet) && readdirSync(dotPodnet).length === 0) {
+    rmSync(dotPodnet, { recursive: true });
+  }
+}
+
+/**
+ * `make down`: takes down all that `make up` made, except the caches. What the clone's other stacks and labs in its engine
+ * need stays, and is said.
+ */
 export async function down(context: Context): Promise<number> {
   const { paths, identity, progress, project, cache } = context;
   const dockerHost = await engineForDown(context);
-  const stack = hasBackend(paths) ? await Stack.find(paths, await environment(context, dockerHost)) : undefined;
+  const env = hasBackend(paths) ? await environment(context, dockerHost) : undefined;
+  const others = env === undefined ? [] : await otherStacks(paths, env);
+  const stack = env && (await Stack.find(paths, env));
   const state = await stack?.state();
   if (stack !== undefined) {
     await destroy(context, stack);
@@ -82,15 +111,53 @@ export async function down(context: Context): Promise<number> {
   } else {
     await clearLabs(context, dockerHost, state);
   }
-  await progress.step("stopping the container engine", 3, () => stopEngine(identity, paths));
+  const engine = [paths.engine, paths.engineLog, paths.engineData];
+  const labs = dockerHost !== undefined && existsSync(paths.engine) ? await labsOf(dockerHost) : [];
+  const needed = [
+    ...(others.length > 0 ? [paths.state, paths.passphrase, paths.pulumiHome, ...engine] : []),
+    ...(labs.length > 0 ? engine : []),
+  ];
+  if (!needed.includes(paths.engine)) {
+    await progress.step("stopping the container engine", 3, () => stopEngine(identity, paths));
+  }
   rmSync(join(project, `Pulumi.${STACK}.yaml`), { force: true });
-  rmSync(paths.dotPodnet, { recursive: true, force: true });
-  progress.say(`Everything is down. The caches in ${cache} stay; "make clean" removes them too.`);
+  if (others.length > 0) {
+    await stack?.remove();
+  }
+  removeKept(paths, needed);
+  if (others.length > 0) {
+    const kept = existsSync(paths.engine) ? ", the passphrase and the clone's container engine" : " and the passphrase";
+    progress.say(
+      `The stack ${STACK} is down. Other stacks of this clone have resources: ${stackText(others)}. Their states${kept} stay. ` +
+        `To take them down too: ${DESTROY}; then "make down"`,
+    );
+  } else if (labs.length > 0) {
+    progress.say(
+      `The stack ${STACK} is down. The clone's container engine stays: it has the labs ${labs.join(", ")} of stacks that are kept elsewhere.`,
+    );
+  } else {
+    progress.say(`Everything is down. The caches in ${cache} stay; "make clean" removes them too.`);
+  }
   return 0;
 }
 
-/** `make clean`: `make down`, and what was made to compile and to run. */
+/** Refuses to remove what others of a clone work with: Pulumi, podnet and the caches. */
+async function refuseInUse(context: Context): Promise<void> {
+  const { paths, identity } = context;
+  const others = hasBackend(paths)
+    ? await otherStacks(paths, await environment(context, (await engineOf(identity, paths))?.host))
+    : [];
+  if (others.length > 0) {
+    throw new Error(
+      `other stacks of this clone have resources: ${stackText(others)}. "make clean" would remove what they need, so nothing was ` +
+        `removed. Take them down first: ${DESTROY}. "make down" takes down the stack ${STACK} alone`,
+    );
+  }
+}
+
+/** `make clean`: `make down`, and what was made to compile and to run. Refuses where another stack of the clone has resources. */
 export async function clean(context: Context): Promise<number> {
+  await refuseInUse(context);
   const code = await down(context);
   if (code === 0) {
     // Go and npm keep their own caches; only what podnet made is podnet's to remove.

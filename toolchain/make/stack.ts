@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type * as Automation from "@pulumi/pulumi/automation";
+import { z } from "zod";
 import { messageOf } from "../../components/args/validate";
 import { must } from "../host/exec";
 import { LiveLines } from "../host/live";
@@ -29,6 +30,9 @@ interface Exported {
   readonly version: number;
   readonly deployment: Deployment;
 }
+
+/** What the CLI lists of the stacks of a backend. */
+const listedStacks = z.array(z.object({ name: z.string(), resourceCount: z.number() }));
 
 /** A clone's stack, driven by Pulumi's Automation API. */
 export class Stack {
@@ -117,6 +121,11 @@ export class Stack {
     const { resources = [] } = exported.deployment;
     const count = resources.filter(({ urn }) => isOwn(urn)).length;
     return this.#run(new Update(count), (options) => this.stack.destroy(options));
+  }
+
+  /** Removes the stack and its history from the backend, whatever its state still has. Its config file stays. */
+  async remove(): Promise<void> {
+    await this.#cli("stack", "rm", "--yes", "--force", "--preserve-config");
   }
 
   /** The stack's state, secrets in the clear. Empty when there is no stack yet. */
@@ -255,6 +264,25 @@ export class Stack {
       live.clear();
     }
   }
+}
+
+/** A stack of a clone's backend that has resources. */
+export interface OtherStack {
+  /** Its name, with that of its project where it is of another one. */
+  readonly name: string;
+  readonly resources: number;
+}
+
+/** The stacks of a clone's backend that have resources, beside the one of the make targets. */
+export async function otherStacks(paths: ClonePaths, env: Readonly<Record<string, string>>): Promise<OtherStack[]> {
+  const text = await must("pulumi", ["stack", "ls", "--all", "--json", "--non-interactive"], {
+    cwd: paths.project,
+    env: { ...process.env, ...env },
+  });
+  return listedStacks
+    .parse(JSON.parse(text))
+    .filter(({ name, resourceCount }) => name !== STACK && resourceCount > 0)
+    .map(({ name, resourceCount }) => ({ name, resources: resourceCount }));
 }
 
 /** Whether a clone has a backend; without one it has no stack either. */
