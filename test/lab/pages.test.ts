@@ -135,7 +135,7 @@ describe("what the pages say to type", () => {
     expect(said).toMatch(/✓ network-policy +180\/180/);
   });
 
-  test("make down leaves the caches, and make clean nothing that was made", () => {
+  test("make down leaves the caches and what was set by hand, and make clean nothing that was made", () => {
     typed("make down");
     expect(tracesOf(marks(), hostView())).toEqual(before);
     expect(existsSync(join(clone, ".podnet"))).toBe(false);
@@ -146,6 +146,12 @@ describe("what the pages say to type", () => {
     expect(existsSync(cache)).toBe(false);
     const left = readdirSync(clone).sort();
     const sources = must("git", ["ls-files", "-co", "--exclude-standard"]).split("\n");
-    expect(left).toEqual([...new Set(sources.map((file) => file.split("/")[0] ?? ""))].filter((n) => n !== "").sort());
+    // What was typed by hand is the user's.
+    const config = "Pulumi.lab.yaml";
+    const names = [config, ...sources.map((file) => file.split("/")[0] ?? "")];
+    expect(left).toEqual([...new Set(names)].filter((name) => name !== "").sort());
+    expect(readFileSync(join(clone, config), "utf8")).toMatch(
+      /^config:\n(?: {2}podnet:(?:network|serviceReplicas): .*\n)+$/,
+    );
   });
 });

@@ -219,3 +219,50 @@ test("make down keeps the clone's own engine while it has labs of stacks that ar
     "The stack lab is down. The clone's container engine stays: it has the labs a, b of stacks that are kept elsewhere.",
   );
 });
+
+describe("make down leaves of the stack's config", () => {
+  const SALT = "encryptionsalt: v1:abc=:v1:def\n";
+  const settings = { labName: "podnet-x", checksums: '{"it\'s":"1"}', mtu: "1400", dockerHost: HOST };
+  const WRITTEN = `config:\n  podnet:checksums: '{"it''s":"1"}'\n  podnet:dockerHost: ${HOST}\n  podnet:labName: podnet-x\n`;
+
+  /** What is left of this file, and what of the clone's folder. */
+  async function left(config: string, written: object = settings): Promise<[string | undefined, string[]]> {
+    const file = join(context.project, "Pulumi.lab.yaml");
+    writeFileSync(file, config);
+    writeFileSync(context.paths.writtenConfig, JSON.stringify({ settings: written }));
+    pulumi({});
+    await down(context);
+    const { dotPodnet } = context.paths;
+    return [
+      existsSync(file) ? readFileSync(file, "utf8") : undefined,
+      existsSync(dotPodnet) ? readdirSync(dotPodnet) : [],
+    ];
+  }
+
+  test("nothing, where make wrote all of it", async () => {
+    expect(await left(`${SALT}${WRITTEN}  podnet:mtu: "1400"\n`)).toEqual([undefined, []]);
+    expect(text()).not.toContain("Pulumi.lab.yaml");
+  });
+
+  test("what was set by hand", async () => {
+    const own = "  podnet:network: cilium\n  podnet:mtu: 1500\n  # mine\n  podnet:nodes:\n    cp: {slot: 0}\n";
+    expect(await left(`${SALT}${WRITTEN}${own}`)).toEqual([`config:\n${own}`, []]);
+    expect(text()).toContain("Pulumi.lab.yaml stays, with what was set there by hand.\n");
+  });
+
+  test("a secret, its seal and the passphrase that opens it", async () => {
+    const own = "  podnet:sshPrivateKey:\n    secure: v1:xyz\n";
+    expect(await left(`${SALT}${WRITTEN}${own}`)).toEqual([`${SALT}config:\n${own}`, ["passphrase"]]);
+  });
+
+  test("all of it, where nobody knows what make wrote", async () => {
+    expect(await left(`${SALT}${WRITTEN}`, {})).toEqual([WRITTEN, []]);
+  });
+});
+
+test("make down keeps the passphrase while another stack's config is sealed with it", async () => {
+  writeFileSync(join(context.project, "Pulumi.prod.yaml"), "encryptionsalt: v1:abc=:v1:def\n");
+  pulumi({});
+  await down(context);
+  expect(readdirSync(context.paths.dotPodnet)).toEqual(["passphrase"]);
+});

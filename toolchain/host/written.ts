@@ -37,3 +37,27 @@ export function configChanges(
     }),
   );
 }
+
+/** Value of a scalar of YAML on one line; undefined where it is one that podnet's own settings are never written as. */
+function scalar(text: string): string | undefined {
+  const [, inner] = /^'(.*)'$/.exec(text) ?? [];
+  if (inner !== undefined) {
+    return inner.replaceAll("''", "'");
+  }
+  return /^"[^"\\]*"$/.test(text) ? text.slice(1, -1) : /^["'|>&*!]/.test(text) ? undefined : text;
+}
+
+/**
+ * A stack's config file without the settings that podnet wrote and nobody changed since, and without the seal where it holds no
+ * secret. Empty where nothing is left.
+ */
+export function withoutWritten(config: string, written: Readonly<Record<string, string>>): string {
+  const others = config.split("\n").filter((line) => {
+    const [, key = "", value = ""] = /^ +podnet:(\w+): (.+?) *$/.exec(line) ?? [];
+    return written[key] === undefined || scalar(value) !== written[key];
+  });
+  const sealed = others.some((line) => /^\s.*\bsecure\b/.test(line));
+  const left = others.filter((line) => sealed || !line.startsWith("encryptionsalt:")).join("\n");
+  const text = left.replace(/^config:(?: \{\})?\n(?!\n*[ #])/m, "");
+  return text.trim() === "" ? "" : text;
+}

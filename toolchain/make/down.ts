@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { labsOf } from "../../components/lab/docker";
 import { clearHost, foreignLab } from "../../components/lab/host";
 import { leaveHost } from "../../components/lab/raised";
 import { engineOf, findEngine, startEngine, stopEngine } from "../host/engine";
 import type { ClonePaths } from "../host/paths";
+import { readWritten, withoutWritten } from "../host/written";
 import { removeCache } from "../supply/unpacked";
 import { ensureToolchain } from "../supply/toolchain";
 import { STACK, stackEnv } from "./env";
@@ -80,6 +81,29 @@ function stackText(stacks: readonly OtherStack[]): string {
 /** How to take down the stacks that have something, in a message. */
 const DESTROY = 'pulumi destroy --stack NAME, in the environment of "make env"';
 
+/** Takes out of the stack's config file what podnet wrote there. What somebody set there stays, and is said. */
+function leaveConfig({ project, paths, progress }: Context): void {
+  const name = `Pulumi.${STACK}.yaml`;
+  const file = join(project, name);
+  if (!existsSync(file)) {
+    return;
+  }
+  const left = withoutWritten(readFileSync(file, "utf8"), readWritten(paths.writtenConfig).settings);
+  if (left === "") {
+    rmSync(file);
+  } else {
+    writeFileSync(file, left);
+    progress.say(`${name} stays, with what was set there by hand.`);
+  }
+}
+
+/** Whether a config file of the project's stacks is sealed, so that it cannot be read without the passphrase. */
+function hasSealed(project: string): boolean {
+  return readdirSync(project)
+    .filter((name) => /^Pulumi\..+\.yaml$/.test(name))
+    .some((name) => /^encryptionsalt:/m.test(readFileSync(join(project, name), "utf8")));
+}
+
 /** Removes what a clone keeps in its folder, all but this. */
 function removeKept({ dotPodnet }: ClonePaths, but: readonly string[]): void {
   for (const path of existsSync(dotPodnet) ? readdirSync(dotPodnet).map((name) => join(dotPodnet, name)) : []) {
@@ -93,8 +117,8 @@ function removeKept({ dotPodnet }: ClonePaths, but: readonly string[]): void {
 }
 
 /**
- * `make down`: takes down all that `make up` made, except the caches. What the clone's other stacks and labs in its engine
- * need stays, and is said.
+ * `make down`: takes down all that `make up` made, except the caches. What the clone's other stacks, labs in its engine and
+ * settings of the user's need stays, and is said.
  */
 export async function down(context: Context): Promise<number> {
   const { paths, identity, progress, project, cache } = context;
@@ -120,11 +144,11 @@ export async function down(context: Context): Promise<number> {
   if (!needed.includes(paths.engine)) {
     await progress.step("stopping the container engine", 3, () => stopEngine(identity, paths));
   }
-  rmSync(join(project, `Pulumi.${STACK}.yaml`), { force: true });
+  leaveConfig(context);
   if (others.length > 0) {
     await stack?.remove();
   }
-  removeKept(paths, needed);
+  removeKept(paths, [...needed, ...(hasSealed(project) ? [paths.passphrase] : [])]);
   if (others.length > 0) {
     const kept = existsSync(paths.engine) ? ", the passphrase and the clone's container engine" : " and the passphrase";
     progress.say(
