@@ -1,16 +1,17 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { hasImage, labelledContainers } from "../../components/lab/docker";
 import { makeRoom } from "../../components/lab/host";
 import { chooseSubnet, HOST_ROUTES, type LabIdentity, parseHostRoutes } from "../../components/lab/identity";
 import { AGENT_NETWORKS, type AgentNetwork } from "../supply/agents";
-import { openOutside } from "../host/engine";
+import { findEngine, openOutside } from "../host/engine";
 import { must } from "../host/exec";
 import type { ClonePaths } from "../host/paths";
 import type { Progress } from "../host/progress";
 import { ensurePackages } from "../host/system";
 import { ensureNetworkImages } from "../supply/networkimages";
-import { ensureSetup } from "../supply/setup";
-import type { Toolchain } from "../supply/toolchain";
+import { ensureSetup, type Setup } from "../supply/setup";
+import { mirrorsDir, type Toolchain } from "../supply/toolchain";
 import { STACK, stackEnv } from "./env";
 import { Stack } from "./stack";
 import { readWritten } from "../host/written";
@@ -69,16 +70,64 @@ function lookForRoom({ project, identity, progress }: Context): void {
   }
 }
 
+/** Whether a clone's lab has nodes in an engine. Without one that answers it may have. */
+async function stands({ project, identity }: Context, dockerHost: string | undefined): Promise<boolean> {
+  const config = join(project, `Pulumi.${STACK}.yaml`);
+  const [, labName = identity.name] = existsSync(config)
+    ? (/^ +podnet:labName: *["']?([^\s"']+)/m.exec(readFileSync(config, "utf8")) ?? [])
+    : [];
+  return dockerHost === undefined || (await labelledContainers(dockerHost, labName)).length > 0;
+}
+
+/**
+ * The cache that a clone's lab was made from, while that stands and its mirrors are there: its nodes see no other, and another one's
+ * would replace every node.
+ */
+async function cacheOfLab(context: Context): Promise<string> {
+  const { paths, identity, cache, progress } = context;
+  const mirrors = readWritten(paths.writtenConfig).settings["mirrorDir"];
+  if (mirrors === undefined || mirrors === mirrorsDir(cache) || !existsSync(mirrors)) {
+    return cache;
+  }
+  if (!(await stands(context, await findEngine(identity, paths)))) {
+    return cache;
+  }
+  progress.say(
+    `The lab keeps the cache that it was made from, ${dirname(mirrors)}. To use ${cache}: make down, make up`,
+  );
+  return dirname(mirrors);
+}
+
+/**
+ * The image of a clone's nodes: the one of the lab that stands, while its cache and the image are there, since another one would
+ * replace every node.
+ */
+async function imageOfLab(context: Context, { toolchain, dockerHost, nodeImage }: Setup): Promise<string> {
+  const { nodeImage: own, mirrorDir } = readWritten(context.paths.writtenConfig).settings;
+  if (own === undefined || own === nodeImage || mirrorDir !== dirname(toolchain.mirrorDir)) {
+    return nodeImage;
+  }
+  if (!(await stands(context, dockerHost)) || !(await hasImage(dockerHost, own))) {
+    return nodeImage;
+  }
+  context.progress.say(
+    `There is a new node image, ${nodeImage}. The lab keeps its own, ${own}. To take it: make down, make up`,
+  );
+  return own;
+}
+
 /**
  * Everything up to the first `pulumi up`: packages, toolchain, engine, node image, stack and its config. `networks` are those
  * whose images are needed; by default the one that the stack's config asks for.
  */
 export async function prepare(context: Context, networks?: readonly AgentNetwork[]): Promise<Ready> {
-  const { project, paths, cache, identity, progress } = context;
+  const { project, paths, identity, progress } = context;
   lookForRoom(context);
   mkdirSync(paths.dotPodnet, { recursive: true });
   await ensurePackages(progress);
-  const { toolchain, dockerHost, nodeImage } = await ensureSetup({ project, cache, progress }, identity, paths);
+  const cache = await cacheOfLab(context);
+  const setup = await ensureSetup({ project, cache, progress }, identity, paths);
+  const { toolchain, dockerHost } = setup;
   const env = stackEnv(paths, toolchain.binDirs, dockerHost);
   const stack = await Stack.ensure(paths, env);
   const wanted = networks ?? (await chosenNetworks(stack));
@@ -90,7 +139,7 @@ export async function prepare(context: Context, networks?: readonly AgentNetwork
     labName: identity.name,
     labSubnet,
     dockerHost,
-    nodeImage,
+    nodeImage: await imageOfLab(context, setup),
     mirror: toolchain.mirrorUrl,
     // The folder of all mirrors: nodes that have it see a new one without being made anew.
     mirrorDir: dirname(toolchain.mirrorDir),

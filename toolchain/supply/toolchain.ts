@@ -128,10 +128,15 @@ export function mirrorKey(project: string, arch: Arch, releases: readonly Releas
   return hash.digest("hex").slice(0, 16);
 }
 
+/** Folder of all mirrors of a cache. */
+export function mirrorsDir(cache: string): string {
+  return join(cache, "mirror");
+}
+
 /** Folder of the mirror, whether it is there or not. */
 export function mirrorDir(options: ToolchainOptions): string {
   const key = mirrorKey(options.project, hostArch(), options.releases ?? releaseFiles(hostArch()));
-  return join(options.cache, "mirror", key);
+  return join(mirrorsDir(options.cache), key);
 }
 
 type Mirror = Pick<Toolchain, "mirrorDir" | "mirrorUrl" | "checksums">;
