@@ -3,29 +3,65 @@ import { createReadStream } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { quote } from "./gotext";
 import { signatureKey, signatures, type Value, type ValueMap } from "./value";
 
+function literal(character: string | undefined): string {
+  return character === undefined ? "" : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+}
+
+/** The expression of `[abc]`, `[a-c]` or `[!a]`, whose bracket opens at `start`, and where it closes. */
+function rangeAt(glob: readonly string[], start: number): { source: string; end: number } {
+  const not = glob[start + 1] === "!";
+  let at = start + (not ? 2 : 1);
+  let characters = "";
+  if (glob[at] !== undefined && glob[at + 1] === "-") {
+    const [low = "", , high, close] = glob.slice(at, at + 4);
+    if (high === undefined || close === undefined) {
+      throw new Error("unexpected end of input");
+    }
+    if (close !== "]") {
+      throw new Error("expected close range character");
+    }
+    if (high < low) {
+      throw new Error(`hi character '${high}' should be greater than lo '${low}'`);
+    }
+    characters = `${literal(low)}-${literal(high)}`;
+    at += 3;
+  } else {
+    for (; glob[at] !== "]"; at++) {
+      at += glob[at] === "\\" ? 1 : 0;
+      if (glob[at] === undefined) {
+        throw new Error("unexpected end of input");
+      }
+      characters += literal(glob[at]);
+    }
+    if (characters === "") {
+      throw new Error("could not parse range");
+    }
+  }
+  return { source: `[${not ? "^" : ""}${characters}]`, end: at };
+}
+
 /**
- * Turns a glob into an expression for whole paths: `*` and `?` stay within a folder, `**` does not, `[a-c]`, `[!a]` and
- * `{a,b}` as in github.com/gobwas/glob, `\` takes a character as it is.
+ * Turns a glob into an expression for whole paths, as github.com/gobwas/glob reads it: `*` and `?` stay within a folder, `**` does
+ * not, `[abc]`, `[a-c]` and `[!a]` are one character, `{a,b}` is either, also when it is not closed, `\` takes a character as it is.
  */
 export function globToRegExp(glob: string): RegExp {
+  const characters = Array.from(glob);
   let source = "";
   let depth = 0;
-  const literal = (character: string): string => character.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
-  for (let i = 0; i < glob.length; i++) {
-    const character = glob.charAt(i);
-    const range = character === "[" ? /^\[(!?)([^\]]+)\]/.exec(glob.slice(i)) : null;
+  for (let i = 0; i < characters.length; i++) {
+    const character = characters[i] ?? "";
     if (character === "*") {
-      const any = glob.charAt(i + 1) === "*";
+      const any = characters[i + 1] === "*";
       i += any ? 1 : 0;
       source += any ? ".*" : "[^/]*";
     } else if (character === "?") {
       source += "[^/]";
-    } else if (range) {
-      source += `[${range[1] ? "^" : ""}${(range[2] ?? "").replace(/[\\\]^[]/g, "\\$&")}]`;
-      i += range[0].length - 1;
+    } else if (character === "[") {
+      const range = rangeAt(characters, i);
+      source += range.source;
+      i = range.end;
     } else if (character === "{") {
       depth++;
       source += "(?:";
@@ -34,16 +70,13 @@ export function globToRegExp(glob: string): RegExp {
       source += ")";
     } else if (character === "," && depth > 0) {
       source += "|";
-    } else if (character === "\\" && i + 1 < glob.length) {
-      source += literal(glob.charAt(++i));
+    } else if (character === "\\") {
+      source += literal(characters[++i]);
     } else {
       source += literal(character);
     }
   }
-  if (depth > 0 || /(^|[^\\])\[[^\]]*$/.test(glob)) {
-    throw new Error(`invalid glob ${quote(glob)}: a bracket is not closed`);
-  }
-  return new RegExp(`^${source}$`, "su");
+  return new RegExp(`^${source}${")".repeat(depth)}$`, "su");
 }
 
 /** Files below a folder that the globs select, as assets by path. The last glob that fits a path decides; `!` excludes. */

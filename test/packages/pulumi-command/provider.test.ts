@@ -218,7 +218,28 @@ describe("texts", () => {
     expect(matches("[!b].js", paths)).toEqual(["a.js"]);
     expect(matches("x+y", paths)).toEqual(["x+y"]);
     expect(matches("\\[z\\]", paths)).toEqual(["[z]"]);
-    expect(() => globToRegExp("{a")).toThrow("a bracket is not closed");
+    expect(matches("[a\\]é-]", ["a", "]", "é", "-", "b", "\\"])).toEqual(["a", "]", "é", "-"]);
+    expect(matches("a-b\\", ["a-b", "a-b\\"])).toEqual(["a-b"]);
+  });
+
+  it("takes a brace that is not closed for one that is, and refuses such a bracket, as the official one does", () => {
+    const matches = (glob: string): string[] =>
+      ["a", "a1", "b1", "c", "{a", ""].filter((path) => globToRegExp(glob).test(path));
+    expect(matches("{a")).toEqual(["a"]);
+    expect(matches("{a1,{b1,c}")).toEqual(["a1", "b1", "c"]);
+    expect(matches("a{1,2")).toEqual(["a1"]);
+    expect(matches("{a1,")).toEqual(["a1", ""]);
+    for (const [glob, error] of [
+      ["[a", "unexpected end of input"],
+      ["{[a-", "unexpected end of input"],
+      ["[a-]", "unexpected end of input"],
+      ["[]", "could not parse range"],
+      ["[!]", "could not parse range"],
+      ["[a-cz]", "expected close range character"],
+      ["[c-a]", "hi character 'a' should be greater than lo 'c'"],
+    ] as const) {
+      expect(() => globToRegExp(glob)).toThrow(new Error(error));
+    }
   });
 });
 
