@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { open, readdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { systemErrorText } from "./gotext";
 import { signatureKey, signatures, type Value, type ValueMap } from "./value";
 
 function literal(character: string | undefined): string {
@@ -79,6 +79,26 @@ export function globToRegExp(glob: string): RegExp {
   return new RegExp(`^${source}${")".repeat(depth)}$`, "su");
 }
 
+/** A file as an asset. Throws in the official provider's words. */
+async function fileAsset(path: string): Promise<Value> {
+  const absolute = resolve(path);
+  const file = await open(absolute).catch((error: unknown) => {
+    throw new Error(`failed to open asset file '${absolute}': open ${absolute}: ${systemErrorText(error)}`, {
+      cause: error,
+    });
+  });
+  try {
+    if ((await file.stat()).isDirectory()) {
+      throw new Error(`asset path '${absolute}' is a directory; try using an archive`);
+    }
+    const hash = createHash("sha256");
+    await pipeline(file.createReadStream({ autoClose: false }), hash);
+    return { [signatureKey]: signatures.asset, hash: hash.digest("hex"), path };
+  } finally {
+    await file.close();
+  }
+}
+
 /** Files below a folder that the globs select, as assets by path. The last glob that fits a path decides; `!` excludes. */
 export async function findAssets(dir: string, globs: readonly string[]): Promise<ValueMap> {
   const rules = globs.map((glob) => ({
@@ -87,21 +107,26 @@ export async function findAssets(dir: string, globs: readonly string[]): Promise
   }));
   const assets: Record<string, Value> = {};
   const walk = async (folder: string): Promise<void> => {
-    const entries = await readdir(join(dir, folder), { withFileTypes: true });
+    const entries = await readdir(join(dir, folder), { withFileTypes: true }).catch((error: unknown) => {
+      throw new Error(`${folder === "" ? "stat ." : `open ${folder}`}: ${systemErrorText(error)}`, { cause: error });
+    });
     for (const entry of entries) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory()) {
         await walk(path);
         continue;
       }
+      // A file that is excluded in the end has to be one that can be read all the same.
       const matching = rules.filter(({ pattern }) => pattern.test(path));
-      if (matching.length > 0 && !matching.at(-1)?.exclude) {
-        const hash = createHash("sha256");
-        await pipeline(createReadStream(join(dir, path)), hash);
-        assets[path] = { [signatureKey]: signatures.asset, hash: hash.digest("hex"), path: join(dir, path) };
+      const asset = matching.some(({ exclude }) => !exclude) ? await fileAsset(join(dir, path)) : undefined;
+      if (asset !== undefined && matching.at(-1)?.exclude === false) {
+        assets[path] = asset;
       }
     }
   };
+  if (dir === "") {
+    throw new Error("stat .: os: DirFS with empty root");
+  }
   await walk("");
   return assets;
 }

@@ -229,6 +229,24 @@ describe("local command", () => {
     expect(state["archive"]).toEqual({ [signatureKey]: "0def7320c3a5731c473e5ecbe6d01bc7", assets: { "a.js": a } });
   });
 
+  it("names an asset that is a folder or cannot be opened, even where a later glob excludes it", async () => {
+    const dir = join(folder, "linked-assets");
+    mkdirSync(dir);
+    symlinkSync(folder, join(dir, "link"));
+    const found = (...assetPaths: string[]): Promise<unknown> => create(type, { create: "true", dir, assetPaths });
+    const refused = new Error(`asset path '${dir}/link' is a directory; try using an archive`);
+    await expect(found("*")).rejects.toThrow(refused);
+    await expect(found("*", "!link")).rejects.toThrow(refused);
+    expect((await create(type, { create: "true", dir, assetPaths: ["other", "!link"] })).state["assets"]).toEqual({});
+    symlinkSync("nowhere", join(dir, "broken"));
+    await expect(found("broken")).rejects.toThrow(
+      new Error(`failed to open asset file '${dir}/broken': open ${dir}/broken: no such file or directory`),
+    );
+    await expect(create(type, { create: `rm -r ${dir}`, dir, archivePaths: ["*"] })).rejects.toThrow(
+      new Error("stat .: no such file or directory"),
+    );
+  });
+
   it("kills at the custom timeout", async () => {
     const began = Date.now();
     await expect(create(type, { create: "exec sleep 30" }, { timeout: 1 })).rejects.toThrow("signal: killed");
