@@ -45,6 +45,8 @@ const errnoTexts: Record<string, string> = {
   EPERM: "operation not permitted",
   EPIPE: "broken pipe",
   ETIMEDOUT: "connection timed out",
+  // What Node says of a text with a NUL in it.
+  ERR_INVALID_ARG_VALUE: "invalid argument",
   E2BIG: "argument list too long",
 };
 

@@ -72,6 +72,9 @@ export async function runLocal(
 
 /** Finds a program as the official provider does: on this process's own PATH, whatever the command's environment says. */
 function findProgram(name: string): string {
+  if (name === "") {
+    throw new Error("exec: no command");
+  }
   if (name.includes("/")) {
     return name;
   }
@@ -89,15 +92,24 @@ function findProgram(name: string): string {
   throw new Error(`exec: ${quote(name)}: executable file not found in $PATH`);
 }
 
-function checkDir(dir: string): void {
+/** Refuses, in the words of Go's `os/exec`, what Node would refuse in its own. */
+function checkStart(program: string, words: readonly string[], dir: string, environment: NodeJS.ProcessEnv): void {
+  const hasNul = (text: string | undefined): boolean => text?.includes("\0") === true;
+  if (Object.entries(environment).flat().some(hasNul)) {
+    throw new Error("exec: environment variable contains NUL");
+  }
+  let isFolder: boolean;
   try {
-    if (statSync(dir).isDirectory()) {
-      return;
-    }
+    isFolder = statSync(dir).isDirectory();
   } catch (error) {
     throw new Error(`chdir ${dir}: ${systemErrorText(error)}`, { cause: error });
   }
-  throw new Error(`chdir ${dir}: not a directory`);
+  if ([program, ...words].some(hasNul)) {
+    throw new Error(`fork/exec ${program}: invalid argument`);
+  }
+  if (!isFolder) {
+    throw new Error(`fork/exec ${program}: not a directory`);
+  }
 }
 
 function execute(
@@ -111,16 +123,16 @@ function execute(
   return new Promise((resolve) => {
     const [name = "", ...args] = inputs.interpreter?.length ? inputs.interpreter : ["/bin/sh", "-c"];
     const program = findProgram(name);
-    if (inputs.dir !== undefined) {
-      checkDir(dir);
-    }
     if (operation.signal.aborted) {
       throw operation.signal.reason;
     }
+    const cwd = dir || process.cwd();
+    const env = { ...process.env, ...inputs.environment, ...Object.fromEntries(previousOutput(inputs, previous)) };
+    checkStart(program, [...args, command], cwd, env);
     const child = spawn(program, [...args, command], {
       argv0: name,
-      cwd: dir,
-      env: { ...process.env, ...inputs.environment, ...Object.fromEntries(previousOutput(inputs, previous)) },
+      cwd,
+      env,
       stdio: [inputs.stdin ? "pipe" : "ignore", "pipe", "pipe"],
     });
     const kill = (): void => void child.kill("SIGKILL");

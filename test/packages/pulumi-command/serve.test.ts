@@ -202,12 +202,52 @@ describe("local command", () => {
     await expect(create(type, { create: "x", dir: "/no/such" })).rejects.toThrow(
       'chdir /no/such: no such file or directory: running "x":\n',
     );
+    await expect(create(type, { create: "x", dir: "/etc/passwd" })).rejects.toThrow(
+      new Error('fork/exec /bin/sh: not a directory: running "x":\n'),
+    );
+    await expect(create(type, { create: "x", dir: "/etc/passwd/x" })).rejects.toThrow(
+      new Error('chdir /etc/passwd/x: not a directory: running "x":\n'),
+    );
+    await expect(create(type, { create: "x", interpreter: [""] })).rejects.toThrow(
+      new Error('exec: no command: running "x":\n'),
+    );
     await expect(create(type, { create: "x", interpreter: ["no-such-program"] })).rejects.toThrow(
       'exec: "no-such-program": executable file not found in $PATH: running "x":\n',
     );
     await expect(create(type, { create: "x", interpreter: ["/no/such"] })).rejects.toThrow(
       'fork/exec /no/such: no such file or directory: running "x":\n',
     );
+  });
+
+  it("runs in its own folder when dir is empty, and finds no assets there", async () => {
+    expect((await create(type, { create: "pwd", dir: "" })).state).toEqual({
+      create: "pwd",
+      dir: "",
+      stdout: process.cwd(),
+      stderr: "",
+    });
+    await expect(create(type, { create: "true", dir: "", assetPaths: ["*"] })).rejects.toThrow(
+      new Error("stat .: os: DirFS with empty root"),
+    );
+  });
+
+  it("names what holds a NUL", async () => {
+    const { state } = await create(type, { create: "printf 'a\\000b'" });
+    expect(state["stdout"]).toBe("a\0b");
+    await expect(update(type, state, { create: "echo x" })).rejects.toThrow(
+      new Error('exec: environment variable contains NUL: running "echo x":\n'),
+    );
+    const silent = { create: "echo x", addPreviousOutputInEnv: false };
+    expect((await update(type, state, silent))["stdout"]).toBe("x");
+    for (const [inputs, error] of [
+      [{ environment: { A: "\0" } }, "exec: environment variable contains NUL"],
+      [{ environment: { "A\0": "" } }, "exec: environment variable contains NUL"],
+      [{ dir: "/tmp\0" }, "chdir /tmp\0: invalid argument"],
+      [{ interpreter: ["/bin/sh\0", "-c"] }, "fork/exec /bin/sh\0: invalid argument"],
+      [{ interpreter: ["/bin/sh", "\0"], dir: "/etc/passwd" }, "fork/exec /bin/sh: invalid argument"],
+    ] as const) {
+      await expect(create(type, { create: "x", ...inputs })).rejects.toThrow(new Error(`${error}: running "x":\n`));
+    }
   });
 
   it("finds assets and an archive by their globs", async () => {
