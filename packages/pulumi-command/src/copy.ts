@@ -1,5 +1,5 @@
 import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path/posix";
+import { basename, join, normalize } from "node:path/posix";
 import type { SFTPWrapper } from "ssh2";
 import { channelFailure, connected, type Connection } from "./connection";
 import type { Operation } from "./operation";
@@ -20,6 +20,12 @@ async function copyFolder(files: RemoteFiles, source: string, target: string): P
   }
 }
 
+/** The folder that a path is in, as Go's `filepath.Dir` has it: of `a/b/` that is `a/b` itself. */
+function folderOf(path: string): string {
+  const folder = normalize(path.slice(0, path.lastIndexOf("/") + 1));
+  return folder === "/" ? folder : folder.replace(/\/$/, "");
+}
+
 /**
  * Copies a file or folder of this machine. A file goes into an existing folder or to the very path; a folder without a
  * trailing slash goes into the remote folder, one with a trailing slash gives its contents to it.
@@ -31,7 +37,7 @@ async function copyPath(files: RemoteFiles, source: string, target: string): Pro
   if (!isFolder) {
     const intoFolder = found?.isDirectory() === true;
     if (!found) {
-      await files.mkdirAll(dirname(target), `failed to create parent directories for ${target}`);
+      await files.mkdirAll(folderOf(target), `failed to create parent directories for ${target}`);
     }
     await files.put(source, intoFolder ? join(target, basename(source)) : target);
     return;
@@ -46,7 +52,7 @@ async function copyText(files: RemoteFiles, text: string, target: string): Promi
   if ((await files.stat(target))?.isDirectory()) {
     throw new Error(`remote path ${target} is a directory; when using a text asset, remotePath must be a file path`);
   }
-  await files.mkdirAll(dirname(target), `failed to create parent directories for ${target}`);
+  await files.mkdirAll(folderOf(target), `failed to create parent directories for ${target}`);
   await files.write(target, text);
 }
 

@@ -619,6 +619,26 @@ describe("copy to remote", () => {
     expect(read("again")).toBe("two");
   });
 
+  it("makes the folder that a path with a trailing slash names, and fails, so that the next copy finds it", async () => {
+    const into = asset({ path: file, hash: "1" });
+    const target = `${folder}/slashed/new/`;
+    const refused = new RegExp(`^failed to create remote file ${target}: `);
+    await expect(create(type, copy(into, target))).rejects.toThrow(refused);
+    expect(readdirSync(target)).toEqual([]);
+    await create(type, copy(into, target));
+    expect(read("slashed/new/file.txt")).toBe("content");
+    const text = asset({ text: "t", hash: "1" });
+    await expect(create(type, copy(text, `${folder}/slashed/texts//`))).rejects.toThrow(
+      /^failed to create remote file/,
+    );
+    expect(readdirSync(`${folder}/slashed`).sort()).toEqual(["new", "texts"]);
+    await expect(create(type, copy(text, `${folder}/slashed/gone/../other/./t`))).rejects.toThrow(
+      "file does not exist",
+    );
+    expect(readdirSync(`${folder}/slashed`).sort()).toEqual(["new", "other", "texts"]);
+    await expectClosed();
+  });
+
   it("names a local file that is missing", async () => {
     await expect(create(type, copy(asset({ path: "/no/such", hash: "1" }), "/x"))).rejects.toThrow(
       "open /no/such: no such file or directory",
