@@ -43,6 +43,11 @@ const goTypes: Record<FieldType, string> = {
   proxy: objects.proxy.goType,
 };
 
+function isAsset(value: Value): value is ValueMap {
+  const kind = isMap(value) ? value[signatureKey] : undefined;
+  return kind === signatures.asset || kind === signatures.archive;
+}
+
 /** Checks one known value; `wrong` is the message for a wrong type, in the official provider's words. */
 function checkValue(name: string, field: Field, goType: string, wrapped: Value): Failure[] {
   if (isUnknown(wrapped)) {
@@ -78,16 +83,17 @@ function checkValue(name: string, field: Field, goType: string, wrapped: Value):
       return isMap(value)
         ? each(Object.entries(value).map(([key, item]) => [`${name}[${key}] value`, item]))
         : wrong(name, goTypes.stringMap, value);
-    case "asset": {
-      const kind = isMap(value) ? value[signatureKey] : undefined;
-      return kind === signatures.asset || kind === signatures.archive ? [] : wrong(name, goTypes.asset, value);
-    }
+    case "asset":
     case "connection":
     case "proxy": {
+      // What is no object at all is taken for neither asset nor archive.
+      if (field.type === "asset" && (isAsset(value) || (!isList(value) && !isMap(value)))) {
+        return [];
+      }
       if (!isMap(value)) {
         return wrong(name, goTypes[field.type], value);
       }
-      const object = objects[field.type];
+      const object = field.type === "asset" ? { goType: goTypes.asset, fields: {} } : objects[field.type];
       const inner = checkFields(object.fields, object.goType, value);
       const lines = inner.map(({ property, reason }) => `\n\t${property}: ${reason}`).join("");
       const owner = goType.slice(goType.indexOf(".") + 1);
@@ -117,7 +123,7 @@ function checkFields(fields: Fields, goType: string, values: ValueMap): Failure[
  * What the official provider makes of a secret that is not known yet, by its type: it forgets that the value is unknown, and
  * takes the type's empty one for it.
  */
-const emptyValues: Readonly<Record<Exclude<FieldType, "asset">, Value>> = {
+const emptyValues: Readonly<Record<FieldType, Value>> = {
   string: "",
   number: 0,
   int: 0,
@@ -125,6 +131,7 @@ const emptyValues: Readonly<Record<Exclude<FieldType, "asset">, Value>> = {
   strings: [],
   stringMap: {},
   list: [],
+  asset: {},
   connection: { host: "" },
   proxy: { host: "" },
 };
@@ -158,7 +165,7 @@ function complete(fields: Fields, values: ValueMap, withDefaults: boolean): Valu
     if (given === undefined) {
       continue;
     }
-    const forgets = withDefaults && field.type !== "asset" && isUnknownSecret(given);
+    const forgets = withDefaults && isUnknownSecret(given);
     const value = forgets ? makeSecret(emptyValues[field.type]) : given;
     const completed = mapInner(value, (inner) => {
       if ((field.type === "connection" || field.type === "proxy") && isMap(inner)) {
@@ -181,13 +188,13 @@ export function checkInputs(type: InputType, news: ValueMap): { inputs: ValueMap
   const values = dropNulls(news);
   const failures = checkFields(type.fields, type.goType, values);
   const inputs = complete(type.fields, values, failures.length === 0);
-  if (failures.length === 0) {
+  if ("source" in type.fields) {
     failures.push(...checkSource(inputs["source"]));
   }
   return { inputs, failures };
 }
 
-/** SHA-256 of nothing: an asset with this hash and no text is an empty text. */
+/** SHA-256 of nothing: an asset with this hash, or none, and no text is an empty text. */
 const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /** What a CopyToRemote copies: a text, or a file or folder of this machine. Undefined for assets that it cannot copy. */
@@ -203,14 +210,20 @@ export function copySource(source: Value): { text: string } | { path: string } |
   if (value[signatureKey] !== signatures.asset || (typeof uri === "string" && uri !== "")) {
     return undefined;
   }
-  return typeof text === "string" && (text !== "" || value["hash"] === emptyHash) ? { text } : undefined;
+  const [given, hash] = [typeof text === "string" ? text : "", value["hash"] ?? ""];
+  return given !== "" || hash === "" || hash === emptyHash ? { text: given } : undefined;
 }
 
-function checkSource(source: Value | undefined): Failure[] {
-  if (source === undefined || isUnknown(source) || copySource(source)) {
+/** One that is not known yet is refused too, as by the official provider, which sees that none is there. */
+function checkSource(source: Value = null): Failure[] {
+  if (copySource(source)) {
     return [];
   }
-  return (unwrap(source) as ValueMap)[signatureKey] === signatures.asset
+  const value = unwrap(source);
+  if (!isAsset(value)) {
+    return [{ property: "asset", reason: "either asset or archive must be set" }];
+  }
+  return value[signatureKey] === signatures.asset
     ? [{ property: "asset", reason: "asset must be a path-based file asset or a text asset" }]
     : [{ property: "archive", reason: "archive must be a path to a file or directory" }];
 }

@@ -133,6 +133,45 @@ describe("check", () => {
     expect(check(archive({ assets: {}, hash: "1" }))).toEqual([
       { property: "archive", reason: "archive must be a path to a file or directory" },
     ]);
+    expect(check(asset({ text: "" }))).toEqual([]);
+    expect(check(asset({ text: "", hash: "1" }))).toEqual([
+      { property: "asset", reason: "asset must be a path-based file asset or a text asset" },
+    ]);
+  });
+
+  it("refuses a copy whose source is not known yet, as the official one does", () => {
+    const unset = { property: "asset", reason: "either asset or archive must be set" };
+    const check = (source: unknown, connection: object = { host: "h" }): ReturnType<typeof checkInputs> =>
+      checkInputs(copy, { connection, remotePath: "/x", source } as never);
+    expect(check(unknownValue)).toMatchObject({ failures: [unset], inputs: { source: unknownValue } });
+    expect(check(secret(unknownValue))).toMatchObject({ failures: [unset], inputs: { source: secret({}) } });
+    expect(check("text").failures).toEqual([unset]);
+    expect(check(secret(3)).failures).toEqual([unset]);
+    expect(check({}).failures).toEqual([unset]);
+    const failed = (property: string, reason: string): object[] => [{ property, reason }, unset];
+    expect(check(null).failures).toEqual(
+      failed("source", "Missing required field 'source' on 'remote.CopyToRemoteInputs'"),
+    );
+    expect(check([]).failures).toEqual(
+      failed(
+        "source",
+        "Field 'source' on 'remote.CopyToRemoteInputs' must be a 'types.AssetOrArchive'; got '[]interface {}' instead",
+      ),
+    );
+    expect(check({ a: 1 }).failures).toEqual(
+      failed(
+        "source",
+        "An error occurred decoding 'CopyToRemoteInputs.source': 1 failures decoding:" +
+          "\n\ta: Unrecognized field 'a' on 'types.AssetOrArchive'",
+      ),
+    );
+    expect(check(unknownValue, {}).failures).toEqual(
+      failed(
+        "connection",
+        "An error occurred decoding 'CopyToRemoteInputs.connection': 1 failures decoding:" +
+          "\n\thost: Missing required field 'host' on 'remote.Connection'",
+      ),
+    );
   });
 });
 
