@@ -1,6 +1,7 @@
 import { objects, type Field, type Fields, type FieldType, type InputType } from "./types";
 import {
   dropNulls,
+  isAsset,
   isList,
   isMap,
   isSecret,
@@ -42,11 +43,6 @@ const goTypes: Record<FieldType, string> = {
   connection: objects.connection.goType,
   proxy: objects.proxy.goType,
 };
-
-function isAsset(value: Value): value is ValueMap {
-  const kind = isMap(value) ? value[signatureKey] : undefined;
-  return kind === signatures.asset || kind === signatures.archive;
-}
 
 /** Checks one known value; `wrong` is the message for a wrong type, in the official provider's words. */
 function checkValue(name: string, field: Field, goType: string, wrapped: Value): Failure[] {

@@ -5,7 +5,23 @@ import { runLocal, type CommandOutput, type LocalInputs } from "./local";
 import type { Operation } from "./operation";
 import type { RemoteInputs } from "./remote";
 import { replacesOnChange, resourceTypes, runType, type Fields, type ResourceType } from "./types";
-import { differences, dropNulls, equal, isUnknown, plain, unknownValue, type Difference, type ValueMap } from "./value";
+import {
+  contains,
+  differences,
+  dropNulls,
+  equal,
+  isAsset,
+  isSecret,
+  isUnknown,
+  makeSecret,
+  plain,
+  signatureKey,
+  signatures,
+  unknownValue,
+  type Difference,
+  type Value,
+  type ValueMap,
+} from "./value";
 
 /** Type token of a URN. Throws for a resource that is not served. */
 export function typeOf(urn: string): ResourceType {
@@ -104,6 +120,24 @@ function commandOf(inputs: ValueMap, name: "create" | "update" | "delete"): stri
   return typeof command === "string" ? command : undefined;
 }
 
+/**
+ * Inputs as outputs. The official provider finds no input in an output that holds an asset: it takes it for one of its own, which
+ * is not known while `unknown`, and secret as a whole with a secret in it.
+ */
+function outputsOf(inputs: ValueMap, unknown: boolean): ValueMap {
+  const output = (value: Value): Value => {
+    if (!contains(value, isAsset)) {
+      return value;
+    }
+    const secret = contains(value, isSecret);
+    if (unknown) {
+      return secret ? { [signatureKey]: signatures.output, secret } : unknownValue;
+    }
+    return secret ? makeSecret(value) : value;
+  };
+  return Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, output(value)]));
+}
+
 /** Creates a resource and returns its ID and state. A preview runs nothing and leaves what a command prints unknown. */
 export async function create(
   operation: Operation,
@@ -116,18 +150,18 @@ export async function create(
   const suffix = randomBytes(4).toString("hex");
   if (!isCommand(type)) {
     if (preview) {
-      return { id: "", state: inputs };
+      return { id: "", state: outputsOf(inputs, true) };
     }
     await copy(operation, type, inputs);
-    return { id: suffix, state: inputs };
+    return { id: suffix, state: outputsOf(inputs, false) };
   }
   const id = `${nameOf(urn)}${suffix}`;
   if (preview) {
-    return { id, state: { ...inputs, stdout: unknownValue, stderr: unknownValue } };
+    return { id, state: { ...outputsOf(inputs, true), stdout: unknownValue, stderr: unknownValue } };
   }
   const command = commandOf(inputs, "create");
   const outputs = command === undefined ? {} : await runCommand(operation, type, command, inputs, noOutput);
-  return { id, state: { ...inputs, ...noOutput, ...outputs } };
+  return { id, state: { ...outputsOf(inputs, false), ...noOutput, ...outputs } };
 }
 
 /** Updates a resource in place and returns its state. Commands run `update`, else `create`; copies copy what changed. */
@@ -141,12 +175,16 @@ export async function update(
 ): Promise<ValueMap> {
   const type = typeOf(urn);
   const inputs = dropNulls(withIgnored(state, properties, ignoreChanges));
+  const changed = Object.keys(resourceTypes[type].fields).some(
+    (name) => isUnknown(inputs[name]) || ((state[name] ?? null) !== null && !equal(inputs[name], state[name])),
+  );
+  const kept = outputsOf(inputs, preview && changed);
   if (!isCommand(type)) {
     const same = equal(plain(inputs["source"] ?? null), plain(state["source"] ?? null));
     if (!preview && !(same && equal(plain(inputs["remotePath"] ?? null), plain(state["remotePath"] ?? null)))) {
       await copy(operation, type, inputs);
     }
-    return inputs;
+    return kept;
   }
   const previous = previousOf(state);
   // Files found by the last run stay until the next one finds others.
@@ -157,13 +195,10 @@ export async function update(
       found[name] = value;
     }
   }
-  const before: ValueMap = { ...inputs, ...found, ...previous };
+  const before: ValueMap = { ...kept, ...found, ...previous };
   if (preview) {
-    const changes = Object.keys(resourceTypes[type].fields).some(
-      (name) => isUnknown(inputs[name]) || ((state[name] ?? null) !== null && !equal(inputs[name], state[name])),
-    );
     const unknowns = Object.keys({ ...found, ...previous }).map((name) => [name, unknownValue] as const);
-    return changes ? { ...before, ...Object.fromEntries(unknowns) } : before;
+    return changed ? { ...before, ...Object.fromEntries(unknowns) } : before;
   }
   const command = commandOf(inputs, "update") ?? commandOf(inputs, "create");
   return command === undefined

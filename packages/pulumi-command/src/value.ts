@@ -13,6 +13,7 @@ export const signatures = {
   secret: "1b47061264138c4ac30d75fd1eb44270",
   asset: "c44067f5952c0a294b673a41bacd8c17",
   archive: "0def7320c3a5731c473e5ecbe6d01bc7",
+  output: "d0e6a833031e9bbcd3f4e8bde6ca49a4",
 } as const;
 
 /** The wire's text for "not known yet"; one text for each kind of value, of which the first is what Pulumi itself writes. */
@@ -39,6 +40,20 @@ export function isList(value: Value | undefined): value is readonly Value[] {
 
 function kindOf(value: Value | undefined): Value | undefined {
   return isMap(value) ? value[signatureKey] : undefined;
+}
+
+/** Whether a value is an asset or an archive. */
+export function isAsset(value: Value | undefined): value is ValueMap {
+  return kindOf(value) === signatures.asset || kindOf(value) === signatures.archive;
+}
+
+/** Whether something within a value, or the value itself, is such. */
+export function contains(value: Value | undefined, such: (each: Value) => boolean): boolean {
+  if (value === undefined) {
+    return false;
+  }
+  const inner = isList(value) ? value : isMap(value) ? Object.values(value) : [];
+  return such(value) || inner.some((each) => contains(each, such));
 }
 
 /** Whether a value is wrapped as a secret. */

@@ -340,6 +340,34 @@ describe("preview", () => {
     expect(existsSync(`${folder}/ran`)).toBe(false);
     expect(ssh.open()).toBe(0);
   });
+
+  it("leaves an input that holds an asset unknown, as the official one does, unless nothing changed", async () => {
+    const source = asset({ text: "t", hash: "1" });
+    const inputs = { connection: connection(), source, remotePath: "/x", triggers: [1, [{ a: source }]] };
+    const checked = await check("remote:CopyToRemote", inputs);
+    const unknown = { ...checked, source: unknownValue, triggers: unknownValue };
+    expect((await create("remote:CopyToRemote", inputs, { preview: true })).state).toEqual(unknown);
+    expect(await update("remote:CopyToRemote", checked, inputs, true)).toEqual(checked);
+    expect(await update("remote:CopyToRemote", checked, { ...inputs, remotePath: "/y" }, true)).toEqual({
+      ...unknown,
+      remotePath: "/y",
+    });
+    expect(
+      await update("remote:CopyToRemote", checked, { ...inputs, source: asset({ hash: "2", text: "u" }) }, true),
+    ).toEqual(unknown);
+    const hidden = { create: "true", triggers: [secret(source)] };
+    const secretUnknown = { [signatureKey]: "d0e6a833031e9bbcd3f4e8bde6ca49a4", secret: true };
+    expect((await create("local:Command", hidden, { preview: true })).state["triggers"]).toEqual(secretUnknown);
+    const { state } = await create("local:Command", hidden);
+    expect(state["triggers"]).toEqual(secret([secret(source)]));
+    expect((await update("local:Command", state, { ...hidden, create: "false" }, true))["triggers"]).toEqual(
+      secretUnknown,
+    );
+    expect((await update("local:Command", state, { ...hidden, create: "echo" }))["triggers"]).toEqual(
+      secret([secret(source)]),
+    );
+    expect(ssh.open()).toBe(0);
+  });
 });
 
 describe("remote command", () => {
