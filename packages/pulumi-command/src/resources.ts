@@ -11,6 +11,7 @@ import {
   dropNulls,
   equal,
   isAsset,
+  isMap,
   isSecret,
   isUnknown,
   makeSecret,
@@ -164,6 +165,12 @@ export async function create(
   return { id, state: { ...outputsOf(inputs, false), ...noOutput, ...outputs } };
 }
 
+/** Hash of an asset or archive, by which alone a copy is told from another; empty for one without. */
+function hashOf(source: Value | undefined): Value {
+  const value = plain(source ?? null);
+  return (isMap(value) ? value["hash"] : undefined) ?? "";
+}
+
 /** Updates a resource in place and returns its state. Commands run `update`, else `create`; copies copy what changed. */
 export async function update(
   operation: Operation,
@@ -180,7 +187,7 @@ export async function update(
   );
   const kept = outputsOf(inputs, preview && changed);
   if (!isCommand(type)) {
-    const same = equal(plain(inputs["source"] ?? null), plain(state["source"] ?? null));
+    const same = hashOf(inputs["source"]) === hashOf(state["source"]);
     if (!preview && !(same && equal(plain(inputs["remotePath"] ?? null), plain(state["remotePath"] ?? null)))) {
       await copy(operation, type, inputs);
     }

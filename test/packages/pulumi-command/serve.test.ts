@@ -647,6 +647,19 @@ describe("copy to remote", () => {
     expect(read("again")).toBe("two");
   });
 
+  it("tells what it copies by its hash alone, and nothing without one from nothing else without one", async () => {
+    const target = `${folder}/hashes`;
+    const { state } = await create(type, copy(asset({ text: "one" }), target));
+    const other = await update(type, state, copy(asset({ text: "two" }), target));
+    expect([other["source"], read("hashes")]).toEqual([asset({ text: "two" }), "one"]);
+    await update(type, other, copy({ ...archive(source), hash: "" }, target));
+    expect(read("hashes")).toBe("one");
+    const hashed = await update(type, other, copy(asset({ text: "three", hash: "3" }), target));
+    expect(read("hashes")).toBe("three");
+    await update(type, hashed, copy({ ...archive(source), hash: "3" }, target));
+    expect(read("hashes")).toBe("three");
+  });
+
   it("makes the folder that a path with a trailing slash names, and fails, so that the next copy finds it", async () => {
     const into = asset({ path: file, hash: "1" });
     const target = `${folder}/slashed/new/`;
