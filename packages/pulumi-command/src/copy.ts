@@ -83,7 +83,7 @@ export async function copyToRemote(
     if ("text" in source) {
       await copyText(files, source.text, target);
     } else {
-      await (source.exact ? files.put(source.path, target) : copyPath(files, source.path, target));
+      await (source.exact ? files.put(source.path, target, true) : copyPath(files, source.path, target));
     }
   });
 }

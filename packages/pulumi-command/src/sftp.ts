@@ -112,21 +112,26 @@ export class RemoteFiles {
     }
   }
 
-  /** Copies one local file, many blocks at a time. */
-  async put(source: string, path: string): Promise<void> {
+  /** Copies one local file, many blocks at a time. With `bare` an error says the reason alone. */
+  async put(source: string, path: string, bare = false): Promise<void> {
     await readable(source);
-    const handle = await this.#create(path);
+    const handle = await this.#create(path, bare);
     await this.#call<undefined>((done) => this.sftp.close(handle, (error) => done(error)));
     try {
       await this.#call<undefined>((done) => this.sftp.fastPut(source, path, (error) => done(error)));
     } catch (error) {
-      throw new Error(`failed to copy file ${source} to remote path ${path}: ${reasonOf(error)}`, { cause: error });
+      const isReading = error instanceof Error && "syscall" in error && error.syscall === "read";
+      const reason = isReading ? `read ${source}: ${reasonOf(error)}` : reasonOf(error);
+      throw new Error(bare ? reason : `failed to copy file ${source} to remote path ${path}: ${reason}`, {
+        cause: error,
+      });
     }
   }
 
-  #create(path: string): Promise<Buffer> {
+  #create(path: string, bare = false): Promise<Buffer> {
     return this.#call<Buffer>((done) => this.sftp.open(path, "w", done)).catch((error: unknown) => {
-      throw new Error(`failed to create remote file ${path}: ${reasonOf(error)}`, { cause: error });
+      const reason = reasonOf(error);
+      throw new Error(bare ? reason : `failed to create remote file ${path}: ${reason}`, { cause: error });
     });
   }
 }

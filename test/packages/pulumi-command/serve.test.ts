@@ -601,7 +601,9 @@ describe("copy to remote", () => {
     ]);
     expect(read("unlinked/alias")).toBe("#!/bin/sh\n");
     symlinkSync(source, join(linked, "folder"));
-    await expect(create(type, copy(archive(linked), `${folder}/refused`))).rejects.toThrow(/linked\/folder/);
+    await expect(create(type, copy(archive(linked), `${folder}/refused`))).rejects.toThrow(
+      `failed to copy file ${linked}/folder to remote path ${folder}/refused/linked/folder: read ${linked}/folder: is a directory`,
+    );
   });
 
   it("reads a relative path from its own working directory", async () => {
@@ -690,6 +692,14 @@ describe("copy to remote", () => {
   it("copies with the deprecated CopyFile too", async () => {
     await create("remote:CopyFile", { connection: connection(), localPath: file, remotePath: `${folder}/copied` });
     expect(read("copied")).toBe("content");
+  });
+
+  it("says of a CopyFile that fails the reason alone", async () => {
+    const from = (localPath: string, remotePath: string): Promise<unknown> =>
+      create("remote:CopyFile", { connection: connection(), localPath, remotePath });
+    await expect(from(file, `${folder}/no-such/f`)).rejects.toThrow(/^file does not exist$/);
+    await expect(from(source, `${folder}/copied-folder`)).rejects.toThrow(new Error(`read ${source}: is a directory`));
+    await expectClosed();
   });
 });
 
