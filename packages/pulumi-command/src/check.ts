@@ -51,7 +51,7 @@ function checkValue(name: string, field: Field, goType: string, wrapped: Value):
   }
   const value = unwrap(wrapped);
   const wrong = (at: string, want: string, got: Value): Failure[] => [
-    { property: name, reason: `Field '${at}' on '${goType}' must be a '${want}'; got '${goTypeOf(got)}' instead` },
+    { property: at, reason: `Field '${at}' on '${goType}' must be a '${want}'; got '${goTypeOf(got)}' instead` },
   ];
   const each = (items: [string, Value][]): Failure[] => {
     for (const [at, item] of items) {

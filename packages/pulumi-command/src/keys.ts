@@ -98,7 +98,12 @@ export function parsePrivateKey(key: string, passphrase: string | undefined): Pa
     throw new Error("ssh: this private key is passphrase protected");
   }
   if (!encrypted && passphrase !== undefined) {
-    throw new Error("ssh: not an encrypted key");
+    throw new Error(
+      type === "OPENSSH PRIVATE KEY" ? "ssh: key is not password protected" : "ssh: not an encrypted key",
+    );
+  }
+  if (type === "OPENSSH PRIVATE KEY" && passphrase === "") {
+    throw new Error("bcrypt_pbkdf: empty password");
   }
   if (!/^((RSA|EC|DSA|OPENSSH) )?PRIVATE KEY$/.test(type)) {
     throw new Error(`ssh: unsupported key type ${quote(type)}`);

@@ -15,7 +15,7 @@ export interface Endpoint {
   readonly agentSocketPath?: string;
   /** Failed attempts that are forgiven; -1: any number. */
   readonly dialErrorLimit?: number;
-  /** Seconds for one TCP connect; 0: no limit. */
+  /** Seconds for one TCP connect; 0: no limit; less: none, so that it fails. */
   readonly perDialTimeout?: number;
   readonly hostKey?: string;
 }
@@ -111,6 +111,10 @@ export function handshake(login: Login, sock: Duplex): Promise<Dialled> {
     });
     client.on("error", (error) => {
       lost ??= error.message;
+      if (error.message === "Connection lost before handshake") {
+        fail("EOF");
+        return;
+      }
       const format = error.message.includes("host key format");
       fail(format && hostKey ? `ssh: no common algorithm for host key; we offered: [${hostKey.type}]` : error.message);
     });

@@ -1,4 +1,4 @@
-import { connect as connectSocket, type Socket } from "node:net";
+import { connect as connectSocket, isIP, type Socket } from "node:net";
 import { systemErrorText } from "./gotext";
 
 /** Writes host and port as Go does: an IPv6 address in brackets. */
@@ -6,11 +6,15 @@ export function joinHostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Opens a socket; `seconds` limits the wait, 0 does not. */
+/** Opens a socket; `seconds` limits the wait, 0 does not, and with less than none the time is over before it begins. */
 export function openSocket(to: { path: string } | { host: string; port: number }, seconds: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connectSocket(to);
     const target = "path" in to ? `unix ${to.path}` : `tcp ${joinHostPort(to.host, to.port)}`;
+    if (seconds < 0) {
+      const isName = "host" in to && to.host !== "" && isIP(to.host) === 0;
+      throw new Error(`dial ${isName ? `tcp: lookup ${to.host}` : target}: i/o timeout`);
+    }
+    const socket = connectSocket(to);
     const timer =
       seconds > 0
         ? setTimeout(() => {

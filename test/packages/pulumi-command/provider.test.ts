@@ -107,12 +107,18 @@ describe("check", () => {
           "\n\tport: Field 'port' on 'remote.Connection' must be a 'float64'; got 'string' instead",
       },
       {
-        property: "environment",
+        property: "environment[A] value",
         reason: "Field 'environment[A] value' on 'remote.CommandInputs' must be a 'string'; got 'float64' instead",
       },
       { property: "creat", reason: "Unrecognized field 'creat' on 'remote.CommandInputs'" },
     ]);
     expect(isSecret(inputs["connection"])).toBe(true);
+    expect(checkInputs(resourceTypes["command:local:Command"], { interpreter: ["sh", 1] }).failures).toEqual([
+      {
+        property: "interpreter[1]",
+        reason: "Field 'interpreter[1]' on 'local.CommandInputs' must be a 'string'; got 'float64' instead",
+      },
+    ]);
     expect(checkInputs(remote, {}).failures).toEqual([
       { property: "connection", reason: "Missing required field 'connection' on 'remote.CommandInputs'" },
     ]);
@@ -321,7 +327,11 @@ describe("keys", () => {
     const [open, locked] = [make("open", ""), make("locked", "secret phrase")];
     expect(parsePrivateKey(open.replaceAll("\n", "\r\n"), undefined).isPrivateKey()).toBe(true);
     expect(parsePrivateKey(locked, "secret phrase").isPrivateKey()).toBe(true);
-    expect(() => parsePrivateKey(open, "secret phrase")).toThrow("ssh: not an encrypted key");
+    const unneeded = format === "PEM" ? "ssh: not an encrypted key" : "ssh: key is not password protected";
+    expect(() => parsePrivateKey(open, "secret phrase")).toThrow(new Error(unneeded));
+    expect(() => parsePrivateKey(open, "")).toThrow(new Error(unneeded));
+    const empty = format === "PEM" ? "x509: decryption password incorrect" : "bcrypt_pbkdf: empty password";
+    expect(() => parsePrivateKey(locked, "")).toThrow(new Error(empty));
     expect(() => parsePrivateKey(locked, undefined)).toThrow("ssh: this private key is passphrase protected");
     expect(() => parsePrivateKey(locked, "wrong")).toThrow("x509: decryption password incorrect");
   });

@@ -488,6 +488,41 @@ describe("remote command", () => {
     expect(ssh.total()).toBe(before);
   });
 
+  it("says EOF of a peer that closes in the handshake", async () => {
+    for (const greeting of ["", "HTTP/1.0 400 Bad\r\n\r\n"]) {
+      const peer = createServer((socket) =>
+        socket
+          .on("error", () => undefined)
+          .resume()
+          .end(greeting),
+      ).listen(0, "127.0.0.1");
+      await new Promise((resolve) => peer.once("listening", resolve));
+      const { port } = peer.address() as AddressInfo;
+      await expect(create(type, { connection: connection({ port }), create: "x" })).rejects.toThrow(
+        new Error("after 0 failed attempts: ssh: handshake failed: EOF"),
+      );
+      await new Promise((resolve) => peer.close(resolve));
+    }
+  });
+
+  it("does not dial with less than no time for it", async () => {
+    const attempt = (extra: object): Promise<unknown> =>
+      create(type, { connection: connection({ perDialTimeout: -1, ...extra }), create: "echo in" });
+    const before = ssh.total();
+    await expect(attempt({ dialErrorLimit: 1 })).rejects.toThrow(
+      new Error(`after 1 failed attempts: dial tcp 127.0.0.1:${ssh.port}: i/o timeout`),
+    );
+    await expect(attempt({ host: "::1", port: 5 })).rejects.toThrow(
+      new Error("after 0 failed attempts: dial tcp [::1]:5: i/o timeout"),
+    );
+    await expect(attempt({ host: "localhost" })).rejects.toThrow(
+      new Error("after 0 failed attempts: dial tcp: lookup localhost: i/o timeout"),
+    );
+    expect(ssh.total()).toBe(before);
+    expect(await attempt({ proxy: connection() })).toMatchObject({ state: { stdout: "in" } });
+    await expectClosed();
+  });
+
   it("tries again with growing waits, as often as allowed", async () => {
     ssh.refuse(3);
     const inputs = { connection: connection({ dialErrorLimit: 3 }), create: "echo in" };
