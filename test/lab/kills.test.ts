@@ -1,0 +1,122 @@
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { waitFor } from "../../components/args/wait";
+import type { Deployment } from "../../toolchain/make/state";
+import { check, configure, createStack, failures, hostState, mustPulumi, output, PROJECT, run, STACK } from "./lab";
+
+// Pulumi is killed again and again, each time at another resource that it has just begun with, and goes on from there.
+const at = ["--yes", "--skip-preview"];
+/** Seconds that a process of podnet's may outlive the CLI that started it. */
+const OUTLIVE_SECONDS = 10;
+let before: Record<string, string[]>;
+
+beforeAll(() => {
+  run("pulumi", ["destroy", ...at, "--stack", STACK]);
+  run("pulumi", ["stack", "rm", "--yes", "--force", "--stack", STACK]);
+  before = hostState();
+  createStack();
+  configure({ nodes: '{"cp":{"slot":0,"role":"control-plane"},"w1":{"slot":1}}' });
+});
+
+afterAll(() => {
+  run("pulumi", ["cancel", "--yes", "--stack", STACK]);
+  mustPulumi("destroy", ...at);
+  mustPulumi("stack", "rm", "--yes");
+});
+
+const state = (): Deployment => (JSON.parse(mustPulumi("stack", "export")) as { deployment: Deployment }).deployment;
+
+/** Names of the stack's resources that something is made for. */
+const made = (): string[] =>
+  (state().resources ?? [])
+    .filter(({ type }) => !/^(podnet:|pulumi:)/.test(type))
+    .map(({ urn }) => urn.split("::").at(-1) ?? "")
+    .sort();
+
+/** How a command of Pulumi's ended: killed when it began with a resource, or by itself. */
+interface End {
+  readonly killedAt?: string;
+  readonly code?: number | null;
+  readonly said: string;
+}
+
+/** Runs Pulumi, and kills it and all that it has started when it begins with a resource that is not among those given. */
+function untilItBegins(words: readonly string[], known: ReadonlySet<string>): Promise<End> {
+  const child = spawn("pulumi", [...words, ...at, "--stack", STACK, "--non-interactive", "--color", "never"], {
+    cwd: PROJECT,
+    // A group of its own, which is killed as one.
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let said = "";
+  let killedAt: string | undefined;
+  const read = (chunk: Buffer): void => {
+    said += chunk.toString();
+    for (const [, type = "", name = ""] of said.matchAll(/^ *[-+]+ +(\S+) (\S+) (?:creating|deleting)\b/gm)) {
+      if (killedAt === undefined && !known.has(name) && !/^(podnet:|pulumi:)/.test(type)) {
+        killedAt = name;
+        process.kill(-(child.pid ?? 0), "SIGKILL");
+      }
+    }
+  };
+  child.stdout.on("data", read);
+  child.stderr.on("data", read);
+  return new Promise((done, failed) => {
+    child.on("error", failed);
+    child.on("close", (code) => done(killedAt === undefined ? { code, said } : { killedAt, said }));
+  });
+}
+
+/** Processes of Pulumi's and podnet's that were started for this clone. */
+function processes(): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim();
+        const own = readFileSync(`/proc/${pid}/environ`, "utf8").includes(`PULUMI_HOME=${PROJECT}/`);
+        return own && /pulumi-(language|resource|analyzer)|@pulumi\/pulumi\/cmd|podnet\/cli/.test(words) ? [words] : [];
+      } catch {
+        return [];
+      }
+    });
+}
+
+/** Kills the command at one resource after the other, until it comes to its end. Returns those at which it was killed. */
+async function killedAtEach(...words: string[]): Promise<string[]> {
+  const known = new Set<string>();
+  for (;;) {
+    const { killedAt, code, said } = await untilItBegins(words, known);
+    if (killedAt === undefined) {
+      expect(code === 0 ? "" : said.slice(-4000)).toBe("");
+      return [...known].sort();
+    }
+    known.add(killedAt);
+    const gone = await waitFor(() => Promise.resolve(processes().length === 0), OUTLIVE_SECONDS);
+    expect(gone ? [] : [killedAt, ...processes()]).toEqual([]);
+    run("pulumi", ["cancel", "--yes", "--stack", STACK]);
+  }
+}
+
+test("an update that was killed at each of its resources comes to its end, declared is what is, and nothing is pending", async () => {
+  const killed = await killedAtEach("up");
+  expect(killed).toEqual(made());
+  // Pulumi keeps a create that was killed until somebody says that it was looked at; `make up` says so itself.
+  mustPulumi("refresh", "--clear-pending-creates", ...at);
+  expect(state().pending_operations ?? []).toEqual([]);
+  const { changeSummary } = JSON.parse(mustPulumi("preview", "--json")) as { changeSummary: object };
+  expect(Object.keys(changeSummary)).toEqual(["same"]);
+  const report = check(String(output("verify")));
+  expect(failures(report)).toEqual([]);
+  expect(report.passed).toBe(true);
+}, 1_800_000);
+
+test("a destroy that was killed at each of its resources comes to its end and leaves nothing", async () => {
+  const there = made();
+  const killed = await killedAtEach("destroy");
+  // What is deleted with its machine or in no time is never seen to begin.
+  expect(killed.filter((name) => !there.includes(name))).toEqual([]);
+  expect(killed.length).toBeGreaterThan(10);
+  expect(hostState()).toEqual(before);
+}, 1_800_000);
