@@ -133,7 +133,9 @@ describe("a whole program", () => {
     for (const { inputs } of remote) {
       const [create, update, remove] = [inputs["create"], inputs["update"], inputs["delete"]].map(String);
       expect(create).toMatch(/^bash --norc -p \.podnet\/program\/start [a-z]+$/);
-      expect(update).toMatch(/^bash --norc -p \.podnet\/program\/start [a-z]+ --update( [0-9]+| sha256:[0-9a-f]{64})?$/);
+      expect(update).toMatch(
+        /^bash --norc -p \.podnet\/program\/start [a-z]+ --update( [0-9]+| sha256:[0-9a-f]{64})?$/,
+      );
       expect(update?.startsWith(`${String(create)} --update`)).toBe(true);
       expect(remove).toBe(`test ! -e .podnet/program/start -a ! -e /var/lib/podnet/owner || ${String(create)} --undo`);
       const lines = plain(inputs["stdin"]).split("\n");
