@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { contains, parseCidr, parseIpv4 } from "../args/ipv4";
 import { type Look, waitUntil } from "../args/wait";
 import {
   allNodes,
@@ -10,7 +9,7 @@ import {
   labelledContainers,
   type ListedContainer,
 } from "./docker";
-import { nodeAddress } from "./identity";
+import { isInSubnet, nodeAddress } from "./identity";
 import { containerOf, isOf, type LabHostInput, type LabInput, ownerText, type Whose } from "./inputs";
 import { limitText, tooLow, type TooLow } from "./limits";
 import { lookAtNetwork, removeLabNetwork } from "./network";
@@ -136,10 +135,7 @@ async function refuseMove(
     return;
   }
   const { subnet } = await lookAtNetwork(dockerHost, network);
-  if (
-    contains(parseCidr(subnet), parseIpv4(container.address)) &&
-    container.address !== nodeAddress(subnet, controlPlane.slot)
-  ) {
+  if (isInSubnet(container.address, subnet) && container.address !== nodeAddress(subnet, controlPlane.slot)) {
     throw new Error(
       `lab node ${controlPlane.nodeName}: the control plane has the address ${container.address}, and slot ${String(controlPlane.slot)} would ` +
         `give it ${nodeAddress(subnet, controlPlane.slot)}: podnet does not move a control plane. Nothing was touched. Put its slot back; or make ` +

@@ -2,10 +2,12 @@ import { createHash } from "node:crypto";
 import {
   addressAt,
   type Cidr,
+  contains,
   formatCidr,
   formatIpv4,
   overlaps,
   parseCidr,
+  parseIpv4,
   size,
   subnet,
   subnetCount,
@@ -18,6 +20,11 @@ const LAB_FIRST_HOST = 10;
 /** Address of the node with this slot in a lab's subnet, which must have room for it. */
 export function nodeAddress(subnetText: string, slot: number): string {
   return formatIpv4(addressAt(parseCidr(subnetText), LAB_FIRST_HOST + slot));
+}
+
+/** Whether an address is of a subnet, both as texts. */
+export function isInSubnet(address: string, subnetText: string): boolean {
+  return contains(parseCidr(subnetText), parseIpv4(address));
 }
 
 /** What a lab is known by on its host. Derived from something that no other lab has. */

@@ -10,7 +10,15 @@ import {
   labelWords,
   type ListedContainer,
 } from "./docker";
-import { chooseSubnet, HOST_ROUTES, type HostRoute, labIdentity, parseHostRoutes, subnetProblems } from "./identity";
+import {
+  chooseSubnet,
+  HOST_ROUTES,
+  isInSubnet,
+  type HostRoute,
+  labIdentity,
+  parseHostRoutes,
+  subnetProblems,
+} from "./identity";
 import { isOf, LAB_LABEL, type LabNetworkInput, OWNER_LABEL, ownerText } from "./inputs";
 
 /** Seconds that an engine may take to let go of what is being removed. */
@@ -29,7 +37,10 @@ export async function makeLabNetwork(input: LabNetworkInput): Promise<string> {
   const there = await hasNetwork(dockerHost, network);
   const subnet = there ? await subnetOf(input) : await createNetwork(input);
   for (const container of await containersOf(dockerHost, input)) {
-    await connect(dockerHost, network, container);
+    // One with an address of another subnet is to be made anew.
+    if (container.address !== "" && isInSubnet(container.address, subnet)) {
+      await connect(dockerHost, network, container);
+    }
   }
   return subnet;
 }

@@ -125,6 +125,22 @@ describe("another stack's lab of the same name", () => {
   });
 });
 
+test("a network of another subnet takes no node in that has an address of the old one", async () => {
+  fake.does(
+    [
+      '"network ls"*) echo pn-x ;;',
+      `"network inspect --format {{.Id}}"*) echo new ;;`,
+      `"network inspect"*) printf 'podnet-x\\tme\\t10.8.0.0/24\\n' ;;`,
+      '"container inspect"*) echo old ;;',
+      `"ps "*) printf '${listed("podnet-x-cp", { address: "10.9.0.10" })}\\n${listed("podnet-x-w1", { address: "10.8.0.11" })}\\n' ;;`,
+    ].join("\n"),
+  );
+  expect(await makeLabNetwork({ ...network, subnet: "10.8.0.0/24" })).toBe("10.8.0.0/24");
+  expect(fake.calls().filter((call) => call.startsWith("network connect"))).toEqual([
+    "network connect --ip 10.8.0.11 pn-x id-of-podnet-x-w1",
+  ]);
+});
+
 describe("a control plane that is there", () => {
   const cases = (subnet: string): string =>
     [
