@@ -7,6 +7,8 @@ export const keptMachine = machineAddress.extend({
   hostname: z.string(),
   /** Whether it ends with its resource. */
   passing: z.boolean(),
+  /** Whether it carried the control plane; undefined where an earlier podnet did not say. */
+  controlPlane: z.boolean().optional(),
 });
 /** A machine that was a node when the preflight last ran. */
 export type KeptMachine = z.output<typeof keptMachine>;
@@ -33,6 +35,22 @@ export function movedMachines(earlier: Machines, now: Machines, own: readonly st
       ],
     ]),
   );
+}
+
+/**
+ * The control plane, where it would move to a node that was none: that would make a new cluster, and take the old one's machine
+ * back with all that its etcd holds.
+ */
+export function movedControlPlane(earlier: Machines, control: string): Record<string, string[]> {
+  const before = Object.keys(earlier).find((name) => earlier[name]?.controlPlane === true);
+  return before === undefined || control === "" || before === control
+    ? {}
+    : {
+        [control]: [
+          `the cluster's control plane is ${before}, and podnet does not move a control plane: that would end all that runs in the ` +
+            `cluster. Declare ${before} as it was; or make the cluster anew with pulumi destroy and pulumi up`,
+        ],
+      };
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   readAnswer,
 } from "../node/preflight";
 import { FEATURES, type FeatureId, featureProblem, preflightQuestions } from "./features";
-import { keptMachine, type KeptMachine, movedMachines, unreachableMachines } from "./kept";
+import { keptMachine, type KeptMachine, movedControlPlane, movedMachines, unreachableMachines } from "./kept";
 
 /** What the preflight reads from standard input, as JSON. Holds secrets. */
 export const preflightInput = z.strictObject({
@@ -120,6 +120,7 @@ export async function preflight(input: PreflightInput, earlier: PreflightOutput)
         machineId: answers[name]?.machineId ?? earlier.machines[name]?.machineId ?? "",
         hostname: answers[name]?.hostname ?? earlier.machines[name]?.hostname ?? "",
         passing: passing.includes(name),
+        controlPlane: name === control,
       },
     ]),
   );
@@ -130,6 +131,7 @@ export async function preflight(input: PreflightInput, earlier: PreflightOutput)
         Object.fromEntries(Object.entries(answers).map(([name, { findings }]) => [name, findings])),
         betweenMachines({ ...machines, ...answers }, control),
         movedMachines(earlier.machines, machines, own),
+        movedControlPlane(earlier.machines, control),
         await unreachableMachines(earlier.machines, [...names, ...input.gone]),
       ),
     ),

@@ -68,13 +68,19 @@ describe("what cannot change while a cluster lives", () => {
 
   test("is the control plane's place, too", () => {
     const before = cluster();
-    configure({ nodes: '{"cp":{"slot":0},"w1":{"slot":1,"role":"control-plane"}}' });
-    const { code, out, err } = pulumi("up", "--yes", "--skip-preview");
-    expect(code).not.toBe(0);
-    expect(`${out}${err}`).toContain(
-      "podnet init on w1: this machine is a worker of the cluster, and podnet does not move a control plane.",
-    );
-    expect(cluster()).toEqual(before);
+    // Another node that is there, and one that is not there yet.
+    for (const [nodes, name] of [
+      ['{"cp":{"slot":0},"w1":{"slot":1,"role":"control-plane"}}', "w1"],
+      ['{"master":{"slot":5,"role":"control-plane"},"w1":{"slot":1}}', "master"],
+    ] as const) {
+      configure({ nodes });
+      const { code, out, err } = pulumi("up", "--yes", "--skip-preview");
+      expect(code).not.toBe(0);
+      expect(`${out}${err}`).toContain(
+        `${name}: the cluster's control plane is cp, and podnet does not move a control plane: that would end all that runs in the cluster.`,
+      );
+      expect(cluster()).toEqual(before);
+    }
     configure({ nodes: '{"cp":{"slot":0,"role":"control-plane"},"w1":{"slot":1}}' });
     mustPulumi("up", "--yes", "--skip-preview");
     expect(cluster()).toEqual(before);

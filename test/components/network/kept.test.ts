@@ -6,7 +6,12 @@ import { join } from "node:path";
 import { Server } from "ssh2";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { absence, addressOf, type MachineAddress } from "../../../components/machine/presence";
-import { type KeptMachine, movedMachines, unreachableMachines } from "../../../components/network/kept";
+import {
+  type KeptMachine,
+  movedControlPlane,
+  movedMachines,
+  unreachableMachines,
+} from "../../../components/network/kept";
 
 let hostKeys: { readonly text: string; readonly secret: string }[] = [];
 const servers: (Server | TcpServer)[] = [];
@@ -72,6 +77,19 @@ test("a machine that answers no word does not hold the update", async () => {
 test("a node that is still declared, gone or of a machine that ends with its resource is not asked for", async () => {
   const dead = at(1);
   expect(await unreachableMachines({ w1: kept(dead), w2: kept(dead), l1: kept(dead, true) }, ["w1", "w2"])).toEqual({});
+});
+
+test("a control plane moves to no other node, which would be a new cluster", () => {
+  const earlier = { cp: { ...kept(at(22)), controlPlane: true }, w1: { ...kept(at(23)), controlPlane: false } };
+  expect(movedControlPlane(earlier, "master")).toEqual({
+    master: [
+      "the cluster's control plane is cp, and podnet does not move a control plane: that would end all that runs in the cluster. " +
+        "Declare cp as it was; or make the cluster anew with pulumi destroy and pulumi up",
+    ],
+  });
+  expect(movedControlPlane(earlier, "cp")).toEqual({});
+  // Of a cluster that an earlier podnet looked at nobody said which one it is.
+  expect(movedControlPlane({ cp: kept(at(22)) }, "master")).toEqual({});
 });
 
 test("a node moves to no other machine; its own with another address or host key stays its own", () => {
