@@ -51,8 +51,6 @@ test("stands before every trigger of a command that a component makes", () => {
     encoding: "utf8",
   });
   const made = lines.trim().split("\n");
-  expect(made.length).toBeGreaterThan(5);
-  // A phase's own list goes through `applyPhase`.
-  const own = made.filter((line) => !line.startsWith("components/cluster/kubeadm.ts"));
-  expect(own.filter((line) => !line.includes("triggers: triggersOf("))).toEqual([]);
+  expect(made.length).toBeGreaterThan(3);
+  expect(made.filter((line) => !line.includes("triggers: triggersOf("))).toEqual([]);
 });
