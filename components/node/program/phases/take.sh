@@ -156,14 +156,15 @@ undo_take() {
     # What is mounted below these folders is containers' and pods'; what is mounted on them is the machine's.
     # A space in a path is \040 there.
     while read -r mount; do [ -z "$mount" ] || umount -l "$(printf '%b' "$mount")" 2>/dev/null || true; done <<<"$(pod_mounts)"
-    if [ -e "$STATE/bridge-left" ]; then
-        wait_until 10 "the links of the last pods to go" no_pod_on_bridge || true
-        remove_empty_bridge
-    fi
+    # Pods' links go with their namespaces, and the bridge once it has none.
     for mount in $(own_namespaces); do
         umount -l "$mount" 2>/dev/null || true
         rm -f "$mount"
     done
+    if [ -e "$STATE/bridge-left" ]; then
+        wait_until 10 "the links of the last pods to go" no_pod_on_bridge || true
+        remove_empty_bridge
+    fi
     rm -rf /run/containerd /var/lib/cni/results/{podnet,cni-loopback}-*
     give_back_rules
     undo_record install

@@ -120,6 +120,16 @@ ip link add vethp type veth peer name eth0 netns ${name}; ip link set vethp mast
     expect(await machine.sh("ip netns list")).toContain(name);
   });
 
+  test("namespaces of podnet's own pods go, and with them the bridge", async () => {
+    const name = "cni-5e3b1f0a-aaaa-bbbb-cccc-000000000002";
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    await machine.sh(`ip link add cni0 type bridge; ip address add 10.244.1.1/24 dev cni0; ip link set cni0 up; ip netns add ${name}
+ip link add veth1 type veth peer name eth0 netns ${name}; ip link set veth1 master cni0 up`);
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("ip netns list; ip -o link show | grep -c cni0 || true")).toBe("0");
+  });
+
   test("LXC's bridge and a raw table stay where Cilium leaves", async () => {
     await machine.sh(`ip link add lxcbr0 type bridge; ip address add 10.0.3.1/24 dev lxcbr0; nft add table ip raw
 nft 'add chain ip raw mine { type filter hook prerouting priority raw; policy accept; }'
