@@ -76,14 +76,20 @@ export function makeRoom(
   }
 }
 
+/** The labels and the subnet of the network that bears a lab's name, where there is one. */
+async function seenNetwork({
+  dockerHost,
+  network,
+}: LabInput): Promise<Awaited<ReturnType<typeof lookAtNetwork>> | undefined> {
+  return (await hasNetwork(dockerHost, network)) ? lookAtNetwork(dockerHost, network) : undefined;
+}
+
 /** The network that bears a lab's name, where it is another stack's. */
 async function foreignNetwork(input: LabInput): Promise<string | undefined> {
-  const { dockerHost, network } = input;
-  if (!(await hasNetwork(dockerHost, network))) {
-    return undefined;
-  }
-  const seen = await lookAtNetwork(dockerHost, network);
-  return isOf(seen, input) ? undefined : `docker network ${network} belongs to ${ownerText(seen, input)}`;
+  const seen = await seenNetwork(input);
+  return seen === undefined || isOf(seen, input)
+    ? undefined
+    : `docker network ${input.network} belongs to ${ownerText(seen, input)}`;
 }
 
 /** What another stack has under a lab's name. */
@@ -124,17 +130,15 @@ async function refuseForeign(input: LabHostInput): Promise<void> {
 }
 
 /** Throws where the control plane that is there has another slot: its container would be removed, and all of the cluster with it. */
-async function refuseMove(
-  { dockerHost, labName, network, controlPlane }: LabHostInput,
-  own: readonly ListedContainer[],
-): Promise<void> {
+async function refuseMove(input: LabHostInput, own: readonly ListedContainer[]): Promise<void> {
+  const { labName, controlPlane } = input;
   const container = own.find(
     ({ name }) => controlPlane !== undefined && name === containerOf({ labName, ...controlPlane }),
   );
-  if (controlPlane === undefined || container === undefined || !(await hasNetwork(dockerHost, network))) {
+  const subnet = container && (await seenNetwork(input))?.subnet;
+  if (controlPlane === undefined || container === undefined || subnet === undefined) {
     return;
   }
-  const { subnet } = await lookAtNetwork(dockerHost, network);
   if (isInSubnet(container.address, subnet) && container.address !== nodeAddress(subnet, controlPlane.slot)) {
     throw new Error(
       `lab node ${controlPlane.nodeName}: the control plane has the address ${container.address}, and slot ${String(controlPlane.slot)} would ` +

@@ -61,8 +61,9 @@ function commands(
 
 /** The lab that a stack has made, its nodes in the order of their names; with no nodes where it has none. */
 export function labIn(state: Deployment): DeclaredLab {
-  const [network] = commands(living(state), "lab-network");
-  const nodes = commands(living(state), "lab-node").map(({ stdin }) => labNodeInput.parse(stdin));
+  const resources = living(state);
+  const [network] = commands(resources, "lab-network");
+  const nodes = commands(resources, "lab-node").map(({ stdin }) => labNodeInput.parse(stdin));
   return {
     network: network && labNetworkInput.parse(network.stdin),
     nodes: nodes.sort((a, b) => a.nodeName.localeCompare(b.nodeName, "en", { numeric: true })),
