@@ -1,24 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Parameters } from "../../../../components/node/parameters";
 import { bundled, Machine } from "./machine";
-import { FILES, OWNER, TAKE } from "./node";
+import { FILES, INIT, OWNER, TAKE } from "./node";
 
 const program = bundled();
 const TOKEN = "abcdef.0123456789abcdef";
 const CA = `sha256:${"a".repeat(64)}`;
-const INIT: Parameters = {
-  ...OWNER,
-  cluster: "demo",
-  kubernetes: "v1.36.3",
-  "internal-ip": "192.0.2.11",
-  "kubelet-config": '{"evictionHard":{"nodefs.available":"0%"}}',
-  "ignore-preflight-error": ["NumCPU"],
-  "pod-cidr": "10.244.0.0/16",
-  "service-cidr": "10.96.0.0/16",
-  "node-pod-cidr": "10.244.0.0/24",
-  "dns-domain": "cluster.local",
-  "cert-san": ["192.0.2.11", "api.example.com"],
-};
 const JOIN: Parameters = {
   ...OWNER,
   "internal-ip": "192.0.2.11",

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { cpSync } from "node:fs";
 import { type Arch, releaseFiles, type ReleaseName } from "../../../../components/node/releases";
 import type { Parameters } from "../../../../components/node/parameters";
+import { type Asked, askedRows, preflightText } from "../../../../components/node/preflight";
 import { type Machine, temporary } from "./machine";
 
 /** The owner of the stack whose node the machine is. */
@@ -14,6 +15,40 @@ export const FILES = "0123456789abcdef";
 
 /** Parameters of each phase as a plan of a small cluster gives them. */
 export const TAKE: Parameters = { ...OWNER, cluster: "demo", files: FILES };
+
+/** Parameters of a control plane. */
+export const INIT: Parameters = {
+  ...OWNER,
+  cluster: "demo",
+  kubernetes: "v1.36.3",
+  "internal-ip": "192.0.2.11",
+  "kubelet-config": '{"evictionHard":{"nodefs.available":"0%"}}',
+  "ignore-preflight-error": ["NumCPU"],
+  "pod-cidr": "10.244.0.0/16",
+  "service-cidr": "10.96.0.0/16",
+  "node-pod-cidr": "10.244.0.0/24",
+  "dns-domain": "cluster.local",
+  "cert-san": ["192.0.2.11", "api.example.com"],
+};
+
+/** The nonce that tests ask the preflight with. */
+export const NONCE = "0123456789abcdef";
+
+/** What the preflight is asked of a worker. */
+export const DECLARED: Asked = {
+  ...OWNER,
+  role: "worker",
+  "internal-ip": "192.0.2.11",
+  conflist: "10-podnet.conflist",
+  "pod-cidr": "10.244.0.0/16",
+  "service-cidr": "10.96.0.0/16",
+};
+
+/** The preflight with all that it is asked of a machine, as a text for the machine's shell. */
+export function preflightQuestion(program: string, declared: Asked): string {
+  const rows = [["nonce", NONCE], ...askedRows(declared), ["end"]];
+  return preflightText(program) + rows.map((row) => `${row.join("\t")}\n`).join("");
+}
 
 /** Parameters of the bridge network on a node with two peers. */
 export const BRIDGE: Parameters = {

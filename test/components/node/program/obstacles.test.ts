@@ -1,18 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { askedRows, preflightText, type Asked } from "../../../../components/node/preflight";
+import type { Asked } from "../../../../components/node/preflight";
 import { bundled, Machine } from "./machine";
-import { OWNER, TAKE } from "./node";
+import { DECLARED, NONCE, preflightQuestion, TAKE } from "./node";
 
 const program = bundled();
-const NONCE = "0123456789abcdef";
-const DECLARED: Asked = {
-  ...OWNER,
-  role: "worker",
-  "internal-ip": "192.0.2.11",
-  conflist: "10-podnet.conflist",
-  "pod-cidr": "10.244.0.0/16",
-  "service-cidr": "10.96.0.0/16",
-};
 
 let machine: Machine;
 beforeEach(async () => {
@@ -24,8 +15,7 @@ afterEach(() => machine.close());
 
 /** What the preflight says of the machine. */
 async function look(declared: Asked = DECLARED): Promise<{ facts: string[]; findings: string[] }> {
-  const rows = [["nonce", NONCE], ...askedRows(declared), ["end"]];
-  const text = preflightText(program) + rows.map((row) => `${row.join("\t")}\n`).join("");
+  const text = preflightQuestion(program, declared);
   const { code, stdout, stderr } = await machine.exec(["bash", "--norc", "-p", "-s"], text);
   expect([code, stderr]).toEqual([0, ""]);
   const lines = stdout.split("\n").slice(0, -1);

@@ -1,36 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { answerLines, nonceIn, parametersText } from "../../../../components/node/parameters";
-import { type Asked, askedRows, preflightText } from "../../../../components/node/preflight";
+import type { Asked } from "../../../../components/node/preflight";
 import { bundled, Machine } from "./machine";
-import { agentNetwork, BRIDGE, installFrom, OWNER, TAKE } from "./node";
+import { agentNetwork, BRIDGE, DECLARED, INIT, installFrom, NONCE, preflightQuestion, TAKE } from "./node";
 
 // What others have on a machine, in places where podnet has its own: it is named before anything is done, or it stays.
 const program = bundled();
-const NONCE = "0123456789abcdef";
-const DECLARED: Asked = {
-  ...OWNER,
-  role: "worker",
-  "internal-ip": "192.0.2.11",
-  conflist: "10-podnet.conflist",
-  "pod-cidr": "10.244.0.0/16",
-  "service-cidr": "10.96.0.0/16",
-};
 const FLANNEL: Asked = {
   ...DECLARED,
   kind: "flannel",
   conflist: "10-flannel.conflist",
   path: ["/opt/cni/bin/flannel"],
-};
-const INIT = {
-  ...OWNER,
-  cluster: "demo",
-  kubernetes: "v1.36.3",
-  "internal-ip": "192.0.2.11",
-  "pod-cidr": "10.244.0.0/16",
-  "node-pod-cidr": "10.244.1.0/24",
-  "service-cidr": "10.96.0.0/16",
-  "dns-domain": "cluster.local",
-  "cert-san": ["192.0.2.11"],
 };
 const CILIUM = agentNetwork("cilium", "cilium-native");
 
@@ -44,8 +24,7 @@ afterEach(() => machine.close());
 
 /** What the preflight finds on the machine. `before` is what its login shell prints first. */
 async function findings(declared: Asked = DECLARED, before = ""): Promise<string[]> {
-  const rows = [["nonce", NONCE], ...askedRows(declared), ["end"]];
-  machine.write("/tmp/asked", preflightText(program) + rows.map((row) => `${row.join("\t")}\n`).join(""));
+  machine.write("/tmp/asked", preflightQuestion(program, declared));
   const { stdout, stderr } = await machine.exec(["bash", "-c", `printf '${before}'; bash --norc -p -s </tmp/asked`]);
   expect(stderr.replace(/^.*hostname: command not found\n/, "")).toBe("");
   return answerLines("w1", "preflight", NONCE, stdout).flatMap((line) => /^machine (.*)$/.exec(line)?.[1] ?? []);
