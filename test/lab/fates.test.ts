@@ -1,21 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labIdentity, nodeAddress } from "../../components/lab/identity";
-import type { Deployment } from "../../toolchain/make/state";
-import {
-  check,
-  configure,
-  createStack,
-  failures,
-  kubectl,
-  LAB,
-  must,
-  mustPulumi,
-  output,
-  pulumi,
-  run,
-  STACK,
-  unset,
-} from "./lab";
+import { configure, createStack, kubectl, LAB, must, mustPulumi, pulumi, run, sound, STACK, state, unset } from "./lab";
 
 // Each resource of a stack meets each fate that Pulumi's commands have for it, and the stack is sound afterwards.
 const at = ["--yes", "--skip-preview"];
@@ -34,8 +19,6 @@ afterAll(() => {
   mustPulumi("stack", "rm", "--yes");
 });
 
-const state = (): Deployment => (JSON.parse(mustPulumi("stack", "export")) as { deployment: Deployment }).deployment;
-
 /** URNs of the stack's resources that are no components, by name. */
 function urns(): Map<string, string> {
   const custom = (state().resources ?? []).filter(({ type }) => !/^(podnet:|pulumi:pulumi:)/.test(type));
@@ -43,16 +26,6 @@ function urns(): Map<string, string> {
 }
 
 const urnOf = (name: string): string => urns().get(name) ?? `no resource ${name}`;
-
-/** What is declared is there and proven, nothing is pending, and nothing waits to be changed. */
-function sound(): void {
-  expect(state().pending_operations ?? []).toEqual([]);
-  const { changeSummary } = JSON.parse(mustPulumi("preview", "--json")) as { changeSummary: object };
-  expect(Object.keys(changeSummary)).toEqual(["same"]);
-  const report = check(String(output("verify")));
-  expect(failures(report)).toEqual([]);
-  expect(report.passed).toBe(true);
-}
 
 /** Updates, which has to be refused with these words; returns all that was said. */
 function refused(words: RegExp, ...more: string[]): string {

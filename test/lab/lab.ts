@@ -16,6 +16,7 @@ import { expect } from "vitest";
 import type { Finding } from "../../components/connectivity/report/finding";
 import type { Report } from "../../components/connectivity/report/report";
 import { chooseSubnet, HOST_ROUTES, labIdentity, parseHostRoutes } from "../../components/lab/identity";
+import type { Deployment } from "../../toolchain/make/state";
 import { givenNames, hostView, type Marks, tracesOf } from "./host";
 
 /** The clone under test. */
@@ -152,6 +153,21 @@ export function failures(report: Report): string[] {
   const text = ({ claim, source, target, protocol }: Finding): string =>
     `${claim} ${source} -> ${target}${protocol ? ` ${protocol}` : ""}`;
   return [...new Set(report.problems.filter(({ status }) => status === "failed").map(text))].sort();
+}
+
+/** The state of the test's stack. */
+export function state(): Deployment {
+  return (JSON.parse(mustPulumi("stack", "export")) as { deployment: Deployment }).deployment;
+}
+
+/** Sees that what is declared is there and proven, nothing is pending, and nothing waits to be changed. */
+export function sound(): void {
+  expect(state().pending_operations ?? []).toEqual([]);
+  const { changeSummary } = JSON.parse(mustPulumi("preview", "--json")) as { changeSummary: object };
+  expect(Object.keys(changeSummary)).toEqual(["same"]);
+  const report = check(String(output("verify")));
+  expect(failures(report)).toEqual([]);
+  expect(report.passed).toBe(true);
 }
 
 /** Breaks something, sees exactly these failures, mends it, sees none, and returns what the first check reported. */
