@@ -101,7 +101,7 @@ egress_json() {
 forward_json() {
     local rules drops=false accepted=false
     rules=$(iptables -S FORWARD 2>/dev/null || true)
-    ! grep -qx -- '-P FORWARD DROP' <<<"$rules" || drops=true
+    ! grep -qxE -- '-P FORWARD DROP|-A FORWARD -j (DROP|REJECT.*)' <<<"$rules" || drops=true
     [ "$(grep -c -- '--comment podnet -j ACCEPT' <<<"$rules")" -lt 2 ] || accepted=true
     printf '{"drops":%s,"accepted":%s}' "$drops" "$accepted"
 }

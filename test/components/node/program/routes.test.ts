@@ -113,6 +113,22 @@ test("where FORWARD drops, pods are accepted in that chain, once, and no more wh
   expect(await machine.sh("iptables -S FORWARD")).toBe("-P FORWARD DROP");
 });
 
+test("where a rule of FORWARD rejects all, pods are accepted before it, and the rule stays", async () => {
+  const theirs = "-A FORWARD -j REJECT --reject-with icmp-host-prohibited";
+  await machine.sh(`iptables ${theirs}`);
+  await machine.does("network", BRIDGE);
+  await machine.does("network --update", BRIDGE);
+  const rules = [
+    "-P FORWARD ACCEPT",
+    "-A FORWARD -d 10.244.0.0/16 -m comment --comment podnet -j ACCEPT",
+    "-A FORWARD -s 10.244.0.0/16 -m comment --comment podnet -j ACCEPT",
+    theirs,
+  ];
+  expect(await machine.sh("iptables -S FORWARD")).toBe(rules.join("\n"));
+  await machine.does("network --undo", BRIDGE);
+  expect(await machine.sh("iptables -S FORWARD")).toBe(["-P FORWARD ACCEPT", theirs].join("\n"));
+});
+
 test("a link that flaps has its routes back, also while pods' links come and go without a pause", async () => {
   await machine.does("network", BRIDGE);
   const route = BRIDGE["route"] as string[];
@@ -134,6 +150,25 @@ test("a link that flaps has its routes back, also while pods' links come and go 
   await Promise.all(running);
   machine = await Machine.make();
 }, 40_000);
+
+test("when the internal IP goes to another link, the routes follow it, and that link is the one that is watched", async () => {
+  await machine.does("network", BRIDGE);
+  await machine.sh("ip -4 route flush proto 71");
+  const running = machine.exec(["bash", "--norc", "-p", "/usr/local/lib/podnet/current/routes", "watch"]);
+  const peers = (dev: string): string =>
+    `10.244.0.0/24 via 192.0.2.10 dev ${dev}\n10.244.2.0/24 via 192.0.2.12 dev ${dev}`;
+  const seen = (): Promise<string> =>
+    machine.sh("ip -4 route show proto 71 type unicast | sed 's/ proto.*//; s/ *$//'");
+  await expect.poll(seen, { timeout: 10_000 }).toBe(peers("eth0"));
+  await machine.sh("ip link add bond0 type veth peer name bond1; ip link set bond1 up; ip link set bond0 up");
+  await machine.sh("ip address del 192.0.2.11/24 dev eth0; sleep 6; ip address add 192.0.2.11/24 dev bond0");
+  await expect.poll(seen, { timeout: 10_000 }).toBe(peers("bond0"));
+  await machine.sh("ip link set bond0 down; sleep 6; ip link set bond0 up");
+  await expect.poll(seen, { timeout: 10_000 }).toBe(peers("bond0"));
+  await machine.close();
+  await running;
+  machine = await Machine.make();
+}, 60_000);
 
 test("the unit that keeps them starts the current program, before the kubelet", async () => {
   await machine.does("network", BRIDGE);

@@ -130,6 +130,8 @@ rm /stub/active/podnet-network`);
   expect(seen.egress).toEqual({ wanted: true, now: "changed" });
   expect(seen.forward).toEqual({ drops: true, accepted: false });
   expect(seen.links).toContainEqual({ name: "eth0", mtu: 1400 });
+  await machine.sh("iptables -P FORWARD ACCEPT; iptables -A FORWARD -j REJECT");
+  expect((await status()).forward).toEqual({ drops: true, accepted: false });
   await machine.sh("nft delete table ip podnet");
   expect((await status()).egress).toEqual({ wanted: true, now: "missing" });
 });
