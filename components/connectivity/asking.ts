@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { own } from "../args/own";
 import type { Discovered } from "./discover";
 import { type Answer, parseAnswers, probeParameters } from "./driver";
 import { type Request, triesFor } from "./request";
@@ -26,12 +27,12 @@ export function asker(shells: ReadonlyMap<string, Shell>, seen: Discovered["seen
   return async (requests) => {
     const rounds = await Promise.all(
       [...shells].map(async ([node, shell]) => {
-        const own = requests.filter((request) => request.node === node);
-        if (own.length === 0) {
+        const asked = requests.filter((request) => request.node === node);
+        if (asked.length === 0) {
           return [];
         }
-        const pids = Object.fromEntries((seen[node] ?? []).map(({ probe, pid }) => [probe, pid]));
-        return [...parseAnswers(own, await askNode(shell, "probe", probeParameters(own, pids), NODE_SECONDS))];
+        const pids = Object.fromEntries((own(seen, node) ?? []).map(({ probe, pid }) => [probe, pid]));
+        return [...parseAnswers(asked, await askNode(shell, "probe", probeParameters(asked, pids), NODE_SECONDS))];
       }),
     );
     return new Map(rounds.flat());

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { own } from "../args/own";
 import { messageOf } from "../args/validate";
 import { isReady, isRunning, type KubeClient, type Pod, podsOf } from "../kubernetes/client";
 import { nodesOf, nodeTroubles, reasonOf, warningAbout } from "../kubernetes/reason";
@@ -37,7 +38,7 @@ export async function settledProbes(
     const discovered = await discover(shells);
     const { seen } = discovered;
     const odd = pods.find(({ probe, node, name, ip }) => {
-      const process = seen[node]?.find((candidate) => candidate.probe === probe && candidate.podName === name);
+      const process = own(seen, node)?.find((candidate) => candidate.probe === probe && candidate.podName === name);
       return !process || (probe !== "probe-host" && !process.interfaceIps.includes(ip));
     });
     if (!odd || Date.now() > deadline) {

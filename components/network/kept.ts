@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { own } from "../args/own";
 import { absence, machineAddress } from "../machine/presence";
 
 /** A machine that was a node when the preflight last ran, as it is known again. */
@@ -16,14 +17,14 @@ export type KeptMachine = z.output<typeof keptMachine>;
 type Machines = Readonly<Record<string, KeptMachine>>;
 
 /**
- * Nodes that would move to another machine under their name, where `own` are those whose machine bears the node's own mark.
+ * Nodes that would move to another machine under their name, where `ours` are those whose machine bears the node's own mark.
  * What podnet put on the old one would stay there for ever.
  */
-export function movedMachines(earlier: Machines, now: Machines, own: readonly string[]): Record<string, string[]> {
+export function movedMachines(earlier: Machines, now: Machines, ours: readonly string[]): Record<string, string[]> {
   const moved = Object.entries(now).filter(([name, { host, port, key }]) => {
-    const before = earlier[name];
+    const before = own(earlier, name);
     const same = before?.host === host && before.port === port && before.key === key;
-    return before !== undefined && !before.passing && !same && !own.includes(name);
+    return before !== undefined && !before.passing && !same && !ours.includes(name);
   });
   return Object.fromEntries(
     moved.map(([name, { host, port }]) => [

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { shortHash } from "../args/hash";
+import { own } from "../args/own";
 import { messageOf } from "../args/validate";
 import { dialTable } from "../machine/dialTable";
 import type { Dialled } from "../machine/dialled";
@@ -11,6 +12,7 @@ import {
   betweenMachines,
   type MachineAnswer,
   machineProblem,
+  peersOf,
   preflightText,
   readAnswer,
 } from "../node/preflight";
@@ -61,10 +63,14 @@ export function earlierOutput(text: string | undefined): PreflightOutput {
   }
 }
 
-async function ask(name: string, ssh: Dialled, input: PreflightInput): Promise<MachineAnswer> {
-  const { features, programs, declared } = input;
+async function ask(
+  name: string,
+  ssh: Dialled,
+  { features, programs, declared }: PreflightInput,
+  peer: string[],
+): Promise<MachineAnswer> {
   const nonce = shortHash(`${name} ${features.join(" ")}`);
-  const text = preflightText() + preflightQuestions(nonce, features, programs, declared[name]);
+  const text = preflightText() + preflightQuestions(nonce, features, programs, { ...declared[name], peer });
   const shell = await Shell.open(name, ssh);
   try {
     const before = Date.now();
@@ -83,7 +89,7 @@ async function ask(name: string, ssh: Dialled, input: PreflightInput): Promise<M
 function joined(...all: readonly Readonly<Record<string, readonly string[]>>[]): Record<string, string[]> {
   const found: Record<string, string[]> = {};
   for (const [name, lines] of all.flatMap((findings) => Object.entries(findings))) {
-    found[name] = [...(found[name] ?? []), ...lines];
+    found[name] = [...(own(found, name) ?? []), ...lines];
   }
   return found;
 }
@@ -102,8 +108,11 @@ export async function preflight(input: PreflightInput, earlier: PreflightOutput)
   const control = names.find((name) => declared[name]?.["role"] === "control-plane") ?? "";
   const news = names.some((_, index) => !isKnown(index));
   const toAsk = Object.entries(nodes).filter(([name], index) => !isKnown(index) || (news && name === control));
+  const asking = toAsk.map(([name]) => name);
   const results = await Promise.allSettled(
-    toAsk.map(async ([name, ssh]) => [name, await ask(name, ssh, input)] as const),
+    toAsk.map(
+      async ([name, ssh]) => [name, await ask(name, ssh, input, peersOf(name, control, asking, declared))] as const,
+    ),
   );
   const refused = results.flatMap((result) => (result.status === "rejected" ? [messageOf(result.reason)] : []));
   if (refused.length > 0) {
@@ -117,20 +126,20 @@ export async function preflight(input: PreflightInput, earlier: PreflightOutput)
       name,
       {
         ...addressOf(ssh),
-        machineId: answers[name]?.machineId ?? earlier.machines[name]?.machineId ?? "",
-        hostname: answers[name]?.hostname ?? earlier.machines[name]?.hostname ?? "",
+        machineId: own(answers, name)?.machineId ?? own(earlier.machines, name)?.machineId ?? "",
+        hostname: own(answers, name)?.hostname ?? own(earlier.machines, name)?.hostname ?? "",
         passing: passing.includes(name),
         controlPlane: name === control,
       },
     ]),
   );
-  const own = Object.keys(answers).filter((name) => answers[name]?.own === true);
+  const ours = Object.keys(answers).filter((name) => answers[name]?.own === true);
   const problems = [
     machineProblem(
       joined(
         Object.fromEntries(Object.entries(answers).map(([name, { findings }]) => [name, findings])),
         betweenMachines({ ...machines, ...answers }, control),
-        movedMachines(earlier.machines, machines, own),
+        movedMachines(earlier.machines, machines, ours),
         movedControlPlane(earlier.machines, control),
         await unreachableMachines(earlier.machines, [...names, ...input.gone]),
       ),

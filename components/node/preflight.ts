@@ -23,6 +23,23 @@ export function askedRows(declared: Asked): string[][] {
   return Object.entries(declared).flatMap(([name, value]) => [value].flat().map((text) => ["ask", name, text]));
 }
 
+/**
+ * Whom a machine has to reach, as `NODE ADDRESS PORT` lines: a worker the API server, and the control plane the kubelets of the
+ * workers that are asked with it. The ports are Kubernetes' own (its page "Ports and Protocols").
+ */
+export function peersOf(
+  name: string,
+  control: string,
+  asked: readonly string[],
+  declared: Readonly<Record<string, Asked>>,
+): string[] {
+  const peers = name === control ? asked.filter((other) => other !== control) : [control];
+  return peers.flatMap((peer) => {
+    const ip = declared[peer]?.["internal-ip"];
+    return typeof ip === "string" ? [`${peer} ${ip} ${name === control ? "10250" : "6443"}`] : [];
+  });
+}
+
 /** What a machine answered to the preflight. */
 export interface MachineAnswer {
   /** What is in the way on the machine, each with its remedy. */

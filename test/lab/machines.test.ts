@@ -123,7 +123,7 @@ afterAll(() => {
 describe("machines full of other things", () => {
   test("are refused with every obstacle on all of them, in seconds, and nothing on any changed", () => {
     const obstacles = {
-      cp: "echo theirs >/usr/local/bin/kubectl; mkdir -p /var/lib/etcd/member; echo data >/var/lib/etcd/member/x",
+      cp: "echo theirs >/usr/local/bin/kubectl; mkdir -p /var/lib/etcd/member; echo data >/var/lib/etcd/member/x; nft add table inet wall; nft 'add chain inet wall input { type filter hook input priority 0; policy accept; }'; nft add rule inet wall input tcp dport != 22 reject with icmpx admin-prohibited",
       w1: "mkdir -p /var/lib/containerd/prod; echo data >/var/lib/containerd/prod/x; echo net.ipv4.ip_forward=0 >/etc/sysctl.d/99-own.conf; cp /etc/resolv.conf /tmp/resolv; echo nameserver 127.0.0.1 >/etc/resolv.conf",
     };
     on("cp").sh(obstacles.cp);
@@ -132,7 +132,7 @@ describe("machines full of other things", () => {
     declare({ cp: CP, w1: { ...W1, internalIp: "192.0.2.77" } });
     const { code, out, err, seconds } = up();
     const after = [machineState(on("cp")), machineState(on("w1"))];
-    on("cp").sh("rm -r /usr/local/bin/kubectl /var/lib/etcd/member");
+    on("cp").sh("rm -r /usr/local/bin/kubectl /var/lib/etcd/member; nft delete table inet wall");
     on("w1").sh(
       "rm -r /var/lib/containerd/prod /etc/sysctl.d/99-own.conf; cat /tmp/resolv >/etc/resolv.conf; rm /tmp/resolv",
     );
@@ -143,6 +143,7 @@ describe("machines full of other things", () => {
       "of somebody's data (member); move it away, or use another machine",
       "of somebody's data (prod); move it away, or use another machine",
       "w1: no link has the internal IP 192.0.2.77; it has ",
+      `w1: it does not reach node cp at ${on("cp").address} port 6443 (No route to host), and the cluster needs that;`,
       "w1: /etc/resolv.conf names the resolver 127.0.0.1, which in a pod is CoreDNS itself",
       "w1: /etc/sysctl.d/99-own.conf line 1 sets net.ipv4.ip_forward = 0, which wins over the 1 that pods need; take it out",
     ]) {

@@ -1,3 +1,4 @@
+import { own } from "../../args/own";
 import type { NodeStatus } from "../../node/status";
 import type { Topology } from "../topology";
 import type { Claim, Verdict } from "./claim";
@@ -13,7 +14,7 @@ export const asMade = {
   requests: () => [],
   judge: ({ topology, observations }) =>
     topology.nodes.flatMap((node) => {
-      const status = observations.statuses[node];
+      const status = own(observations.statuses, node);
       return status ? PARTS.flatMap((part) => judgeOne(node, part, status, topology)) : [unknown(node)];
     }),
 } as const satisfies Claim;

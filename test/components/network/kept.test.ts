@@ -105,3 +105,8 @@ test("a node moves to no other machine; its own with another address or host key
     ],
   });
 });
+
+test("a node that is called as what every object inherits was never somewhere else", () => {
+  const here = { ...kept({ host: "192.0.2.1", port: 22, type: "ssh-ed25519", key: "a" }) };
+  expect(movedMachines({}, { constructor: here }, [])).toEqual({});
+});

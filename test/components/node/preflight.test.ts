@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { askedRows, betweenMachines, machineProblem, readAnswer } from "../../../components/node/preflight";
+import { askedRows, betweenMachines, machineProblem, peersOf, readAnswer } from "../../../components/node/preflight";
 
 test("what is declared is asked one row a value", () => {
   expect(askedRows({ node: "w1", ignore: ["Mem", "NumCPU"], path: [] })).toEqual([
@@ -7,6 +7,16 @@ test("what is declared is asked one row a value", () => {
     ["ask", "ignore", "Mem"],
     ["ask", "ignore", "NumCPU"],
   ]);
+});
+
+test("a worker has to reach the control plane's API, and the control plane the kubelets of workers that are new", () => {
+  const declared = Object.fromEntries(
+    ["cp", "w1", "w2"].map((node, index) => [node, { node, "internal-ip": `192.0.2.${String(index + 1)}` }]),
+  );
+  expect(peersOf("w1", "cp", ["cp", "w1"], declared)).toEqual(["cp 192.0.2.1 6443"]);
+  expect(peersOf("cp", "cp", ["cp", "w2"], declared)).toEqual(["w2 192.0.2.3 10250"]);
+  expect(peersOf("cp", "cp", ["cp"], declared)).toEqual([]);
+  expect(peersOf("w1", "", ["w1"], declared)).toEqual([]);
 });
 
 test("an answer is read: facts, what is in the way on the machine, and what else is missing", () => {

@@ -103,9 +103,34 @@ overruled() {
     overruled_units
 }
 
+# Seconds in which another machine has to answer: more than the kernel's own search for its link address takes.
+PEER_SECONDS=5
+
+# Whether the machine reaches those that it will talk to. Nothing need listen there yet: a refusal is an answer of that machine.
+look_at_peers() {
+    local name ip port
+    while read -r name ip port; do
+        [ -z "$port" ] || look_at_peer "$name" "$ip" "$port" &
+    done <<<"${asked[peer]-}"
+    wait
+}
+
+look_at_peer() {
+    local name=$1 ip=$2 port=$3 code=0 error
+    # shellcheck disable=SC2016
+    error=$(timeout "$PEER_SECONDS" bash --norc -c 'exec 3<>"/dev/tcp/$0/$1"' "$ip" "$port" 2>&1) || code=$?
+    case $code/$error in
+        0/* | *'Connection refused'*) return 0 ;;
+        124/*) error="no answer within $PEER_SECONDS s" ;;
+        *) error=$(sed -n '1s/.*: //p' <<<"$error") ;;
+    esac
+    echo "it does not reach node $name at $ip port $port ($error), and the cluster needs that; let TCP to that port pass in the firewalls of both machines and between them, and see that $ip is where node $name answers the others"
+}
+
 # All that makes the machine unfit, one finding a line.
 look_at_fitness() {
     look_at_address
+    look_at_peers
     look_at_resolver
     look_at_size
     look_at_writable

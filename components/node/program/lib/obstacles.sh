@@ -2,7 +2,7 @@
 # stands alone, since the preflight asks it before there is a program on the machine. An obstacle a line; nothing is changed.
 # shellcheck shell=bash
 
-# What is declared of the node, by name; each is looked at where it is known: owner, node, role, conflist, path (a list),
+# What is declared of the node, by name; each is looked at where it is known: owner, node, role, conflist, path and peer (lists),
 # pod-cidr, service-cidr.
 declare -gA asked=()
 
@@ -140,9 +140,38 @@ look_at_network() {
     done
     [ -n "$pods" ] || return 0
     while read -r family table chain; do
-        [ -z "$chain" ] || grep -qF "$pods" <<<"$(nft list chain "$family" "$table" "$chain" 2>/dev/null)" ||
-            echo "nft's chain $family $table $chain drops what the machine forwards, pods' packets too; let them pass first (nft insert rule $family $table $chain ip saddr $pods accept; nft insert rule $family $table $chain ip daddr $pods accept)"
-    done <<<"$(nft list chains 2>/dev/null | awk '$1 == "table" { table = $2 " " $3 } $1 == "chain" { chain = $2 } /hook forward/ && /policy drop/ && table " " chain != "ip filter FORWARD" { print table, chain }')"
+        # Whoever names the pods in a table of rules has thought of them.
+        [ -z "$chain" ] || grep -qF "$pods" <<<"$(nft list table "$family" "$table" 2>/dev/null)" ||
+            echo "nft's chain $family $table $chain drops what the machine forwards, pods' packets too; $(let_pass "$family" "$table" "$chain" "$pods")"
+    done <<<"$(closed_chains)"
+}
+
+# Chains that let nothing be forwarded but what a rule of theirs accepts: by their policy, or by a last rule for all packets. That
+# of iptables is opened by podnet itself (`routes`), or by the network's agent.
+closed_chains() {
+    local family table chain policy
+    while read -r family table chain policy; do
+        [ -n "$chain" ] && [ "$family $table $chain" != "ip filter FORWARD" ] || continue
+        if [ "$policy" = drop ] || [ -n "$(nft list chain "$family" "$table" "$chain" 2>/dev/null | last_rule | grep -E '^(counter packets [0-9]+ bytes [0-9]+ )?(drop|reject)( |$)')" ]; then
+            echo "$family $table $chain"
+        fi
+    done <<<"$(nft list chains 2>/dev/null | awk '
+        $1 == "table" { table = $2 " " $3 }
+        $1 == "chain" { chain = $2 }
+        /hook forward/ { print table, chain, (/policy drop/ ? "drop" : "accept") }')"
+}
+
+# The last rule of a chain that nft lists.
+last_rule() { awk 'NF && $1 != "}" { line = $0 } END { sub(/^[ \t]+/, "", line); print line }'; }
+
+# What to do so that pods' packets pass a chain.
+let_pass() {
+    local family=$1 table=$2 chain=$3 pods=$4
+    if [ "$table" = firewalld ]; then
+        echo "let them pass first (firewall-cmd --permanent --zone=trusted --add-source=$pods, the same for the address of every node, then firewall-cmd --reload)"
+    else
+        echo "let them pass first (nft insert rule $family $table $chain ip saddr $pods accept; nft insert rule $family $table $chain ip daddr $pods accept)"
+    fi
 }
 
 # All obstacles, one a line.

@@ -146,6 +146,82 @@ nft 'add chain inet theirs forward { type filter hook forward priority 0; policy
   });
 });
 
+describe("a chain of nftables at forward", () => {
+  const chain = (rules: string, policy = "accept"): string => `
+nft add table inet theirs
+nft 'add chain inet theirs other'
+nft 'add chain inet theirs forward { type filter hook forward priority 0; policy ${policy}; }'
+${rules}`;
+  const said = (detail: string): string[] => [`nft's chain ${detail}`];
+  const theirs = said(
+    "inet theirs forward drops what the machine forwards, pods' packets too; let them pass first (nft insert rule inet theirs forward ip saddr 10.244.0.0/16 accept; nft insert rule inet theirs forward ip daddr 10.244.0.0/16 accept)",
+  );
+
+  test.each([
+    ["whose last rule rejects all", "nft add rule inet theirs forward reject with icmpx admin-prohibited"],
+    ["whose last rule drops all and counts", "nft add rule inet theirs forward counter drop"],
+  ])("%s is named", async (_, rules) => {
+    await machine.sh(chain(`nft add rule inet theirs forward ct state established accept\n${rules}`));
+    expect(await findings()).toEqual(theirs);
+    await machine.sh("nft add rule inet theirs other ip saddr 10.244.0.0/16 accept");
+    expect(await findings()).toEqual([]);
+  });
+
+  test.each([
+    ["whose last rule drops some", "nft add rule inet theirs forward ct state invalid drop"],
+    ["with a chain beside it that drops all", "nft add rule inet theirs other drop"],
+    ["that has no rules", ""],
+  ])("%s is none", async (_, rules) => {
+    await machine.sh(chain(rules));
+    expect(await findings()).toEqual([]);
+  });
+
+  test("of firewalld's is named with firewalld's own remedy", async () => {
+    await machine.sh(`
+nft add table inet firewalld
+nft 'add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; }'
+nft add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited`);
+    expect(await findings()).toEqual(
+      said(
+        "inet firewalld filter_FORWARD drops what the machine forwards, pods' packets too; let them pass first (firewall-cmd --permanent --zone=trusted --add-source=10.244.0.0/16, the same for the address of every node, then firewall-cmd --reload)",
+      ),
+    );
+  });
+
+  test("of iptables is opened by podnet itself, or by an agent", async () => {
+    await machine.sh("iptables -P FORWARD DROP; iptables -A FORWARD -j REJECT");
+    expect(await findings()).toEqual([]);
+  });
+});
+
+describe("machines that the node will talk to", () => {
+  const peer = ["cp 192.0.2.11 6443", "w2 192.0.2.11 10250"];
+  const said = (name: string, port: number, reason: string, ip = "192.0.2.11"): string =>
+    `it does not reach node ${name} at ${ip} port ${String(port)} (${reason}), and the cluster needs that; let TCP to that port pass in the firewalls of both machines and between them, and see that ${ip} is where node ${name} answers the others`;
+
+  test("answer by a service, or by refusing where none listens yet", async () => {
+    expect(await findings({ ...DECLARED, peer })).toEqual([]);
+  });
+
+  test("are named where a firewall rejects or drops, or no machine is there, before and after the machine is a node", async () => {
+    await machine.sh(`
+nft add table inet theirs
+nft 'add chain inet theirs input { type filter hook input priority 0; policy accept; }'
+nft add rule inet theirs input tcp dport 6443 reject with icmpx admin-prohibited
+nft add rule inet theirs input tcp dport 10250 drop`);
+    const found = [
+      said("cp", 6443, "No route to host"),
+      said("w2", 10250, "no answer within 5 s"),
+      said("w3", 10250, "No route to host", "192.0.2.99"),
+    ];
+    const declared = { ...DECLARED, peer: [...peer, "w3 192.0.2.99 10250"] };
+    expect((await findings(declared)).sort()).toEqual(found);
+    machine.upload(program);
+    await machine.does("take", TAKE);
+    expect((await findings(declared)).sort()).toEqual(found);
+  });
+});
+
 describe("a machine that is not fit", () => {
   test("has not the address that is declared, now or later", async () => {
     const said = ["no link has the internal IP 192.0.2.99; it has 192.0.2.11/24. Correct the node's internalIp"];
