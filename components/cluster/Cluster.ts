@@ -84,6 +84,11 @@ export class Cluster extends pulumi.ComponentResource {
    */
   readonly registered: readonly pulumi.Resource[];
   /**
+   * A text that becomes another one when a node was registered anew.
+   * @internal
+   */
+  readonly registration: pulumi.Output<string>;
+  /**
    * The command after which no node is in the cluster that is not declared.
    * @internal
    */
@@ -151,6 +156,7 @@ export class Cluster extends pulumi.ComponentResource {
     this.endpoint = joined.endpoint;
     this.members = joined.members;
     this.registered = joined.registered;
+    this.registration = joined.registration;
     Object.values(this.nodes).forEach(({ handle }) => changes.add(handle.deletedWith));
     this.podCidr = valid.podCidr;
     this.serviceCidr = valid.serviceCidr;

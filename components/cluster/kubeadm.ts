@@ -1,8 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
+import { known } from "../args/known";
 import { applyPhase } from "../node/phase";
 import type { Parameters } from "../node/parameters";
 import { KUBERNETES_VERSION } from "../node/releases";
 import type { ValidCluster } from "./args";
+import { digest } from "./changes";
 import { parseControlPlane } from "./kubeconfig";
 import type { ClusterNode } from "./nodes";
 
@@ -18,6 +20,8 @@ export interface Joined {
   readonly members: pulumi.Resource;
   /** The commands after which every node is registered with its pod CIDR, and the cluster has its settings. */
   readonly registered: readonly pulumi.Resource[];
+  /** A text that becomes another one when a node was registered anew. */
+  readonly registration: pulumi.Output<string>;
 }
 
 /** What kubeadm is told of one node beside its addresses. */
@@ -146,10 +150,16 @@ export function joinNodes(
     },
     { parent, dependsOn: init.resource },
   );
+  const living = joins.slice(0, workers.length);
   const registered = applyPhase(
     `${name}-register`,
     control.handle,
-    { phase: "register", parameters: memberLines.apply((member) => ({ member })) },
+    {
+      phase: "register",
+      parameters: memberLines.apply((member) => ({ member })),
+      // The Node object of a node that joined anew has no pod CIDR and no labels, whatever its name and addresses.
+      again: digest(living.map(({ resource }) => known(resource.stdout))),
+    },
     { parent, dependsOn: [members.resource, ...joins.map(({ resource }) => resource)] },
   );
   return {
@@ -158,5 +168,6 @@ export function joinNodes(
     endpoint,
     members: members.resource,
     registered: [configured.resource, registered.resource],
+    registration: digest([known(registered.resource.stdout)]),
   };
 }

@@ -215,7 +215,8 @@ export function enableNetwork(
   return applyPhase(
     `${name}-enable`,
     cluster.controlPlane.handle,
-    { phase: "enable", parameters },
+    // A node that was registered anew has not the network's label, without which no agent runs on it.
+    { phase: "enable", parameters, again: cluster.registration },
     { parent, dependsOn: [...prepared.commands, ...workloads, ...cluster.registered] },
   ).resource;
 }

@@ -11,11 +11,12 @@ import {
   SelectedService,
   SshHost,
 } from "../../components/index";
+import { shortHash } from "../../components/args/hash";
 import { preflightInput } from "../../components/network/preflight";
 import { NETWORK_KINDS } from "../../components/network/registry";
 import { phaseHash } from "../../components/node/programFiles";
 import { keyPair } from "../packages/pulumi-command/sshd";
-import { cluster, type Made, MOCK_TOKEN, plain, settle as settled, useMocks } from "./mocks";
+import { cluster, type Made, MOCK_TOKEN, plain, settle as settled, stateOf, useMocks } from "./mocks";
 
 const keys = keyPair();
 let made: Made[] = [];
@@ -124,6 +125,17 @@ describe("a whole program", () => {
     );
   });
 
+  test("registers and enables every node anew as soon as one of them joined anew", async () => {
+    new BridgeNetwork("network", { cluster: cluster(2) });
+    await settle();
+    const one = (name: string): Made => made.find((other) => other.name === name) as Made;
+    const updateAfter = (...names: string[]): string =>
+      `--update ${shortHash(names.map((name) => String(stateOf(one(name))["stdout"])).join("\n"))}`;
+    const ends = (name: string): string => String(one(name).inputs["update"]).replace(/^.* (?=--update )/, "");
+    expect(ends("demo-register")).toBe(updateAfter("demo-w1-join", "demo-w2-join"));
+    expect(ends("network-enable")).toBe(updateAfter("demo-register"));
+  });
+
   test("sends plain words and data to a node, and no shell", async () => {
     const demo = cluster(1);
     new BridgeNetwork("network", { cluster: demo });
@@ -134,7 +146,7 @@ describe("a whole program", () => {
       const [create, update, remove] = [inputs["create"], inputs["update"], inputs["delete"]].map(String);
       expect(create).toMatch(/^bash --norc -p \.podnet\/program\/start [a-z]+$/);
       expect(update).toMatch(
-        /^bash --norc -p \.podnet\/program\/start [a-z]+ --update( [0-9]+| sha256:[0-9a-f]{64})?$/,
+        /^bash --norc -p \.podnet\/program\/start [a-z]+ --update( [0-9]+| [0-9a-f]{16}| sha256:[0-9a-f]{64})?$/,
       );
       expect(update?.startsWith(`${String(create)} --update`)).toBe(true);
       expect(remove).toBe(`test ! -e .podnet/program/start -a ! -e /var/lib/podnet/owner || ${String(create)} --undo`);

@@ -31,9 +31,13 @@ token_signed() {
 
 # kubeadm looks for the token's signature every five seconds, and the control plane makes it a second or two after the token.
 await_signature() {
-    local token
+    local token reason
     token=$(value token)
-    wait_until 30 "the API server at $(value endpoint)" token_signed "${token%%.*}" || say "kubeadm goes on and says why"
+    ! wait_until 30 "the API server at $(value endpoint)" token_signed "${token%%.*}" || return 0
+    reason=$(token_signed "${token%%.*}" || true)
+    [[ $reason != *"is not signed" ]] ||
+        fail "the cluster knows no bootstrap token ${token%%.*}, without which nobody joins: somebody deleted it. Make it anew by pulumi up --replace with the URN of the cluster's command \"members\", then run the update again"
+    say "kubeadm goes on and says why"
 }
 
 # joined_as CA-HASH ADDRESS POD-CIDR: whether the node has joined like this. An earlier version noted the first alone.
@@ -41,6 +45,13 @@ joined_as() {
     local ca='' address='' cidr=''
     if [ -e "$STATE/joined" ]; then read -r ca address cidr <"$STATE/joined" || true; fi
     [ -e "$KUBELET_CONF" ] && [ "$ca" = "$1" ] && { [ -z "$address" ] || [ "$address $cidr" = "$2 $3" ]; }
+}
+
+# Whether the API server says that it has no object for this node.
+node_object_gone() {
+    local said
+    said=$(kubectl --kubeconfig "$KUBELET_CONF" --request-timeout 5s get node "$(value node)" -o name 2>&1 || true)
+    [[ $said == *"(NotFound)"* ]]
 }
 
 # Takes the network off before a node joins anew: new pods would get addresses that the node had before. It comes back with its
@@ -89,6 +100,8 @@ do_join() {
     fi
     put_file "$STATE/joined" <<<"$as"
     systemctl is-active -q kubelet || systemctl start kubelet
+    # A kubelet registers its node when it starts, and never again.
+    ! node_object_gone || systemctl restart kubelet
     apply_kubelet_patch
     answer "{}"
 }

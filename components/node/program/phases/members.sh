@@ -1,6 +1,6 @@
 # Holds the cluster's members to the declared ones, on the control plane, before any of them joins: drains and takes out the
 # workers that podnet joined and that are no longer declared, or not with these addresses, while the others still know the way
-# to their pods, and keeps the bootstrap token that the declared ones join with valid for a day.
+# to their pods, and keeps the bootstrap token that the declared ones join with valid.
 # shellcheck shell=bash
 use lib/node
 
@@ -39,17 +39,24 @@ remove_member() {
     kube delete pods --all-namespaces --field-selector "spec.nodeName=$1" --force --grace-period 0 >&2 2>/dev/null || true
 }
 
-# The Secret that makes a bootstrap token valid for a day (https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/).
+# The Secret that makes a bootstrap token valid (https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/). It does
+# not expire: a node may join, or join anew, at any time, and nothing would renew it. Who has it has the state too, which holds
+# the administrator's kubeconfig.
 token_secret() {
     local token
     token=$(cat "$JOIN_TOKEN")
-    printf '{"apiVersion":"v1","kind":"Secret","type":"bootstrap.kubernetes.io/token","metadata":{"namespace":"kube-system","name":%s},"stringData":{"token-id":%s,"token-secret":%s,"expiration":"%s","usage-bootstrap-authentication":"true","usage-bootstrap-signing":"true","auth-extra-groups":"system:bootstrappers:kubeadm:default-node-token"}}\n' \
-        "$(json_string "bootstrap-token-${token%%.*}")" "$(json_string "${token%%.*}")" "$(json_string "${token#*.}")" \
-        "$(date -u -d '+24 hours' +%Y-%m-%dT%H:%M:%SZ)"
+    printf '{"apiVersion":"v1","kind":"Secret","type":"bootstrap.kubernetes.io/token","metadata":{"namespace":"kube-system","name":%s},"stringData":{"token-id":%s,"token-secret":%s,"usage-bootstrap-authentication":"true","usage-bootstrap-signing":"true","auth-extra-groups":"system:bootstrappers:kubeadm:default-node-token"}}\n' \
+        "$(json_string "bootstrap-token-${token%%.*}")" "$(json_string "${token%%.*}")" "$(json_string "${token#*.}")"
 }
 
-# The API server forgets a token when its time is over, so it is told of it anew. By standard input: a command line shows.
-renew_token() {
+# By standard input: a command line shows.
+keep_token() {
+    local token secret
+    token=$(cat "$JOIN_TOKEN")
+    secret=bootstrap-token-${token%%.*}
+    # One that an earlier version made ends after a day, and an apply would leave that field there.
+    [ -z "$(kube -n kube-system get secret "$secret" --ignore-not-found -o 'jsonpath={.data.expiration}')" ] ||
+        kube -n kube-system delete secret "$secret" >/dev/null
     kube apply --server-side --force-conflicts --field-manager podnet -f - >/dev/null <<<"$(token_secret)" ||
         fail "the API server takes no bootstrap token"
 }
@@ -61,7 +68,7 @@ do_members() {
     while read -r node cidr address; do
         [ -z "$node" ] || declared "$node" "$cidr" "$address" || remove_member "$node" </dev/null
     done <<<"$workers"
-    renew_token
+    keep_token
     answer "{}"
 }
 

@@ -22,7 +22,7 @@ registered() {
 do_register() {
     local name cidr seen nodes
     wait_until 120 "every node to register with the API server (see journalctl -u kubelet on it)" registered ||
-        fail "not every node has registered"
+        fail "not every node has registered; a kubelet whose node somebody deleted registers when it starts anew (systemctl restart kubelet on that machine)"
     nodes=$(nodes_with_cidrs)
     while read -r name cidr; do
         seen=$(awk -v name="$name" '$1 == name "" { print $2 }' <<<"$nodes")

@@ -250,6 +250,27 @@ esac
     ]);
   });
 
+  test("where the cluster has no such token, fails before kubeadm waits for it for minutes, with the way on", async () => {
+    machine.answers("curl", `echo '{ "data": { "jws-kubeconfig-fedcba": "eyJ" } }'`);
+    const { code, stderr } = await machine.run("join", JOIN);
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      `podnet join on machine: the cluster knows no bootstrap token ${TOKEN.slice(0, 6)}, without which nobody joins: somebody deleted it. Make it anew by pulumi up --replace with the URN of the cluster's command "members", then run the update again`,
+    );
+    expect(kubeadmCalls()).toEqual([]);
+  }, 60_000);
+
+  test("starts a kubelet anew whose Node object is gone, since it registers when it starts, and no other", async () => {
+    await machine.does("join", JOIN);
+    machine.answers("kubectl", `echo 'Error from server (NotFound): nodes "w1" not found' >&2; exit 1`);
+    machine.calls();
+    await machine.does("join --update", JOIN);
+    expect(machine.calls().filter((call) => call.includes("restart kubelet"))).toEqual(["systemctl restart kubelet"]);
+    machine.answers("kubectl", "echo 'Unable to connect to the server' >&2; exit 1");
+    await machine.does("join --update", JOIN);
+    expect(machine.calls().filter((call) => call.includes("restart kubelet"))).toEqual([]);
+  });
+
   test("leaves a cluster of another CA first", async () => {
     await machine.does("join", JOIN);
     machine.calls();
@@ -370,22 +391,32 @@ describe("the kubelet's configuration of a node", () => {
 
 describe("configure", () => {
   const parameters: Parameters = { ...OWNER, "kube-proxy-mode": "iptables", schedulable: "yes", files: FILES };
-  const kubectl = (taint: string, mode: string): void =>
+  /** An API server that keeps kube-proxy's mode and annotation; in the modes of `broken` kube-proxy does not run. */
+  const kubectl = (taint: string, mode: string, broken = "none"): void => {
+    machine.write("/root/mode", mode);
     machine.answers(
       "kubectl",
       `case "$*" in
     *"get node w1 "*) printf "${taint}" ;;
-    *"get configmap kube-proxy -o jsonpath="*) printf 'detectLocal:\\n  bridgeInterface: ""\\nmode: "${mode}"\\nnodePortAddresses: null\\n' ;;
-    *"get configmap kube-proxy -o yaml"*) printf 'data:\\n  config.conf: |-\\n    kind: KubeProxyConfiguration\\n    mode: "${mode}"\\n    winkernel:\\n' ;;
-    *"replace -f -"*) cat >/root/replaced ;;
-    *"rollout status"*) echo 'daemon set "kube-proxy" successfully rolled out' ;;
+    *"get configmap kube-proxy -o jsonpath="*) printf 'detectLocal:\\n  bridgeInterface: ""\\nmode: "%s"\\nnodePortAddresses: null\\n' "$(</root/mode)" ;;
+    *"get configmap kube-proxy -o yaml"*) printf 'data:\\n  config.conf: |-\\n    kind: KubeProxyConfiguration\\n    mode: "%s"\\n    winkernel:\\n' "$(</root/mode)" ;;
+    *"replace -f -"*) cat >/root/replaced; awk '$1 == "mode:" { printf "%s", $2 }' /root/replaced >/root/mode ;;
+    *"get daemonset kube-proxy"*) cat /root/annotation 2>/dev/null ;;
+    *"patch daemonset kube-proxy"*) sed -n 's/.*mode":"\\([a-z]*\\)".*/\\1/p' <<<"$*" | tr -d '\\n' >/root/annotation ;;
+    *"rollout status"*) if [ "$(</root/annotation)" = ${broken} ]; then echo 'Waiting for daemon set "kube-proxy" rollout to finish'; else echo 'daemon set "kube-proxy" successfully rolled out'; fi ;;
+    *"get pods"*initContainerStatuses*) ;;
+    *"get pods"*) echo 'kube-proxy-x w1 kube-proxy 1 CrashLoopBackOff back-off' ;;
+    *" logs "*) echo 'no nf_tables here' ;;
 esac`,
     );
+  };
   const changes = (): string[] =>
     machine
       .calls()
-      .filter((call) => / (taint|replace|rollout restart) /.test(call))
+      .filter((call) => / (taint|replace|patch) /.test(call))
       .map((call) => call.replace(/^.*request-timeout 30s /, ""));
+  const patch = (mode: string): string =>
+    `-n kube-system patch daemonset kube-proxy -p {"spec":{"template":{"metadata":{"annotations":{"podnet.dev/mode":"${mode}"}}}}}`;
 
   test("changes nothing that is so already", async () => {
     kubectl("", "iptables");
@@ -406,17 +437,38 @@ esac`,
     ]);
   });
 
-  test("changes the mode of a kube-proxy that runs", async () => {
+  test("changes the mode of a kube-proxy that runs, once", async () => {
     kubectl("", "nftables");
     await machine.does("configure --update", parameters);
     expect(machine.read("/root/replaced")).toBe(
       "data:\n  config.conf: |-\n    kind: KubeProxyConfiguration\n    mode: iptables\n    winkernel:\n",
     );
-    expect(changes()).toEqual([
-      "-n kube-system replace -f -".replace("-n kube-system ", ""),
-      "-n kube-system rollout restart daemonset kube-proxy",
-    ]);
+    expect(changes()).toEqual([patch("nftables"), "replace -f -", patch("iptables")]);
+    await machine.does("configure --update", parameters);
+    expect(changes()).toEqual([]);
   });
+
+  test("starts kube-proxy anew where an earlier run ended after its configuration changed", async () => {
+    kubectl("", "nftables");
+    machine.failAt(patch("iptables"));
+    expect((await machine.run("configure --update", parameters)).code).toBe(1);
+    machine.failAt("");
+    expect([machine.read("/root/mode"), machine.read("/root/annotation")]).toEqual(["iptables", "nftables"]);
+    changes();
+    await machine.does("configure --update", parameters);
+    expect(changes()).toEqual(["replace -f -", patch("iptables")]);
+  });
+
+  test("gives kube-proxy its old mode back where it does not run in the new one, and says why", async () => {
+    kubectl("", "nftables", "iptables");
+    const { code, stderr } = await machine.run("configure --update", parameters);
+    expect(code).toBe(1);
+    expect(stderr)
+      .toContain(`podnet configure on machine: kube-proxy-x on w1: container kube-proxy ended with exit code 1; its last line: no nf_tables here
+  so kube-proxy does not run on every node in the mode iptables, and has its old one, nftables, again
+`);
+    expect([machine.read("/root/mode"), machine.read("/root/annotation")]).toEqual(["nftables", "nftables"]);
+  }, 120_000);
 });
 
 describe("members", () => {
@@ -470,17 +522,15 @@ describe("members", () => {
     expect(stderr.includes("the node w2 is not Ready, so its pods are not waited for")).toBe(out.length > 0);
   });
 
-  test("keeps the bootstrap token valid for a day, and shows it on no command line", async () => {
+  test("keeps a bootstrap token that does not expire, and shows it on no command line", async () => {
     await machine.does("init", INIT);
     machine.answers("kubectl", 'case "$*" in *" apply "*) cat >/root/applied ;; esac');
     machine.calls();
-    const before = Date.now();
     await machine.does("members", parameters);
-    expect(machine.calls().filter((call) => call.includes(TOKEN.slice(7)))).toEqual([]);
-    const secret = JSON.parse(machine.read("/root/applied")) as { stringData: { expiration: string } };
-    const expiration = Date.parse(secret.stringData.expiration);
-    expect(Math.round((expiration - before) / 3_600_000)).toBe(24);
-    expect(secret).toEqual({
+    const calls = machine.calls();
+    expect(calls.filter((call) => call.includes(TOKEN.slice(7)))).toEqual([]);
+    expect(calls.filter((call) => call.includes("delete secret"))).toEqual([]);
+    expect(JSON.parse(machine.read("/root/applied"))).toEqual({
       apiVersion: "v1",
       kind: "Secret",
       type: "bootstrap.kubernetes.io/token",
@@ -488,13 +538,27 @@ describe("members", () => {
       stringData: {
         "token-id": TOKEN.slice(0, 6),
         "token-secret": TOKEN.slice(7),
-        expiration: secret.stringData.expiration,
         "usage-bootstrap-authentication": "true",
         "usage-bootstrap-signing": "true",
         "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
       },
     });
   });
+});
+
+test("a bootstrap token of an earlier version, which would end after a day, is made anew", async () => {
+  await machine.does("init", INIT);
+  machine.answers(
+    "kubectl",
+    'case "$*" in *"get secret bootstrap-token-"*) echo MjAyNg== ;; *" apply "*) cat >/root/applied ;; esac',
+  );
+  machine.calls();
+  await machine.does("members", { ...OWNER, member: ["w1 10.244.0.0/24"], files: FILES });
+  const secrets = machine.calls().filter((call) => / (delete secret|apply) /.test(call));
+  expect(secrets.map((call) => call.replace(/^.*request-timeout 30s /, ""))).toEqual([
+    `-n kube-system delete secret bootstrap-token-${TOKEN.slice(0, 6)}`,
+    "apply --server-side --force-conflicts --field-manager podnet -f -",
+  ]);
 });
 
 describe("register", () => {
