@@ -13,13 +13,10 @@ const config = parseConfig(pulumi.runtime.allConfig());
 const { hosts, sshPrivateKey, sshPrivateKeyPassword } = config;
 const nodes = hosts
   ? Object.fromEntries(
-      Object.entries(hosts).map(([name, { slot, role, internalIp, host, port, user, hostKey, gone }]) => [
+      Object.entries(hosts).map(([name, { host, port, user, hostKey, ...machine }]) => [
         name,
         new SshHost(name, {
-          slot,
-          role,
-          internalIp,
-          gone,
+          ...machine,
           connection: {
             ...{ host, port, user, hostKey, privateKey: pulumi.secret(sshPrivateKey ?? "") },
             ...(sshPrivateKeyPassword !== undefined && { privateKeyPassword: pulumi.secret(sshPrivateKeyPassword) }),
@@ -54,9 +51,10 @@ const network = kindNamed(config.network).make("network", {
   ...config.networkArguments,
 });
 const service = new SelectedService(
-  config.serviceName,
+  "web",
   {
     cluster,
+    serviceName: config.serviceName,
     selector: config.serviceSelector,
     image: config.serviceImage ?? AGNHOST_IMAGE,
     args:
@@ -65,7 +63,8 @@ const service = new SelectedService(
     replicas: config.serviceReplicas,
     ports: [{ port: config.servicePort, targetPort: config.serviceTargetPort }],
   },
-  { dependsOn: network },
+  // Its resource was called as the Service before, whose new name must not make another one beside it.
+  { dependsOn: network, aliases: config.serviceName === "web" ? [] : [{ name: config.serviceName }] },
 );
 const connectivity = new ConnectivityCheck("connectivity", { cluster, network, services: [service] });
 

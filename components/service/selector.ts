@@ -47,22 +47,27 @@ export function judgeEndpoints(
       return owner === undefined ? name : `${name} of service ${owner}`;
     });
     return {
-      wrong: `${where}: selector ${text} matches pods of another owner: ${names.sort().join(", ")}; choose labels that only its own pods have`,
+      wrong: `${where}: selector ${text} matches pods of another owner: ${names.sort().join(", ")}; choose labels that only its own pods have; if that is this SelectedService by its old name, give it that name by \`aliases\``,
     };
   }
-  if (pods.length === 0) {
-    return { wait: `${where}: selector ${text} matches no pod` };
+  // A workload that is no longer declared goes after this check, and its pods with it.
+  const leaving =
+    expected.replicas === undefined ? pods.filter(({ labels }) => labels[SERVICE_LABEL] !== undefined) : [];
+  const staying = pods.filter((pod) => !leaving.includes(pod));
+  if (staying.length === 0) {
+    const own = leaving.length === 0 ? "" : ` but those of its own workload, which is no longer declared (no image)`;
+    return { wait: `${where}: selector ${text} matches no pod${own}` };
   }
   const word = expected.publishNotReadyAddresses ? "running" : "ready";
-  const ready = pods.filter((pod) => pod[word]).map((pod) => pod.name);
+  const ready = staying.filter((pod) => pod[word]).map((pod) => pod.name);
   if (expected.replicas !== undefined && ready.length < expected.replicas) {
     return { wait: `${where}: ${String(ready.length)} of ${String(expected.replicas)} pods are ${word}` };
   }
   if (ready.length === 0) {
-    return { wait: `${where}: none of the ${String(pods.length)} pods that ${text} matches is ${word}` };
+    return { wait: `${where}: none of the ${String(staying.length)} pods that ${text} matches is ${word}` };
   }
   const missing = ready.filter((name) => !endpoints.includes(name)).sort();
-  const extra = endpoints.filter((name) => !ready.includes(name)).sort();
+  const extra = endpoints.filter((name) => !ready.includes(name) && !leaving.some((pod) => pod.name === name)).sort();
   if (missing.length > 0 || extra.length > 0) {
     return {
       wait: `${where}: endpoints are ${[...endpoints].sort().join(", ") || "none"}, ${word} pods are ${ready.sort().join(", ")}`,
