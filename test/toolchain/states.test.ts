@@ -256,6 +256,23 @@ describe("the last line of make up", () => {
     expect((await line())[1]).toBe("Nothing to do: the cluster was made as declared, and the lab's 1 nodes run (0 s).");
   });
 
+  test("after one that failed or was killed, where nothing is left to be done, is that of a check", async () => {
+    const proven =
+      "Nothing to do: the cluster was made as declared and its network is proven, and the lab's 1 nodes run (0 s).";
+    docker.does(there());
+    pulumi({ resources }, { fails: true });
+    expect((await line())[0]).toBe(1);
+    pulumi({ resources });
+    checkCodes = [1, 0];
+    expect(await line()).toEqual([0, proven]);
+    expect(await line()).toEqual([
+      0,
+      "Nothing to do: the cluster was made as declared, and the lab's 1 nodes run (0 s).",
+    ]);
+    pulumi({ resources, pending_operations: pending });
+    expect(await line()).toEqual([0, proven]);
+  });
+
   test("after an update in which the check did not run is that of a check after it", async () => {
     pulumi({ resources }, { updated: ["lab-host"] });
     docker.does(there());

@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { waitFor } from "../../components/args/wait";
 import type { ClonePaths } from "../host/paths";
 import { duration, type Progress } from "../host/progress";
@@ -9,7 +9,10 @@ import { labIn, stackOutput } from "./state";
 import { runCheck } from "./verify";
 
 /** What `make up` did, which decides what it may say. */
-export type Done = "updated" | "mended" | "nothing";
+export type Done = "updated" | "mended" | "proven" | "nothing";
+
+/** What is noted of an update that failed, until the network is proven; of a lab that was mended, nothing more is noted. */
+const FAILED = "failed";
 
 /** Seconds that a cluster gets to come to itself after its nodes were started again. */
 const SETTLE_SECONDS = 120;
@@ -44,17 +47,20 @@ export async function up(context: Context): Promise<number> {
   const state = changed || mended || !succeeded ? await stack.state() : before;
   writeKubeconfig(paths, state);
   if (!succeeded) {
+    // Whatever it changed before it failed is not proven, also where the next update has nothing to do.
+    writeFileSync(paths.unproven, FAILED);
     progress.say(`\n"make up" again goes on from here; "make down" takes everything down.`);
     return 1;
   }
   // An update that changed a node, the network or a service has run the check. What else is new has not been proven yet.
-  const owed = changed || existsSync(paths.unproven);
+  const noted = existsSync(paths.unproven) ? readFileSync(paths.unproven, "utf8") : undefined;
+  const owed = changed || killed || noted !== undefined;
   if (owed && !proven && !(await prove(context.project, stackOutput(state, "verify"), progress))) {
     progress.say(`\nThe network is not proven: see above. "make up" again goes on from here.`);
     return 1;
   }
   rmSync(paths.unproven, { force: true });
-  const done = changed ? "updated" : owed ? "mended" : "nothing";
+  const done = changed ? "updated" : noted === "" ? "mended" : owed ? "proven" : "nothing";
   progress.say(summary(paths, done, labIn(state).nodes.length, (Date.now() - started) / 1000));
   return 0;
 }
@@ -65,6 +71,7 @@ export function summary(paths: ClonePaths, done: Done, labNodes: number, seconds
   const said = {
     updated: `The cluster is up and its network is proven`,
     mended: `The lab is mended and its network is proven`,
+    proven: `Nothing to do: the cluster was made as declared and its network is proven${nodes}`,
     nothing: `Nothing to do: the cluster was made as declared${nodes}`,
   };
   return [
