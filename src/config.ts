@@ -6,8 +6,10 @@ import {
   dnsLabel,
   dockerHost,
   hostName,
+  ignorePreflightErrors,
   image,
   ipv4Text,
+  kubeletConfig,
   kubeProxyMode,
   mirrorUrl,
   mtu,
@@ -20,6 +22,7 @@ import {
   selector,
   slot,
 } from "../components/args/schemas";
+import type { Json } from "../components/args/json";
 import { topologyProblems } from "../components/cluster/topology";
 import { InvalidInputError, type Problem, problemsOf, show, unknownKey } from "../components/args/validate";
 import { sshConnection } from "../components/machine/connection";
@@ -39,6 +42,9 @@ const sshHost = z.strictObject({
   user: sshConnection.shape.user,
   hostKey: sshConnection.shape.hostKey,
   internalIp: ipv4Text.optional(),
+  // Not so deep a type for what is read from Outputs; here it is plain.
+  kubeletConfig: (kubeletConfig as z.ZodType<Record<string, Json>>).optional(),
+  ignorePreflightErrors: ignorePreflightErrors.optional(),
   gone: z.boolean().optional(),
 });
 

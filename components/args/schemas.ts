@@ -42,6 +42,16 @@ export const dnsLabel = z.string().refine((value) => DNS_LABEL.test(value), {
     `must be a DNS label (a-z, 0-9 and -, at most 63 characters, starting and ending with a letter or digit), got ${show(issue.input)}`,
 });
 
+const json: z.ZodType = z.json();
+
+/** Fields of a node's KubeletConfiguration, which the kubelet itself checks. */
+export const kubeletConfig = z.record(z.string(), json);
+
+/** Names of kubeadm's preflight checks that may fail. */
+export const ignorePreflightErrors = z.array(
+  z.string().regex(/^[A-Za-z0-9_.-]+$/, "must be the name of a kubeadm preflight check"),
+);
+
 /** Identity of a cluster's owner: a UUID as podnet mints it. */
 export const ownerIdentity = z.string().refine((value) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value), {
   error: (issue) =>

@@ -6,7 +6,9 @@ import {
   cidrText,
   dnsDomain,
   dnsLabel,
+  ignorePreflightErrors,
   ipv4Text,
+  kubeletConfig,
   kubeProxyMode,
   mirrorUrl,
   nodePrefix,
@@ -51,16 +53,12 @@ export interface ClusterArgs {
   owner?: pulumi.Input<string>;
 }
 
-const json: z.ZodType = z.json();
-
 const node = z.strictObject({
   slot,
   role: role.default("worker"),
   internalIp: ipv4Text,
-  kubeletConfig: z.record(z.string(), json).optional(),
-  ignorePreflightErrors: z
-    .array(z.string().regex(/^[A-Za-z0-9_.-]+$/, "must be the name of a kubeadm preflight check"))
-    .optional(),
+  kubeletConfig: kubeletConfig.optional(),
+  ignorePreflightErrors: ignorePreflightErrors.optional(),
 });
 
 const clusterArgs = z.strictObject({
@@ -84,9 +82,9 @@ export type ValidCluster = z.output<typeof clusterArgs>;
 export function checkedCluster(name: string, args: ClusterArgs): pulumi.Output<ValidCluster> {
   const nodes = Object.fromEntries(
     Object.entries(args.nodes).map(
-      ([nodeName, { slot: number, role: part, internalIp, kubeletConfig, ignorePreflightErrors }]) => [
+      ([nodeName, { slot: number, role: part, internalIp, kubeletConfig: config, ignorePreflightErrors: ignored }]) => [
         nodeName,
-        { slot: number, role: part, internalIp, kubeletConfig, ignorePreflightErrors },
+        { slot: number, role: part, internalIp, kubeletConfig: config, ignorePreflightErrors: ignored },
       ],
     ),
   );

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checked } from "../args/checked";
-import { ipv4Text, role, slot } from "../args/schemas";
+import type { Json } from "../args/json";
+import { ignorePreflightErrors, ipv4Text, kubeletConfig, role, slot } from "../args/schemas";
 import { type SshConnection, sshConnection } from "./connection";
 import type { Machine, Role } from "./Machine";
 
@@ -15,6 +16,10 @@ export interface SshHostArgs {
   internalIp?: pulumi.Input<string>;
   /** How podnet reaches the machine. */
   connection: SshConnection;
+  /** Fields of this node's KubeletConfiguration that differ from the cluster's. */
+  kubeletConfig?: Record<string, Json>;
+  /** Names of kubeadm's preflight checks that may fail on this machine. */
+  ignorePreflightErrors?: string[];
   /** Whether the machine is gone for good; then its node is taken out of the cluster, and nothing on it is undone. */
   gone?: boolean;
 }
@@ -24,6 +29,8 @@ const sshHostArgs = z.strictObject({
   role: role.optional(),
   internalIp: ipv4Text.optional(),
   connection: sshConnection,
+  kubeletConfig: kubeletConfig.optional(),
+  ignorePreflightErrors: ignorePreflightErrors.optional(),
   gone: z.boolean().optional(),
 });
 
@@ -37,6 +44,10 @@ export class SshHost extends pulumi.ComponentResource implements Machine {
   readonly internalIp: pulumi.Output<string>;
   /** How podnet reaches the machine; its private key is a secret. */
   readonly connection: SshConnection;
+  /** Fields of this node's KubeletConfiguration that differ from the cluster's. */
+  readonly kubeletConfig?: Record<string, Json>;
+  /** Names of kubeadm's preflight checks that may fail on this machine. */
+  readonly ignorePreflightErrors?: string[];
   /** Whether the machine is gone for good. */
   readonly gone: boolean;
 
@@ -46,6 +57,12 @@ export class SshHost extends pulumi.ComponentResource implements Machine {
     this.slot = args.slot;
     this.role = args.role ?? "worker";
     this.gone = args.gone ?? false;
+    if (args.kubeletConfig !== undefined) {
+      this.kubeletConfig = args.kubeletConfig;
+    }
+    if (args.ignorePreflightErrors !== undefined) {
+      this.ignorePreflightErrors = args.ignorePreflightErrors;
+    }
     this.internalIp = pulumi.unsecret(valid.apply((value) => value.internalIp ?? value.connection.host));
     const { privateKey, privateKeyPassword } = args.connection;
     this.connection = {
