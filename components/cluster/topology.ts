@@ -49,6 +49,15 @@ export function topologyProblems(input: TopologyInput): Problem[] {
   if (size(services) < 16) {
     problems.push({ path: "serviceCidr", message: `${input.serviceCidr} is too small; use a /28 or larger` });
   }
+  for (const path of ["podCidr", "serviceCidr"] as const) {
+    const range = specialRange(input[path]);
+    if (range !== undefined) {
+      problems.push({
+        path,
+        message: `${input[path]} overlaps ${range}, whose addresses no pod can have; choose another`,
+      });
+    }
+  }
   const names = Object.keys(input.nodes);
   const count = subnetCount(pods, input.nodePrefix);
   const bySlot = new Map<number, string>();
@@ -106,6 +115,21 @@ export function planTopology(subject: string, input: TopologyInput): Topology {
   };
 }
 
+/** IPv4 ranges that have a meaning of their own (RFC 6890), and what they are. */
+const SPECIAL: Readonly<Record<string, string>> = {
+  "0.0.0.0/8": "unspecified",
+  "127.0.0.0/8": "loopback",
+  "169.254.0.0/16": "link-local",
+  "224.0.0.0/4": "multicast",
+  "255.255.255.255/32": "broadcast",
+};
+
+/** The special range that a CIDR overlaps, as a message names it. */
+function specialRange(cidr: string): string | undefined {
+  const found = Object.entries(SPECIAL).find(([range]) => overlaps(parseCidr(range), parseCidr(cidr)));
+  return found && `the ${found[1]} range ${found[0]}`;
+}
+
 /** Problems of node addresses against the cluster's CIDRs: an address inside one of them, or used twice. */
 export function addressProblems(
   internalIps: Readonly<Record<string, string>>,
@@ -119,6 +143,13 @@ export function addressProblems(
       problems.push({ path: `nodes.${name}.internalIp`, message: `${address} is also node "${other}"'s` });
     }
     seen.set(address, name);
+    const range = specialRange(`${address}/32`);
+    if (range !== undefined) {
+      problems.push({
+        path: `nodes.${name}.internalIp`,
+        message: `${address} lies in ${range}, by which no other node reaches this one; give its address in the nodes' own network`,
+      });
+    }
     for (const [what, cidr] of Object.entries(cidrs)) {
       if (overlaps(parseCidr(cidr), parseCidr(`${address}/32`))) {
         problems.push({ path: `nodes.${name}.internalIp`, message: `${address} lies inside the ${what} ${cidr}` });

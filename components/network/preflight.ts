@@ -74,15 +74,24 @@ async function ask(
   const shell = await Shell.open(name, ssh);
   try {
     const before = Date.now();
-    const { stdout, stderr } = await shell.run("bash --norc -p -s", text, 30);
+    const { code, stdout, stderr } = await shell.run("bash --norc -p -s", text, 30);
     const after = Date.now();
-    if (stderr.trim() !== "") {
-      console.error(`${name}: ${stderr.trim().slice(-300)}`);
+    const said = stderr.trim().slice(-300);
+    if (said !== "" && code !== 0) {
+      throw new Error(`${name}: ${said}${ssh.user === "root" ? "" : `; ${sudoRemedy(ssh.user)}`}`);
+    }
+    if (said !== "") {
+      console.error(`${name}: ${said}`);
     }
     return readAnswer(answerLines(name, "preflight", nonce, stdout), before, after);
   } finally {
     shell.close();
   }
+}
+
+/** What an SSH user has to be allowed. */
+function sudoRemedy(user: string): string {
+  return `its SSH user has to be root or to run everything by "sudo -n" without a password: echo '${user} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/${user}`;
 }
 
 /** Joins findings by node. */

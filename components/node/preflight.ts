@@ -84,9 +84,12 @@ export function readAnswer(lines: readonly string[], before: number, after: numb
 /** Seconds by which the clocks of two nodes may differ. */
 const CLOCK_SECONDS = 10;
 
+/** Seconds by which the control plane's clock may be ahead of the one here: kubeadm dates certificates back by five minutes. */
+const EARLY_SECONDS = 240;
+
 /**
- * What is wrong between machines: one machine under two names, two with one host name, a clock that is off from that of `first`.
- * By the name of the node.
+ * What is wrong between machines: one machine under two names, two with one host name, a clock that is off from that of `first`,
+ * or whose certificates this machine would not take yet. By the name of the node.
  */
 export function betweenMachines(
   answers: Readonly<Record<string, Pick<MachineAnswer, "machineId" | "hostname"> & { readonly ahead?: number }>>,
@@ -112,6 +115,12 @@ export function betweenMachines(
     ids.set(machineId, sameId ?? name);
     hostnames.set(hostname, sameHostname ?? name);
     const seconds = Math.round(((ahead ?? 0) - (reference ?? 0)) / 1000);
+    if (name === first && ahead !== undefined && ahead > EARLY_SECONDS * 1000) {
+      found.push(
+        `its clock is ${String(Math.round(ahead / 1000))} s ahead of that of the machine that runs podnet, by which its certificates would not ` +
+          "be valid yet; set both by a time service (systemd-timesyncd or chrony)",
+      );
+    }
     if (ahead !== undefined && reference !== undefined && Math.abs(seconds) > CLOCK_SECONDS) {
       found.push(
         `its clock is ${String(Math.abs(seconds))} s ${seconds > 0 ? "ahead of" : "behind"} node ${first}'s, and certificates ` +

@@ -79,6 +79,18 @@ test("machines are compared: one under two names, a copy of one, a host name twi
   });
 });
 
+test("a control plane whose certificates this machine would not take yet is named", () => {
+  const at = (seconds: number) =>
+    betweenMachines({ cp: { machineId: "a", hostname: "cp", ahead: seconds * 1000 } }, "cp");
+  expect(at(-3600)).toEqual({ cp: [] });
+  expect(at(240)).toEqual({ cp: [] });
+  expect(at(3600)).toEqual({
+    cp: [
+      "its clock is 3600 s ahead of that of the machine that runs podnet, by which its certificates would not be valid yet; set both by a time service (systemd-timesyncd or chrony)",
+    ],
+  });
+});
+
 test("all findings of all machines are one error, each text once", () => {
   expect(machineProblem({ cp: ["no disk"], w1: [], w2: ["no disk", "no clock"] })).toBe(
     `these machines cannot be the nodes that are declared; nothing on any machine was touched:

@@ -151,18 +151,22 @@ look_at_network() {
 closed_chains() {
     local family table chain policy
     while read -r family table chain policy; do
-        [ -n "$chain" ] && [ "$family $table $chain" != "ip filter FORWARD" ] || continue
-        if [ "$policy" = drop ] || [ -n "$(nft list chain "$family" "$table" "$chain" 2>/dev/null | last_rule | grep -E '^(counter packets [0-9]+ bytes [0-9]+ )?(drop|reject)( |$)')" ]; then
-            echo "$family $table $chain"
-        fi
+        case $family/$table/$chain in
+            ip/filter/FORWARD | *//) ;;
+            *) if [ "$policy" = drop ] || refuses_all "$family" "$table" "$chain"; then echo "$family $table $chain"; fi ;;
+        esac
     done <<<"$(nft list chains 2>/dev/null | awk '
         $1 == "table" { table = $2 " " $3 }
         $1 == "chain" { chain = $2 }
         /hook forward/ { print table, chain, (/policy drop/ ? "drop" : "accept") }')"
 }
 
-# The last rule of a chain that nft lists.
-last_rule() { awk 'NF && $1 != "}" { line = $0 } END { sub(/^[ \t]+/, "", line); print line }'; }
+# Whether the last rule of a chain drops or rejects whatever comes to it.
+refuses_all() {
+    nft list chain "$@" 2>/dev/null | awk '
+        NF && $1 != "}" { line = $0 }
+        END { sub(/^[ \t]*(counter packets [0-9]+ bytes [0-9]+ )?/, "", line); exit line !~ /^(drop|reject)( |$)/ }'
+}
 
 # What to do so that pods' packets pass a chain.
 let_pass() {
