@@ -139,7 +139,7 @@ export class Cluster extends pulumi.ComponentResource {
       living.map(([nodeName, machine]) => [nodeName, makeNode(context, nodeName, machine)]),
     );
     this.gone = Object.entries(args.nodes).flatMap(([nodeName, machine]) =>
-      machine.gone === true ? [makeNode(context, nodeName, machine)] : [],
+      machine.gone === true ? [makeNode(context, nodeName, machine, args.nodes[controlName ?? ""]?.connection)] : [],
     );
     this.declared = declaredMachines(valid, this.owner, args.nodes);
     const control = this.nodes[controlName ?? ""];

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { checkedConnection } from "../machine/connection";
+import { checkedConnection, type SshConnection } from "../machine/connection";
 import type { Machine, Role } from "../machine/Machine";
 import { imageLines } from "../node/images";
 import { applyPhase, GONE, type NodeHandle, uploadProgram } from "../node/phase";
@@ -76,11 +76,19 @@ export function installParameters(
   };
 }
 
-/** Makes a machine a node: uploads the program, takes the machine, installs the runtime. */
-export function makeNode(context: NodeContext, nodeName: string, machine: Machine): ClusterNode {
+/**
+ * Makes a machine a node: uploads the program, takes the machine, installs the runtime. Where it is gone for good, resources that it
+ * never had are made on `instead`, where they do nothing.
+ */
+export function makeNode(
+  context: NodeContext,
+  nodeName: string,
+  machine: Machine,
+  instead: SshConnection = machine.connection,
+): ClusterNode {
   const { parent, name, owner, addressesOf } = context;
   const role = machine.role ?? "worker";
-  const connection = checkedConnection(nodeName, machine.connection);
+  const connection = checkedConnection(nodeName, machine.gone === true ? instead : machine.connection);
   const program = uploadProgram(`${name}-${nodeName}-program`, connection, context.gate, {
     parent,
     deletedWith: machine.deletedWith,

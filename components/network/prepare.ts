@@ -1,7 +1,9 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { known } from "../args/known";
 import { noteNames } from "../args/names";
+import { InvalidInputError } from "../args/validate";
 import type { Cluster } from "../cluster/Cluster";
 import type { ClusterNode } from "../cluster/nodes";
 import { hereLine } from "../machine/here";
@@ -80,6 +82,28 @@ function preflight(
   return command_;
 }
 
+/**
+ * Notes, before anything is changed for it, which network is chosen, and when. Where a change failed half way and the earlier network
+ * is declared again, the commands have the inputs that they had before, and only this tells that they have to run once more.
+ */
+function noteChoice(
+  parent: pulumi.Resource,
+  name: string,
+  definition: pulumi.Output<NetworkDefinition>,
+  dependsOn: readonly pulumi.Resource[],
+): command.local.Command {
+  return new command.local.Command(
+    `${name}-choice`,
+    {
+      create: 'node -p "Date.now()"',
+      stdin: definition.id,
+      addPreviousOutputInEnv: false,
+      logging: command.local.Logging.Stderr,
+    },
+    { parent, dependsOn: [...dependsOn] },
+  );
+}
+
 /** Gives every node the images of the network's agents, before anything of another network ends. */
 function giveImages(
   parent: pulumi.Resource,
@@ -108,6 +132,19 @@ function giveImages(
   );
 }
 
+/** The network of each cluster, by its name. */
+const networks = new WeakMap<Cluster, string>();
+
+/** Refuses another network on a cluster that has one: each would take the nodes away from the other. */
+function refuseSecond(name: string, cluster: Cluster): void {
+  const other = networks.get(cluster);
+  if (other !== undefined) {
+    const message = `a cluster has one pod network, and this one has "${other}" already; take "${other}" or "${name}" out`;
+    throw new InvalidInputError("PodNetwork args", [{ path: "cluster", message }]);
+  }
+  networks.set(cluster, name);
+}
+
 /**
  * Prepares a cluster's nodes for a network: looks whether every machine can run it before any is touched, ends another network
  * that is there, and prepares each node in one command.
@@ -120,22 +157,29 @@ export function prepareNodes(
 ): Prepared {
   const nodes = Object.values(cluster.nodes);
   noteNames("PodNetwork", "command of a network", [
-    ...["change", "enable"].map((step) => ({ name: `${name}-${step}`, path: "", of: `the network "${name}"` })),
+    ...["preflight", "choice", "change", "enable"].map((step) => ({
+      name: `${name}-${step}`,
+      path: "",
+      of: `the network "${name}"`,
+    })),
     ...nodes.map(({ nodeName }) => ({
       name: `${name}-on-${nodeName}`,
       path: "",
       of: `the network "${name}" on the node "${nodeName}"`,
     })),
   ]);
+  refuseSecond(name, cluster);
   const before = [preflight(parent, name, cluster, definition)];
   if (hasAgents) {
     before.push(giveImages(parent, name, cluster, definition));
   }
+  const choice = noteChoice(parent, name, definition, before);
   const change = applyPhase(
     `${name}-change`,
     cluster.controlPlane.handle,
     {
       phase: "change",
+      again: known(choice.stdout),
       network: definition.kind,
       parameters: definition.apply(({ id, kind, replacesKubeProxy }) => ({
         network: id,

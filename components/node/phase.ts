@@ -55,6 +55,9 @@ export const GONE: pulumi.CustomResourceOptions = {
   ],
 };
 
+/** Words of a command that reads what it is given, and does nothing. */
+const NOTHING = "cksum";
+
 /** Path by which Pulumi's engine finds the program's folder: relative to the program, so that no plan holds a path of its machine. */
 function archivePath(): string {
   const folder = programFolder();
@@ -119,17 +122,22 @@ export function applyPhase(
     ),
   );
   const stdin = args.secret === true ? pulumi.secret(text) : text;
+  // Nothing is asked of a machine that is gone. What it never had would be made anew all the same: that runs elsewhere, and does nothing.
   const line = (option: pulumi.Input<string> = ""): pulumi.Input<string> =>
-    typeof option === "string"
-      ? mapped(connection.user, (user) => asRoot(startWords(phase, option), user))
-      : pulumi.all([connection.user, option]).apply(([user, words]) => asRoot(startWords(phase, words), user));
+    node.gone
+      ? NOTHING
+      : typeof option === "string"
+        ? mapped(connection.user, (user) => asRoot(startWords(phase, option), user))
+        : pulumi.all([connection.user, option]).apply(([user, words]) => asRoot(startWords(phase, words), user));
   const resource = new command.remote.Command(
     name,
     {
       connection: connection.dialled,
       create: line(),
       update: line(args.again === undefined ? "--update" : pulumi.interpolate`--update ${args.again}`),
-      delete: mapped(connection.user, (user) => `${NOTHING_LEFT} || ${asRoot(startWords(phase, "--undo"), user)}`),
+      delete: node.gone
+        ? NOTHING
+        : mapped(connection.user, (user) => `${NOTHING_LEFT} || ${asRoot(startWords(phase, "--undo"), user)}`),
       stdin,
       addPreviousOutputInEnv: false,
       logging: args.secretAnswer === true ? command.remote.Logging.None : command.remote.Logging.Stderr,
@@ -141,6 +149,9 @@ export function applyPhase(
       ...(args.secretAnswer === true && { additionalSecretOutputs: ["stdout"] }),
     },
   );
+  if (node.gone) {
+    return { resource, answer: pulumi.output([]) };
+  }
   const printed = known(resource.stdout);
   const answer = resource.stdin.apply((given) =>
     printed.apply((stdout) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout)),

@@ -168,6 +168,30 @@ describe("a whole program", () => {
     }
   });
 
+  test("has one network: a second one is refused before it makes anything", async () => {
+    const demo = cluster(1);
+    new BridgeNetwork("network", { cluster: demo });
+    expect(() => new FlannelNetwork("other", { cluster: demo })).toThrow(
+      'cluster: a cluster has one pod network, and this one has "network" already; take "network" or "other" out',
+    );
+    await settle();
+    expect(made.filter(({ name }) => name.startsWith("other-"))).toEqual([]);
+  });
+
+  test("gives a machine of one's own its kubelet's settings, and the checks that may fail on it", async () => {
+    const connection = { host: "192.0.2.10", privateKey: keys.private, hostKey: keys.public };
+    const own = { kubeletConfig: { maxPods: 20 }, ignorePreflightErrors: ["NumCPU"] };
+    const cp = new SshHost("cp", { slot: 0, role: "control-plane", connection, ...own });
+    new Cluster("demo", { nodes: { cp }, podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/16" });
+    await settle();
+    expect(parameters("demo-cp-init")).toEqual(
+      expect.arrayContaining(['kubelet-config: {"maxPods":20}', "ignore-preflight-error: NumCPU"]),
+    );
+    expect(() => new SshHost("x", { slot: 0, connection, ignorePreflightErrors: ["a b"] })).toThrow(
+      "ignorePreflightErrors.0: must be the name of a kubeadm preflight check",
+    );
+  });
+
   test("uploads the program again to a machine that was made anew, and into another user's home", async () => {
     const triggers = new Map<string, pulumi.Input<unknown>>();
     const transformations: pulumi.ResourceTransformation[] = [

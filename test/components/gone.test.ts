@@ -55,6 +55,14 @@ test("a machine that is gone for good is no member and no peer, and its resource
   for (const name of ["demo-members", "demo-register", "network-enable", "network-on-w1", "network-on-cp"]) {
     expect(stdin(name)).not.toMatch(/w2|192\.0\.2\.12|10\.244\.2\.0/);
   }
+  // What such a machine never had is made on the control plane, where it does nothing.
+  const inputs = ON_W2.map((name) => made.find((one) => one.name === name)?.inputs ?? {});
+  expect(inputs.map(({ connection }) => (connection as { value: { host: string } }).value.host)).toEqual(
+    ON_W2.map(() => "192.0.2.10"),
+  );
+  expect(inputs.slice(1).flatMap(({ create, update, delete: remove }) => [create, update, remove])).toEqual(
+    ON_W2.slice(1).flatMap(() => ["cksum", "cksum", "cksum"]),
+  );
   const preflight = preflightInput.parse(JSON.parse(stdin("network-preflight")));
   expect([Object.keys(preflight.nodes), Object.keys(preflight.declared), preflight.gone]).toEqual([
     ["cp", "w1"],

@@ -51,6 +51,9 @@ function stdoutOf({ type, name, inputs }: Made): string {
     return framed(plain(inputs["stdin"]), ANSWERS[phase] ?? "{}");
   }
   const line = String(inputs["create"]).split(" ").at(-1) ?? "";
+  if (name.endsWith("-choice")) {
+    return "1790000000000";
+  }
   return name.endsWith("-owner") ? OWNER : (LOCAL_ANSWERS[line] ?? '{"passed":true,"claims":{}}');
 }
 

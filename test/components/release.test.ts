@@ -67,7 +67,7 @@ describe("a release that changes one line", () => {
       ["demo-cp-install", "demo-w1-install", "demo-w2-install"],
     ],
     ["the routes' keeper", "node/program/routes", ["network-on-cp", "network-on-w1", "network-on-w2"]],
-    ["the way a cluster is joined", "node/program/phases/join.sh", ["demo-w1-join", "demo-w2-join"]],
+    ["the way a cluster is joined", "node/program/phases/join.sh", ["demo-register", "demo-w1-join", "demo-w2-join"]],
     ["the status", "node/program/phases/status.sh", []],
     ["the start", "node/program/start", []],
   ] as const)("of %s applies what is made of it, and nothing else", async (_, file, expected) => {
