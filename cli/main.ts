@@ -3,6 +3,7 @@ import { text } from "node:stream/consumers";
 import { checkCommand } from "../components/connectivity/run";
 import { labCommand } from "../components/lab/command";
 import type { HereCommand } from "../components/machine/here";
+import { holdCommand, releaseCommand } from "../components/network/hold";
 import { imagesCommand } from "../components/network/images";
 import { preflightCommand } from "../components/network/preflight";
 import { endpointsCommand } from "../components/service/endpoints";
@@ -14,6 +15,8 @@ const COMMANDS: Readonly<Record<HereCommand, (input: string, words: readonly str
   check: checkCommand,
   endpoints: endpointsCommand,
   preflight: (input) => preflightCommand(input, process.env["PULUMI_COMMAND_STDOUT"]),
+  hold: (input, [word]) =>
+    (word === "release" ? releaseCommand : holdCommand)(input, process.env["PULUMI_COMMAND_STDOUT"]),
   images: imagesCommand,
   "lab-keys": (input, words) => labCommand("keys", input, words),
   "lab-host": (input, words) => labCommand("host", input, words),

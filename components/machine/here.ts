@@ -1,6 +1,6 @@
 /** A command of podnet's that runs on the machine that plans, not on a node. */
 export type HereCommand =
-  "check" | "endpoints" | "preflight" | "images" | "lab-keys" | "lab-host" | "lab-network" | "lab-node";
+  "check" | "endpoints" | "preflight" | "hold" | "images" | "lab-keys" | "lab-host" | "lab-network" | "lab-node";
 
 /**
  * Line for a local command that runs podnet itself. It holds no path, so that a stack planned from another folder does not

@@ -3,7 +3,7 @@ import { Changes } from "../cluster/changes";
 import type { Cluster } from "../cluster/Cluster";
 import { enforcesPolicy, type NetworkDefinition, POLICY_ADVICE } from "./definition";
 import { AgentObjects } from "./objects";
-import { enableNetwork, prepareNodes } from "./prepare";
+import { enableNetwork, holdMachines, prepareNodes } from "./prepare";
 
 /** What one kind of network adds to what all of them share. */
 export interface NetworkDesign {
@@ -75,6 +75,7 @@ export abstract class PodNetwork extends pulumi.ComponentResource {
     const prepared = prepareNodes(this, name, cluster, { ...design, hasAgents: design.objects !== undefined });
     const workloads = design.objects?.(new AgentObjects(`${name}-${design.kind}`, this, cluster, prepared)) ?? [];
     const enabled = enableNetwork(this, name, cluster, design.definition, prepared, workloads);
+    holdMachines(this, name, cluster, [enabled]);
     this.mtus = prepared.mtus;
     this.prepared = prepared.commands;
     this.applied = [...prepared.commands, enabled];

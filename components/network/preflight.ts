@@ -83,7 +83,7 @@ async function ask(
     if (said !== "") {
       console.error(`${name}: ${said}`);
     }
-    return readAnswer(answerLines(name, "preflight", nonce, stdout), before, after);
+    return readAnswer(answerLines(name, "preflight", nonce, stdout, "run the update again"), before, after);
   } finally {
     shell.close();
   }

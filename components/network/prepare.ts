@@ -10,6 +10,7 @@ import { hereLine } from "../machine/here";
 import { imageLines } from "../node/images";
 import { applyPhase } from "../node/phase";
 import type { NetworkDefinition } from "./definition";
+import type { HoldRequest } from "./hold";
 import type { ImagesRequest } from "./images";
 import type { PreflightRequest } from "./preflight";
 import { routesOfEach } from "./routes";
@@ -157,7 +158,7 @@ export function prepareNodes(
 ): Prepared {
   const nodes = Object.values(cluster.nodes);
   noteNames("PodNetwork", "command of a network", [
-    ...["preflight", "choice", "change", "enable"].map((step) => ({
+    ...["preflight", "choice", "change", "enable", "hold"].map((step) => ({
       name: `${name}-${step}`,
       path: "",
       of: `the network "${name}"`,
@@ -237,6 +238,40 @@ export function prepareNodes(
       ),
     );
   return { commands: commands.map(({ phase }) => phase.resource), mtus, generation };
+}
+
+/**
+ * Holds the machines that stay when their resources go. Everything on them is made before it, so it is deleted before anything on them
+ * is undone: it sees that each machine does what it is told, and tells it that it is released.
+ */
+export function holdMachines(
+  parent: pulumi.Resource,
+  name: string,
+  cluster: Cluster,
+  dependsOn: readonly pulumi.Resource[],
+): void {
+  const staying = Object.values(cluster.nodes).filter(({ handle }) => handle.deletedWith === undefined);
+  if (staying.length === 0) {
+    return;
+  }
+  const names = new Set(staying.map(({ nodeName }) => nodeName));
+  const stdin = pulumi.all([cluster.owner, cluster.dialTable]).apply(([owner, { keys, nodes }]) =>
+    JSON.stringify({
+      owner,
+      nodes: { keys, nodes: Object.fromEntries(Object.entries(nodes).filter(([nodeName]) => names.has(nodeName))) },
+    } satisfies HoldRequest),
+  );
+  new command.local.Command(
+    `${name}-hold`,
+    {
+      create: hereLine("hold"),
+      delete: hereLine("hold", "release"),
+      stdin: pulumi.secret(stdin),
+      addPreviousOutputInEnv: true,
+      logging: command.local.Logging.Stderr,
+    },
+    { parent, dependsOn: [...dependsOn], additionalSecretOutputs: ["stdout"] },
+  );
 }
 
 /** The last step of every network: its agents run, every node is Ready, and pods that a change of network ended are back. */

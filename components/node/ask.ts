@@ -6,7 +6,7 @@ export type Phase =
   "take" | "install" | "init" | "join" | "members" | "configure" | "register" | "network" | "change" | "enable";
 
 /** A phase that is run over an open connection, not by a resource of its own. */
-export type Question = "status" | "discover" | "probe" | "images";
+export type Question = "status" | "discover" | "probe" | "images" | "hold";
 
 /** Folder of the upload, below the home of the SSH user. */
 export const UPLOAD = ".podnet/program";
@@ -22,6 +22,9 @@ export function startWords(phase: Phase | Question, option = ""): string {
  */
 export const NOTHING_LEFT = `test ! -e ${UPLOAD}/start -a ! -e /var/lib/podnet/owner`;
 
+/** What to do where a question has no answer: nothing was recorded as done. */
+const AGAIN = "run it again";
+
 /** Asks the program on a node a question over an open connection. Throws, naming the node, when it gives no whole answer. */
 export async function askNode(
   shell: Shell,
@@ -34,5 +37,5 @@ export async function askNode(
   if (code !== 0) {
     throw new Error(`${shell.name}: ${question} ended with code ${String(code)}: ${stderr.trim().slice(-400)}`);
   }
-  return answerLines(shell.name, question, nonceIn(text), stdout);
+  return answerLines(shell.name, question, nonceIn(text), stdout, AGAIN);
 }

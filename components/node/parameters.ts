@@ -52,9 +52,15 @@ export function nonceIn(text: string): string {
 
 /**
  * Lines that the node program answered, out of everything that a shell, a greeting or sudo printed around them. Throws, naming
- * the node, when the answer does not carry the nonce, or says that the phase failed.
+ * the node, when the answer does not carry the nonce, or says that the phase failed; `again` is how to go on then.
  */
-export function answerLines(nodeName: string, phase: string, nonce: string, stdout: string): string[] {
+export function answerLines(
+  nodeName: string,
+  phase: string,
+  nonce: string,
+  stdout: string,
+  again = "run the update again with --replace of this resource",
+): string[] {
   const prefix = `podnet ${nonce} `;
   const own = stdout.split("\n").flatMap((line) => (line.startsWith(prefix) ? [line.slice(prefix.length)] : []));
   const code = own.find((line) => /^[0-9]+$/.test(line));
@@ -63,7 +69,7 @@ export function answerLines(nodeName: string, phase: string, nonce: string, stdo
       stdout.trim() === "" ? "it printed nothing" : `it printed ${JSON.stringify(stdout.trim().slice(0, 200))}`;
     throw new Error(
       `node "${nodeName}": the phase ${phase} gave no answer, so nothing shows that it ran (${seen}); ` +
-        `look at the login shell of its SSH user, then run the update again with --replace of this resource`,
+        `look at the login shell of its SSH user, then ${again}`,
     );
   }
   if (code !== "0") {

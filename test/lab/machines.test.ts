@@ -59,6 +59,10 @@ const nodes = (): string[] =>
     .split("\n")
     .filter((line) => line !== "");
 
+/** Gives root on a machine a login shell. */
+const loginShell = (machine: string, shell: string): string =>
+  on(machine).sh(`sed -i 's|^\\(root:.*:\\)[^:]*$|\\1${shell}|' /etc/passwd`);
+
 const CP: Host = { slot: 3, role: "control-plane" };
 const W1: Host = { slot: 4 };
 
@@ -202,8 +206,29 @@ describe("a worker", () => {
     expect(nodes()).toEqual(["cp 10.244.3.0/24", "w1 10.244.5.0/24"]);
   });
 
-  test("that is taken out leaves its machine as it was", () => {
+  test("whose resources were lost from the state is found as it is, and applied once more", () => {
+    const { resources } = (
+      JSON.parse(must("pulumi", ["stack", "export", "--stack", STACK])) as {
+        deployment: { resources: { urn: string }[] };
+      }
+    ).deployment;
+    const take = resources.map(({ urn }) => urn).find((urn) => urn.endsWith("::cluster-w1-take")) ?? "";
+    must("pulumi", ["state", "delete", take, "--target-dependents", "--yes", "--stack", STACK]);
+    mustUp();
+    expect(on("w1").sh("cut -d' ' -f2 /var/lib/podnet/work/take")).toBe("2\n");
+    expect(nodes()).toEqual(["cp 10.244.3.0/24", "w1 10.244.5.0/24"]);
+  });
+
+  test("that is taken out leaves its machine as it was, once its login shell does what it is told", () => {
     declare({ cp: CP });
+    loginShell("w1", "/bin/true");
+    const refused = up();
+    loginShell("w1", "/bin/bash");
+    expect(refused.code).not.toBe(0);
+    expect(refused.out + refused.err).toContain(
+      "these machines do not do what they are told, so nothing would be taken off them; nothing on any machine was undone:",
+    );
+    expect(refused.out + refused.err).toContain('node "w1": the phase hold gave no answer');
     mustUp();
     expect(nodes()).toEqual(["cp 10.244.3.0/24"]);
     expect(differences(before["w1"] ?? [], machineState(on("w1")))).toEqual({ gone: [], came: [] });
@@ -235,7 +260,13 @@ describe("a worker", () => {
   });
 });
 
-test("a destroyed stack leaves its machine as it was", () => {
+test("a destroyed stack leaves its machine as it was, once its login shell does what it is told", () => {
+  loginShell("cp", "/bin/true");
+  const refused = run("pulumi", ["destroy", "--yes", "--skip-preview", ...stack]);
+  loginShell("cp", "/bin/bash");
+  expect(refused.code).not.toBe(0);
+  expect(refused.out + refused.err).toContain('node "cp": the phase hold gave no answer');
+  expect(nodes()).toEqual(["cp 10.244.3.0/24"]);
   must("pulumi", ["destroy", "--yes", "--skip-preview", ...stack]);
   expect(differences(before["cp"] ?? [], machineState(on("cp")))).toEqual({ gone: [], came: [] });
 });

@@ -17,6 +17,8 @@ export interface TestServer {
   total(): number;
   /** Names of the variables that it accepts; set it to accept others. */
   accepts: RegExp;
+  /** The login shell; /bin/sh at first. */
+  shell: string;
   /** Refuses the next logins, whatever they show. */
   refuse(count: number): void;
   stop(): void;
@@ -86,7 +88,7 @@ export async function startSshServer(): Promise<TestServer> {
         }
       });
       session.on("exec", (accept, _reject, { command }) =>
-        command === "drop" ? dropDuring(connection, accept()) : execute(command, env, accept()),
+        command === "drop" ? dropDuring(connection, accept()) : execute(started.shell, command, env, accept()),
       );
       session.on("sftp", (accept) => serveFiles(accept()));
     });
@@ -94,6 +96,7 @@ export async function startSshServer(): Promise<TestServer> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const started: TestServer = {
     accepts: /^(GOOD_|PULUMI_COMMAND_)/,
+    shell: "/bin/sh",
     port: (server.address() as AddressInfo).port,
     hostKey: host.public,
     otherHostKey: other.public,
@@ -115,8 +118,8 @@ function dropDuring(connection: Connection, channel: ServerChannel): void {
   setTimeout(() => (connection as unknown as { _sock: { destroy(): void } })._sock.destroy(), 50);
 }
 
-function execute(command: string, env: NodeJS.ProcessEnv, channel: ServerChannel): void {
-  const child = spawn("/bin/sh", ["-c", command], { env: { PATH: process.env["PATH"], ...env } });
+function execute(shell: string, command: string, env: NodeJS.ProcessEnv, channel: ServerChannel): void {
+  const child = spawn(shell, ["-c", command], { env: { PATH: process.env["PATH"], ...env } });
   child.stdout.pipe(channel, { end: false });
   child.stderr.pipe(channel.stderr, { end: false });
   channel.pipe(child.stdin.on("error", () => undefined));
