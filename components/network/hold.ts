@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { own } from "../args/own";
+import { packed, unpacked } from "../args/packed";
 import { messageOf } from "../args/validate";
-import { dialTable, type DialTable } from "../machine/dialTable";
+import { dialTable } from "../machine/dialTable";
 import type { Dialled } from "../machine/dialled";
 import { Shell } from "../machine/shell";
 import { askNode, NOTHING_LEFT } from "../node/ask";
@@ -20,9 +21,6 @@ export type HoldRequest = z.input<typeof holdInput>;
 /** What the command `hold` prints: the hold, and the machines under it. Holds secrets. */
 const held = z.strictObject({ hold: z.string(), nodes: z.unknown() });
 
-/** Characters of an answer that a system hands over as an environment variable; Linux takes 131,072 of one. */
-const MOST_TEXT = 100_000;
-
 /** Seconds in which a machine has to let podnet in. One that does not is told of by the undo that follows. */
 const DIAL_SECONDS = 10;
 
@@ -36,7 +34,7 @@ interface Earlier {
 /** What an earlier run printed, if anything that can be read. */
 function earlierHold(text: string | undefined): Earlier | undefined {
   try {
-    const { hold, nodes } = held.parse(JSON.parse(text ?? ""));
+    const { hold, nodes } = held.parse(JSON.parse(unpacked(text ?? "")));
     return { hold, nodes: dialTable.safeParse(nodes).data ?? {} };
   } catch {
     return undefined;
@@ -104,8 +102,7 @@ export async function holdCommand(text: string, earlier: string | undefined): Pr
       }
     }),
   );
-  const printed = JSON.stringify({ hold, nodes: (JSON.parse(text) as HoldRequest).nodes satisfies DialTable });
-  console.log(printed.length <= MOST_TEXT ? printed : JSON.stringify({ hold, nodes: {} }));
+  console.log(packed(JSON.stringify({ hold, nodes: (JSON.parse(text) as HoldRequest).nodes })));
 }
 
 /** The command `hold release`: releases every machine that is still under this hold. `earlier` is what `hold` printed. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { shortHash } from "../args/hash";
 import { own } from "../args/own";
+import { packed, unpacked } from "../args/packed";
 import { messageOf } from "../args/validate";
 import { dialTable } from "../machine/dialTable";
 import type { Dialled } from "../machine/dialled";
@@ -57,7 +58,7 @@ function fitId(name: string, { host, hostKey }: Dialled, declared: unknown): str
 /** What an earlier run printed; nothing where there was none, or none that can be read. */
 export function earlierOutput(text: string | undefined): PreflightOutput {
   try {
-    return preflightOutput.parse(JSON.parse(text ?? ""));
+    return preflightOutput.parse(JSON.parse(unpacked(text ?? "")));
   } catch {
     return { network: "", fit: [], machines: {} };
   }
@@ -164,5 +165,5 @@ export async function preflight(input: PreflightInput, earlier: PreflightOutput)
 /** The command `preflight`: reads its input as JSON and prints which machines are fit. `earlier` is what it printed before. */
 export async function preflightCommand(text: string, earlier: string | undefined): Promise<void> {
   const input = preflightInput.parse(JSON.parse(text));
-  console.log(JSON.stringify(await preflight(input, earlierOutput(earlier))));
+  console.log(packed(JSON.stringify(await preflight(input, earlierOutput(earlier)))));
 }
