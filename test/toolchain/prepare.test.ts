@@ -120,3 +120,17 @@ test("a lab that has no nodes gets the newest image, of the cache that is asked 
   expect(await configured("b", "node:c")).toEqual({ ...B, nodeImage: "node:c" });
   expect(text()).toBe("");
 });
+
+test("a setting of somebody's is theirs: what make notes as its own, make down takes out of the config", async () => {
+  const { config } = context.paths;
+  const noted = (): Record<string, string> =>
+    (JSON.parse(readFileSync(context.paths.writtenConfig, "utf8")) as { settings: Record<string, string> }).settings;
+  const before = noted();
+  writeFileSync(config, "config:\n  podnet:labSubnet: 10.77.1.0/24\n  podnet:dockerHost: unix:///mine.sock\n");
+  await configured("a", "node:a");
+  expect(noted()).toEqual(before);
+  writeFileSync(context.paths.writtenConfig, JSON.stringify({ settings: {} }));
+  await configured("a", "node:a");
+  expect(Object.keys(noted())).not.toContain("labSubnet");
+  expect(Object.keys(noted())).toContain("labName");
+});

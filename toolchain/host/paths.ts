@@ -1,9 +1,14 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Where one clone keeps what it makes, all under `.podnet` in its folder. */
+/** Name of the stack that the make targets use. */
+export const STACK = "lab";
+
+/** Where one clone keeps what it makes: all under `.podnet` in its folder, but the config of its stack. */
 export interface ClonePaths {
   readonly project: string;
+  /** Config of the stack that the make targets use, where somebody may have set something too. */
+  readonly config: string;
   readonly dotPodnet: string;
   /** Pulumi's file backend. */
   readonly state: string;
@@ -28,6 +33,7 @@ export function clonePaths(project: string): ClonePaths {
   const dotPodnet = join(project, ".podnet");
   return {
     project,
+    config: join(project, `Pulumi.${STACK}.yaml`),
     dotPodnet,
     state: join(dotPodnet, "state"),
     passphrase: join(dotPodnet, "passphrase"),

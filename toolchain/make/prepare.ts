@@ -4,6 +4,7 @@ import { hasImage, labelledContainers } from "../../components/lab/docker";
 import { makeRoom } from "../../components/lab/host";
 import { chooseSubnet, HOST_ROUTES, type LabIdentity, parseHostRoutes } from "../../components/lab/identity";
 import { AGENT_NETWORKS, type AgentNetwork } from "../supply/agents";
+import { cloneLab, ownSettings } from "../host/cloneLab";
 import { findEngine, openOutside } from "../host/engine";
 import { must } from "../host/exec";
 import type { ClonePaths } from "../host/paths";
@@ -128,17 +129,14 @@ export async function prepare(context: Context, networks?: readonly AgentNetwork
   const cache = await cacheOfLab(context);
   const setup = await ensureSetup({ project, cache, progress }, identity, paths);
   const { toolchain, dockerHost } = setup;
-  const env = stackEnv(paths, toolchain.binDirs, dockerHost);
+  // A subnet that this clone's lab was given stays, whatever becomes of the host's routes.
+  const labSubnet = cloneLab(paths).labSubnet ?? chooseSubnet(identity, parseHostRoutes(await must("ip", HOST_ROUTES)));
+  const env = stackEnv(paths, toolchain.binDirs, dockerHost, labSubnet);
   const stack = await Stack.ensure(paths, env);
   const wanted = networks ?? (await chosenNetworks(stack));
   const checksums = await ensureNetworkImages({ project, cache, progress }, toolchain, wanted);
-  // A subnet that this clone's lab was given stays, whatever becomes of the host's routes.
-  const recorded = readWritten(paths.writtenConfig).settings["labSubnet"];
-  const labSubnet = recorded ?? chooseSubnet(identity, parseHostRoutes(await must("ip", HOST_ROUTES)));
   await stack.configure({
-    labName: identity.name,
-    labSubnet,
-    dockerHost,
+    ...ownSettings(paths, { labName: identity.name, labSubnet, dockerHost }),
     nodeImage: await imageOfLab(context, setup),
     mirror: toolchain.mirrorUrl,
     // The folder of all mirrors: nodes that have it see a new one without being made anew.
