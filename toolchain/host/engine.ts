@@ -6,6 +6,7 @@ import { type Look, waitUntil } from "../../components/args/wait";
 import type { LabIdentity } from "../../components/lab/identity";
 import { engineEnv } from "../../components/lab/docker";
 import { must, run } from "./exec";
+import { mountsIn } from "./mounts";
 import type { ClonePaths } from "./paths";
 import { isRunning, type ProcessRecord, recordOf, stopProcess } from "./process";
 import { readWritten } from "./written";
@@ -188,10 +189,9 @@ export async function stopEngine(identity: LabIdentity, paths: ClonePaths): Prom
   if ((await run("ip", ["link", "show", identity.bridge])).code === 0) {
     await run("ip", ["link", "delete", identity.bridge]);
   }
-  const mounts = readFileSync("/proc/mounts", "utf8")
-    .split("\n")
-    .map((line) => line.split(" ")[1] ?? "")
-    .filter((path) => path.startsWith(`${paths.engineData}/`) || path.startsWith(`${runDir(identity)}/`));
+  const mounts = mountsIn(readFileSync("/proc/mounts", "utf8")).filter(
+    (path) => path.startsWith(`${paths.engineData}/`) || path.startsWith(`${runDir(identity)}/`),
+  );
   for (const mount of mounts.reverse()) {
     await run("umount", ["-l", mount]);
   }

@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 /** Name of the stack that the make targets use. */
 export const STACK = "lab";
@@ -48,7 +48,17 @@ export function clonePaths(project: string): ClonePaths {
   };
 }
 
-/** The cache that all clones of a user share: $PODNET_CACHE, else podnet in $XDG_CACHE_HOME or ~/.cache. */
+/**
+ * The cache that all clones of a user share: $PODNET_CACHE, else podnet in $XDG_CACHE_HOME or ~/.cache. Throws where nodes could
+ * not read its mirrors, whose URL and whose volume have its path as it is.
+ */
 export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
-  return env["PODNET_CACHE"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "podnet");
+  const cache = resolve(env["PODNET_CACHE"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "podnet"));
+  if (!/^[A-Za-z0-9._~@+/-]+$/.test(cache)) {
+    throw new Error(
+      `the folder of podnet's caches is ${cache}, and nodes read it by a URL that cannot hold all of these characters. ` +
+        "Set PODNET_CACHE to a folder whose path has letters, digits and . _ ~ @ + - only; nothing was made",
+    );
+  }
+  return cache;
 }

@@ -72,13 +72,13 @@ async function main(): Promise<void> {
     return;
   }
   dropForeign();
-  const project = resolve(__dirname, "..", "..", "..");
-  const paths = clonePaths(project);
-  const context = { project, paths, cache: cacheDir(), identity: labIdentity(project), progress: new Progress() };
   const quiet = name === "env" || name === "verify";
   // As `podnet check` has it: 1 says that a claim fails, which nobody found out where this ends early.
-  await toItsEnd(name === "verify" ? 2 : 1, () =>
-    quiet
+  await toItsEnd(name === "verify" ? 2 : 1, async () => {
+    const project = resolve(__dirname, "..", "..", "..");
+    const paths = clonePaths(project);
+    const context = { project, paths, cache: cacheDir(), identity: labIdentity(project), progress: new Progress() };
+    return quiet
       ? command(context)
       : withLock(
           join("/tmp", `${context.identity.name}.lock`),
@@ -86,8 +86,8 @@ async function main(): Promise<void> {
             throw new Error(`"make" (process ${String(pid)}) is at work in this clone; wait for it to end`);
           },
           () => command(context),
-        ),
-  );
+        );
+  });
 }
 
 void main();

@@ -1,4 +1,5 @@
 import { delimiter } from "node:path";
+import { pathToFileURL } from "node:url";
 import { cloneLab } from "../host/cloneLab";
 import { quote } from "../host/quote";
 import type { ClonePaths } from "../host/paths";
@@ -49,7 +50,7 @@ export function proxyEnv(
  * unreadable ("failed to load checkpoint: EOF").
  */
 export function backendUrl(folder: string): string {
-  return `file://${folder}?metadata=skip`;
+  return `${pathToFileURL(folder).href}?metadata=skip`;
 }
 
 /** Environment in which plain `pulumi` works on a clone's stack. `subnet` is its lab's network, where that is not written down yet. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { must, run } from "../host/exec";
+import { quote } from "../host/quote";
 import { makeDebianRoot, SUITE } from "./debian";
 import { hostArch } from "./options";
 
@@ -30,7 +31,7 @@ export function nodeReference(project: string, stores: string): string {
 export function makeNodeArchive(project: string, cache: string): Promise<void> {
   const folder = join(project, "toolchain", "supply", "node-image");
   const packages = readFileSync(join(folder, "packages"), "utf8").trim().split("\n");
-  return makeDebianRoot(packages, `${join(folder, "customize")} "$1"`, nodeArchive(project, cache));
+  return makeDebianRoot(packages, `${quote(join(folder, "customize"))} "$1"`, nodeArchive(project, cache));
 }
 
 /** Whether an engine has an image. */

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 
 import { dirname, join } from "node:path";
 import { archiveOf, imagesOf, releaseFiles } from "../../components/node/releases";
 import { must } from "../host/exec";
+import { mountsOfProcess } from "../host/mounts";
 import { hostArch } from "./options";
 
 /** Number of the way a store is made. To be raised when the script makes it otherwise. */
@@ -100,8 +101,7 @@ export async function chooseStore(mirrorDir: string, input: StoreInput): Promise
 function isMounted(folder: string, proc: string): boolean {
   return readdirSync(proc).some((name) => {
     try {
-      const mounts = readFileSync(join(proc, name, "mountinfo"), "utf8").split("\n");
-      return mounts.some((line) => line.split(" ")[4] === folder);
+      return mountsOfProcess(readFileSync(join(proc, name, "mountinfo"), "utf8")).includes(folder);
     } catch {
       return false;
     }
