@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { labIdentity } from "../../components/lab/identity";
-import { engineOptions, outsideRules } from "../../toolchain/host/engine";
+import { engineOptions, outsideRules } from "../../toolchain/host/ownEngine";
 import { writeImageArchive } from "../../toolchain/supply/images";
 import { lockHolder, withLock } from "../../toolchain/host/lock";
 import { clonePaths } from "../../toolchain/host/paths";

@@ -19,6 +19,8 @@ export interface ClonePaths {
   /** Record of the engine that podnet started here. */
   readonly engine: string;
   readonly engineLog: string;
+  /** Folder of the host in which that engine has its socket. */
+  readonly run: string;
   readonly engineData: string;
   /** What the command line last wrote into the stack's config. */
   readonly writtenConfig: string;
@@ -40,6 +42,7 @@ export function clonePaths(project: string): ClonePaths {
     pulumiHome: join(dotPodnet, "pulumi-home"),
     kubeconfig: join(dotPodnet, "kubeconfig"),
     engine: join(dotPodnet, "engine.json"),
+    run: "/run",
     engineLog: join(dotPodnet, "engine.log"),
     engineData: join(dotPodnet, "docker"),
     writtenConfig: join(dotPodnet, "written-config.json"),

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { labsOf } from "../../components/lab/docker";
 import { clearHost, foreignLab } from "../../components/lab/host";
 import { leaveHost } from "../../components/lab/raised";
-import { engineOf, findEngine, startEngine, stopEngine } from "../host/engine";
+import { engineOf, findEngine } from "../host/engine";
+import { ownHost, startEngine, stopEngine } from "../host/ownEngine";
 import type { ClonePaths } from "../host/paths";
 import { readWritten, withoutWritten } from "../host/written";
 import { removeCache } from "../supply/unpacked";
@@ -16,9 +17,20 @@ import { type Deployment, labsIn, onMachines } from "./state";
 /** The engine that a clone's lab is in, started again where it is the clone's own: what is in it can only be removed by it. */
 async function engineForDown({ identity, paths, progress }: Context): Promise<string | undefined> {
   const engine = await engineOf(identity, paths);
-  return engine?.own === true && !engine.answers
-    ? progress.step("starting the clone's own container engine, to clear it", 8, () => startEngine(identity, paths))
-    : findEngine(identity, paths);
+  if (engine?.own === true && !engine.answers) {
+    return progress.step("starting the clone's own container engine, to clear it", 8, () =>
+      startEngine(identity, paths),
+    );
+  }
+  const found = await findEngine(identity, paths);
+  if (found === undefined && existsSync(`/sys/class/net/${identity.bridge}`)) {
+    throw new Error(
+      `this host has the bridge ${identity.bridge} of this clone's lab, and no container engine answers that could remove it. ` +
+        `Nothing was removed. Start the engine that the lab is in, or set DOCKER_HOST to it, then "make down" again; ` +
+        `if it is gone for good with all that was in it: ip link delete ${identity.bridge}`,
+    );
+  }
+  return found;
 }
 
 /** Environment of a clone's stack. */
@@ -51,7 +63,7 @@ async function destroy({ progress }: Context, stack: Stack): Promise<void> {
  * Without a state nobody knows whose that is: then it is refused, and nothing removed.
  */
 async function clearLabs(
-  { identity, progress }: Context,
+  { identity, paths, progress }: Context,
   dockerHost: string,
   state: Deployment | undefined,
 ): Promise<void> {
@@ -61,9 +73,10 @@ async function clearLabs(
     const input = { ...lab, dockerHost };
     const foreign = await foreignLab(input);
     if (foreign !== undefined && state === undefined) {
+      const how = dockerHost === ownHost(identity, paths) ? `export DOCKER_HOST=${dockerHost}; ` : "";
       throw new Error(
         `${foreign.lines.join("\n")}\nThis clone has no state that says whose that is, so it stays, and nothing was removed. ` +
-          `If it may go: ${foreign.removals.join("; ")}; then "make down" again`,
+          `If it may go: ${how}${foreign.removals.join("; ")}; then "make down" again`,
       );
     }
     foreign?.lines.forEach((line) => progress.say(`${line}, so it stays`));
