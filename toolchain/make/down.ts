@@ -7,7 +7,7 @@ import { engineOf, findEngine } from "../host/engine";
 import { ownHost, startEngine, stopEngine } from "../host/ownEngine";
 import type { ClonePaths } from "../host/paths";
 import { readWritten, withoutWritten } from "../host/written";
-import { removeCache } from "../supply/unpacked";
+import { refuseBusy, removeCache } from "../supply/cache";
 import { ensureToolchain } from "../supply/toolchain";
 import { STACK, stackEnv } from "./env";
 import type { Context } from "./prepare";
@@ -180,7 +180,8 @@ export async function down(context: Context): Promise<number> {
 
 /** Refuses to remove what others of a clone work with: Pulumi, podnet and the caches. */
 async function refuseInUse(context: Context): Promise<void> {
-  const { paths, identity } = context;
+  const { paths, identity, cache } = context;
+  refuseBusy(cache);
   const others = hasBackend(paths)
     ? await otherStacks(paths, await environment(context, (await engineOf(identity, paths))?.host))
     : [];
@@ -198,8 +199,12 @@ export async function clean(context: Context): Promise<number> {
   const code = await down(context);
   if (code === 0) {
     // Go and npm keep their own caches; only what podnet made is podnet's to remove.
-    if (!removeCache(context.cache)) {
+    const { mirrors, others } = await removeCache(context.cache);
+    if (mirrors) {
       context.progress.say(`${join(context.cache, "mirror")} stays: nodes of another clone's lab run from it.`);
+    }
+    if (others.length > 0) {
+      context.progress.say(`What podnet did not make stays in its caches' folder: ${others.join(", ")}.`);
     }
     for (const made of ["dist", join("packages", "pulumi-command", "dist"), "node_modules"]) {
       rmSync(join(context.project, made), { recursive: true, force: true });
