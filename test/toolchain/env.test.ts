@@ -83,6 +83,23 @@ describe("make env", () => {
   });
 });
 
+test("the environment of a stack has nothing that reaches another engine than its own", () => {
+  const env = (dockerHost: string): object => {
+    const variables = stackEnv(clonePaths("/clone"), [], dockerHost);
+    return Object.fromEntries(Object.entries(variables).filter(([name]) => name.startsWith("DOCKER_")));
+  };
+  ["DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_API_VERSION"].forEach((name) => vi.stubEnv(name, undefined));
+  vi.stubEnv("DOCKER_HOST", "tcp://127.0.0.1:2376");
+  vi.stubEnv("DOCKER_TLS_VERIFY", "1");
+  vi.stubEnv("DOCKER_CERT_PATH", "/certs");
+  expect(env("unix:///run/x.sock")).toEqual({
+    DOCKER_HOST: "unix:///run/x.sock",
+    DOCKER_TLS_VERIFY: "",
+    DOCKER_CERT_PATH: "",
+  });
+  expect(env("tcp://127.0.0.1:2376")).toEqual({ DOCKER_HOST: "tcp://127.0.0.1:2376" });
+});
+
 describe("the environment of a stack behind a proxy", () => {
   const OWN = "127.0.0.1,localhost";
   const list = (env: Readonly<Record<string, string>>): string | undefined => proxyEnv(OWN.split(","), env)["NO_PROXY"];

@@ -1,5 +1,6 @@
 import { delimiter } from "node:path";
 import { pathToFileURL } from "node:url";
+import { OTHERS } from "../../components/lab/docker";
 import { cloneLab } from "../host/cloneLab";
 import { quote } from "../host/quote";
 import type { ClonePaths } from "../host/paths";
@@ -53,6 +54,12 @@ export function backendUrl(folder: string): string {
   return `${pathToFileURL(folder).href}?metadata=skip`;
 }
 
+/** What somebody reaches another engine by, made empty: the docker client takes that for unset. */
+function otherEngine(dockerHost: string): Record<string, string> {
+  const set = dockerHost === process.env["DOCKER_HOST"] ? [] : OTHERS.filter((name) => process.env[name] !== undefined);
+  return Object.fromEntries(set.map((name) => [name, ""]));
+}
+
 /** Environment in which plain `pulumi` works on a clone's stack. `subnet` is its lab's network, where that is not written down yet. */
 export function stackEnv(
   paths: ClonePaths,
@@ -69,7 +76,7 @@ export function stackEnv(
     PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     KUBECONFIG: paths.kubeconfig,
-    ...(dockerHost !== undefined && { DOCKER_HOST: dockerHost }),
+    ...(dockerHost !== undefined && { ...otherEngine(dockerHost), DOCKER_HOST: dockerHost }),
     ...proxyEnv(["127.0.0.1", "localhost", ...(labSubnet === undefined ? [] : [labSubnet]), serviceCidr]),
   };
 }
