@@ -172,6 +172,22 @@ test("make down refuses where the host has the lab's bridge and no engine answer
   expect(existsSync(context.paths.passphrase)).toBe(true);
 });
 
+test("make down asks for each lab the engine that the state names, and for the clone's the one of its config", async () => {
+  const elsewhere = {
+    ...host,
+    inputs: { ...host.inputs, stdin: JSON.stringify({ ...lab, labName: "b", dockerHost: "unix:///b" }) },
+  };
+  writeFileSync(context.paths.config, "config:\n  podnet:labName: mine\n");
+  pulumi({ resources: [elsewhere] });
+  docker.does('"ps "*) echo "$DOCKER_HOST $*" >>asked ;;');
+  expect(await down(context)).toBe(0);
+  const asked = [...readFileSync(join(docker.folder, "asked"), "utf8").matchAll(/^(\S+) .*label=podnet.lab=(\S+)/gm)];
+  expect([...new Set(asked.map(([, engine, name]) => `${name ?? ""} in ${engine ?? ""}`))]).toEqual([
+    "b in unix:///b",
+    `mine in ${HOST}`,
+  ]);
+});
+
 describe("make down, of a clone with another stack,", () => {
   beforeEach(() => {
     writeFileSync(context.paths.kubeconfig, "k");

@@ -53,6 +53,22 @@ test("a clone keeps to the engine that its lab is in, whatever DOCKER_HOST is by
   );
 });
 
+test("a clone takes the engine that its stack's config names, and says so where that does not answer", async () => {
+  started(undefined);
+  made(ownHost(identity, paths));
+  writeFileSync(paths.config, "config:\n  podnet:dockerHost: unix:///var/run/docker.sock\n");
+  expect(await engineOf(identity, paths)).toEqual({ host: "unix:///var/run/docker.sock", answers: true, own: false });
+  fake.does(ENGINE_DOWN);
+  await expect(findEngine(identity, paths)).rejects.toThrow(
+    `the container engine unix:///var/run/docker.sock, which podnet:dockerHost in ${paths.config} names, does not answer; start it`,
+  );
+});
+
+test("a clone whose config names its own engine has that one started, not the machine's taken", async () => {
+  writeFileSync(paths.config, `config:\n  podnet:dockerHost: ${ownHost(identity, paths)}\n`);
+  expect(await engineOf(identity, paths)).toEqual({ host: ownHost(identity, paths), answers: false, own: true });
+});
+
 test("a clone's own engine is podnet's to start where it does not run", async () => {
   started(undefined);
   expect(await engineOf(identity, paths)).toEqual({ host: ownHost(identity, paths), answers: true, own: true });

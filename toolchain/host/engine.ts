@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import type { LabIdentity } from "../../components/lab/identity";
+import { cloneLab, isTheirs } from "./cloneLab";
 import { answers, hasOwnEngine, ownHost, runningEngine } from "./ownEngine";
 import type { ClonePaths } from "./paths";
-import { readWritten } from "./written";
 
 /** The engine that a clone's lab is in, or would be. */
 export interface FoundEngine {
@@ -14,18 +14,19 @@ export interface FoundEngine {
 }
 
 /**
- * The engine that a clone uses: the one that podnet started for it, else the one that its lab was made in, whatever DOCKER_HOST
- * is by now, else the machine's. Undefined when there is none.
+ * The engine that a clone uses: the one that somebody named in its config, else the one that podnet started for it, else the one that
+ * its lab was made in, whatever DOCKER_HOST is by now, else the machine's. Undefined when there is none.
  */
 export async function engineOf(identity: LabIdentity, paths: ClonePaths): Promise<FoundEngine | undefined> {
   const own = ownHost(identity, paths);
-  const runs = runningEngine(identity, paths) !== undefined;
-  if (runs || hasOwnEngine(paths)) {
-    return { host: own, answers: runs && (await answers(own)), own: true };
+  const { dockerHost = "" } = cloneLab(paths);
+  const ofOwn = runningEngine(identity, paths) !== undefined || hasOwnEngine(paths);
+  if (dockerHost !== "" && dockerHost !== own && (!ofOwn || isTheirs(paths, "dockerHost"))) {
+    return { host: dockerHost, answers: await answers(dockerHost), own: false };
   }
-  const recorded = readWritten(paths.writtenConfig).settings["dockerHost"];
-  if (recorded !== undefined && recorded !== "" && recorded !== own) {
-    return { host: recorded, answers: await answers(recorded), own: false };
+  if (ofOwn || dockerHost === own) {
+    const runs = runningEngine(identity, paths) !== undefined;
+    return { host: own, answers: runs && (await answers(own)), own: true };
   }
   // In a shell with another clone's environment it names that clone's engine, which goes with its lab.
   const named = process.env["DOCKER_HOST"] ?? "";
@@ -48,8 +49,11 @@ export async function findEngine(identity: LabIdentity, paths: ClonePaths): Prom
   const found = await engineOf(identity, paths);
   if (found && !found.answers && !found.own) {
     throw new Error(
-      `the container engine ${found.host}, in which this clone's lab is, does not answer; start it, then try again. ` +
-        `(If it is gone for good with all that was in it: rm -r ${paths.dotPodnet})`,
+      isTheirs(paths, "dockerHost")
+        ? `the container engine ${found.host}, which podnet:dockerHost in ${paths.config} names, does not answer; start it, or ` +
+            "name another one there, then try again"
+        : `the container engine ${found.host}, in which this clone's lab is, does not answer; start it, then try again. ` +
+            `(If it is gone for good with all that was in it: rm -r ${paths.dotPodnet}, and take podnet:dockerHost out of ${paths.config})`,
     );
   }
   return found?.answers === true ? found.host : undefined;

@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { type Look, waitFor, waitUntil } from "../../components/args/wait";
 import type { LabIdentity } from "../../components/lab/identity";
 import { engineEnv } from "../../components/lab/docker";
+import { cloneLab, labOf } from "./cloneLab";
 import { must, run } from "./exec";
 import { mountsIn } from "./mounts";
 import type { ClonePaths } from "./paths";
@@ -158,26 +159,38 @@ const FORWARD = "/proc/sys/net/ipv4/ip_forward";
 /** What the setting was before the first clone's lab; the last clone's lab puts it back. */
 const FORWARD_BEFORE = "/run/podnet.ip_forward";
 
-/** The rules that let a lab's nodes reach what the host reaches. */
-export function outsideRules(identity: LabIdentity, subnet: string): string {
-  return `table ip ${identity.name}
-delete table ip ${identity.name}
-table ip ${identity.name} {
+/** The rule by which what comes from a lab's nodes and leaves the lab has the host's address. */
+function outsideRule(bridge: string, subnet: string): string {
+  return `ip saddr ${subnet} oifname != "${bridge}" masquerade`;
+}
+
+/** The rules that let the nodes of a clone's lab, on this bridge, reach what the host reaches: in a table of the clone's. */
+export function outsideRules({ name }: LabIdentity, bridge: string, subnet: string): string {
+  return `table ip ${name}
+delete table ip ${name}
+table ip ${name} {
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
-		ip saddr ${subnet} oifname != "${identity.bridge}" masquerade
+		${outsideRule(bridge, subnet)}
 	}
 }
 `;
 }
 
 /** Lets the nodes of an own engine reach what the host reaches: forwarding, and masquerade in a table of the lab's own. */
-export async function openOutside(identity: LabIdentity, paths: ClonePaths, subnet: string): Promise<void> {
-  if (!hasOwnEngine(paths)) {
+export async function openOutside(
+  identity: LabIdentity,
+  paths: ClonePaths,
+  dockerHost: string,
+  subnet: string,
+): Promise<void> {
+  if (dockerHost !== ownHost(identity, paths)) {
     return;
   }
-  if ((await run("nft", ["list", "table", "ip", identity.name])).code !== 0) {
-    await must("nft", ["-f", "-"], { input: outsideRules(identity, subnet) });
+  const { bridge } = labOf(identity, paths);
+  const rules = await run("nft", ["list", "table", "ip", identity.name]);
+  if (rules.code !== 0 || !rules.stdout.includes(outsideRule(bridge, subnet))) {
+    await must("nft", ["-f", "-"], { input: outsideRules(identity, bridge, subnet) });
   }
   const forward = readFileSync(FORWARD, "utf8").trim();
   if (forward === "0") {
@@ -201,8 +214,13 @@ export async function stopEngine(identity: LabIdentity, paths: ClonePaths): Prom
     writeFileSync(FORWARD, readFileSync(FORWARD_BEFORE, "utf8"));
     rmSync(FORWARD_BEFORE);
   }
-  if ((await run("ip", ["link", "show", identity.bridge])).code === 0) {
-    await run("ip", ["link", "delete", identity.bridge]);
+  // A lab that is in another engine has its bridge by that one.
+  const { dockerHost = ownHost(identity, paths) } = cloneLab(paths);
+  const bridges = dockerHost === ownHost(identity, paths) ? [labOf(identity, paths).bridge] : [];
+  for (const bridge of new Set([identity.bridge, ...bridges])) {
+    if ((await run("ip", ["link", "show", bridge])).code === 0) {
+      await run("ip", ["link", "delete", bridge]);
+    }
   }
   const mounts = mountsIn(readFileSync("/proc/mounts", "utf8")).filter(
     (path) => path.startsWith(`${paths.engineData}/`) || path.startsWith(`${runDir(identity, paths)}/`),

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { labsOf } from "../../components/lab/docker";
 import { clearHost, foreignLab } from "../../components/lab/host";
 import { leaveHost } from "../../components/lab/raised";
+import { labOf } from "../host/cloneLab";
 import { engineOf, findEngine } from "../host/engine";
 import { ownHost, startEngine, stopEngine } from "../host/ownEngine";
 import type { ClonePaths } from "../host/paths";
@@ -23,11 +24,12 @@ async function engineForDown({ identity, paths, progress }: Context): Promise<st
     );
   }
   const found = await findEngine(identity, paths);
-  if (found === undefined && existsSync(`/sys/class/net/${identity.bridge}`)) {
+  const { bridge } = labOf(identity, paths);
+  if (found === undefined && existsSync(`/sys/class/net/${bridge}`)) {
     throw new Error(
-      `this host has the bridge ${identity.bridge} of this clone's lab, and no container engine answers that could remove it. ` +
+      `this host has the bridge ${bridge} of this clone's lab, and no container engine answers that could remove it. ` +
         `Nothing was removed. Start the engine that the lab is in, or set DOCKER_HOST to it, then "make down" again; ` +
-        `if it is gone for good with all that was in it: ip link delete ${identity.bridge}`,
+        `if it is gone for good with all that was in it: ip link delete ${bridge}`,
     );
   }
   return found;
@@ -64,12 +66,15 @@ async function destroy({ progress }: Context, stack: Stack): Promise<void> {
  */
 async function clearLabs(
   { identity, paths, progress }: Context,
-  dockerHost: string,
+  engine: string | undefined,
   state: Deployment | undefined,
 ): Promise<void> {
-  const own = { labName: identity.name, network: identity.bridge };
+  const { name, bridge } = labOf(identity, paths);
   const labs = labsIn(state ?? {});
-  for (const lab of labs.some(({ labName }) => labName === own.labName) ? labs : [...labs, own]) {
+  // Without an engine none has a lab of the clone's but those that the state names.
+  const more = engine === undefined || labs.some(({ labName }) => labName === name);
+  for (const lab of more ? labs : [...labs, { labName: name, network: bridge }]) {
+    const dockerHost = lab.dockerHost ?? engine;
     const input = { ...lab, dockerHost };
     const foreign = await foreignLab(input);
     if (foreign !== undefined && state === undefined) {
@@ -143,10 +148,9 @@ export async function down(context: Context): Promise<number> {
   if (stack !== undefined) {
     await destroy(context, stack);
   }
+  await clearLabs(context, dockerHost, state);
   if (dockerHost === undefined) {
-    leaveHost(identity.name).forEach((line) => progress.say(line));
-  } else {
-    await clearLabs(context, dockerHost, state);
+    leaveHost(labOf(identity, paths).name).forEach((line) => progress.say(line));
   }
   const engine = [paths.engine, paths.engineLog, paths.engineData];
   const labs = dockerHost !== undefined && existsSync(paths.engine) ? await labsOf(dockerHost) : [];

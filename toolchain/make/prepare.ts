@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { hasImage, labelledContainers } from "../../components/lab/docker";
 import { makeRoom } from "../../components/lab/host";
 import { chooseSubnet, HOST_ROUTES, type LabIdentity, parseHostRoutes } from "../../components/lab/identity";
 import { AGENT_NETWORKS, type AgentNetwork } from "../supply/agents";
-import { cloneLab, ownSettings } from "../host/cloneLab";
+import { cloneLab, configText, labOf, ownSettings } from "../host/cloneLab";
 import { findEngine } from "../host/engine";
 import { openOutside } from "../host/ownEngine";
 import { must } from "../host/exec";
@@ -14,7 +14,7 @@ import { ensurePackages } from "../host/system";
 import { ensureNetworkImages } from "../supply/networkimages";
 import { ensureSetup, type Setup } from "../supply/setup";
 import { mirrorsDir, type Toolchain } from "../supply/toolchain";
-import { STACK, stackEnv } from "./env";
+import { stackEnv } from "./env";
 import { Stack } from "./stack";
 import { readWritten } from "../host/written";
 
@@ -56,13 +56,13 @@ export function labNodesIn(config: string): number {
 }
 
 /** Looks whether this machine has room for a lab that is not there yet, before anything is fetched, built or made for it. */
-function lookForRoom({ project, identity, progress }: Context): void {
-  const config = join(project, `Pulumi.${STACK}.yaml`);
-  const more = labNodesIn(existsSync(config) ? readFileSync(config, "utf8") : "");
-  if (more > 0 && !existsSync(`/sys/class/net/${identity.bridge}`)) {
+function lookForRoom({ project, paths, identity, progress }: Context): void {
+  const more = labNodesIn(configText(paths));
+  const { name: labName, bridge: network } = labOf(identity, paths);
+  if (more > 0 && !existsSync(`/sys/class/net/${network}`)) {
     const room = {
-      labName: identity.name,
-      network: identity.bridge,
+      labName,
+      network,
       nodes: more,
       more,
       running: 0,
@@ -73,12 +73,8 @@ function lookForRoom({ project, identity, progress }: Context): void {
 }
 
 /** Whether a clone's lab has nodes in an engine. Without one that answers it may have. */
-async function stands({ project, identity }: Context, dockerHost: string | undefined): Promise<boolean> {
-  const config = join(project, `Pulumi.${STACK}.yaml`);
-  const [, labName = identity.name] = existsSync(config)
-    ? (/^ +podnet:labName: *["']?([^\s"']+)/m.exec(readFileSync(config, "utf8")) ?? [])
-    : [];
-  return dockerHost === undefined || (await labelledContainers(dockerHost, labName)).length > 0;
+async function stands({ paths, identity }: Context, dockerHost: string | undefined): Promise<boolean> {
+  return dockerHost === undefined || (await labelledContainers(dockerHost, labOf(identity, paths).name)).length > 0;
 }
 
 /**
@@ -131,7 +127,8 @@ export async function prepare(context: Context, networks?: readonly AgentNetwork
   const setup = await ensureSetup({ project, cache, progress }, identity, paths);
   const { toolchain, dockerHost } = setup;
   // A subnet that this clone's lab was given stays, whatever becomes of the host's routes.
-  const labSubnet = cloneLab(paths).labSubnet ?? chooseSubnet(identity, parseHostRoutes(await must("ip", HOST_ROUTES)));
+  const labSubnet =
+    cloneLab(paths).labSubnet ?? chooseSubnet(labOf(identity, paths), parseHostRoutes(await must("ip", HOST_ROUTES)));
   const env = stackEnv(paths, toolchain.binDirs, dockerHost, labSubnet);
   const stack = await Stack.ensure(paths, env);
   const wanted = networks ?? (await chosenNetworks(stack));
@@ -144,6 +141,6 @@ export async function prepare(context: Context, networks?: readonly AgentNetwork
     mirrorDir: dirname(toolchain.mirrorDir),
     checksums: JSON.stringify(checksums),
   });
-  await openOutside(identity, paths, labSubnet);
+  await openOutside(identity, paths, dockerHost, labSubnet);
   return { toolchain, dockerHost, stack, env };
 }
