@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { labIdentity } from "../../components/lab/identity";
-import { engineOf, findEngine } from "../../toolchain/host/engine";
+import { engineOf, findEngine, isElsewhere } from "../../toolchain/host/engine";
 import { ownHost, runningEngine, startEngine, stopEngine } from "../../toolchain/host/ownEngine";
 import { type ClonePaths, clonePaths } from "../../toolchain/host/paths";
 import { recordOf } from "../../toolchain/host/process";
@@ -52,6 +52,27 @@ test("a clone keeps to the engine that its lab is in, whatever DOCKER_HOST is by
     "the container engine unix:///run/user/1000/docker.sock, in which this clone's lab is, does not answer; start it, then try again.",
   );
 });
+
+test.each(["ssh://me@build", "tcp://10.0.0.1:2375", "tcp://docker:2376"])(
+  "a clone takes no engine on another machine, such as %s, and does not ask it",
+  async (host) => {
+    vi.stubEnv("DOCKER_HOST", host);
+    await expect(findEngine(identity, paths)).rejects.toThrow(
+      `the container engine ${host}, which DOCKER_HOST names, is on another machine, and a lab's nodes are reached over a bridge`,
+    );
+    writeFileSync(paths.config, `config:\n  podnet:dockerHost: ${host}\n`);
+    vi.stubEnv("DOCKER_HOST", undefined);
+    await expect(findEngine(identity, paths)).rejects.toThrow(
+      `which podnet:dockerHost in ${paths.config} names, is on`,
+    );
+    expect(fake.calls()).toEqual([]);
+  },
+);
+
+test.each(["tcp://127.0.0.1:2375", "tcp://localhost:2375", "tcp://:2375", "tcp://[::1]:2375", "unix:///run/a@b.sock"])(
+  "%s is an engine of this machine",
+  (host) => expect(isElsewhere(host)).toBe(false),
+);
 
 test("a clone takes the engine that its stack's config names, and says so where that does not answer", async () => {
   started(undefined);

@@ -4,6 +4,12 @@ import { cloneLab, isTheirs } from "./cloneLab";
 import { answers, hasOwnEngine, ownHost, runningEngine } from "./ownEngine";
 import type { ClonePaths } from "./paths";
 
+/** Whether an engine is reached over a network, so that its bridges are no links of this host. */
+export function isElsewhere(host: string): boolean {
+  const [, scheme = "", name = ""] = /^(\w+):\/\/(?:[^/@]*@)?(\[[^\]]*\]|[^:/]*)/.exec(host) ?? [];
+  return scheme === "ssh" || (scheme === "tcp" && !/^(localhost|127(\.\d+){3}|\[::1\]|)$/.test(name));
+}
+
 /** The engine that a clone's lab is in, or would be. */
 export interface FoundEngine {
   /** Its DOCKER_HOST. */
@@ -22,7 +28,7 @@ export async function engineOf(identity: LabIdentity, paths: ClonePaths): Promis
   const { dockerHost = "" } = cloneLab(paths);
   const ofOwn = runningEngine(identity, paths) !== undefined || hasOwnEngine(paths);
   if (dockerHost !== "" && dockerHost !== own && (!ofOwn || isTheirs(paths, "dockerHost"))) {
-    return { host: dockerHost, answers: await answers(dockerHost), own: false };
+    return { host: dockerHost, answers: !isElsewhere(dockerHost) && (await answers(dockerHost)), own: false };
   }
   if (ofOwn || dockerHost === own) {
     const runs = runningEngine(identity, paths) !== undefined;
@@ -31,6 +37,9 @@ export async function engineOf(identity: LabIdentity, paths: ClonePaths): Promis
   // In a shell with another clone's environment it names that clone's engine, which goes with its lab.
   const named = process.env["DOCKER_HOST"] ?? "";
   const machines = /^unix:\/\/\/run\/podnet-[0-9a-f]{6}\//.test(named) ? "" : named;
+  if (isElsewhere(machines)) {
+    return { host: machines, answers: false, own: false };
+  }
   // The default socket, asked only when it is there: the client would wait for nothing.
   const candidates = [machines, existsSync("/var/run/docker.sock") ? "unix:///var/run/docker.sock" : ""];
   for (const host of candidates) {
@@ -43,10 +52,18 @@ export async function engineOf(identity: LabIdentity, paths: ClonePaths): Promis
 
 /**
  * The engine that a clone uses, which answers; undefined where podnet has to start one. Throws when the clone's lab is in an
- * engine that is not podnet's to start and does not answer: what another engine says of that lab would not be so.
+ * engine that is not podnet's to start and does not answer: what another engine says of that lab would not be so. Throws too for an
+ * engine on another machine, which can have no lab.
  */
 export async function findEngine(identity: LabIdentity, paths: ClonePaths): Promise<string | undefined> {
   const found = await engineOf(identity, paths);
+  if (found && isElsewhere(found.host)) {
+    const named = cloneLab(paths).dockerHost === undefined ? "DOCKER_HOST" : `podnet:dockerHost in ${paths.config}`;
+    throw new Error(
+      `the container engine ${found.host}, which ${named} names, is on another machine, and a lab's nodes are reached over a bridge of ` +
+        `this one. Take ${named} out, or set it to an engine of this machine, such as unix:///var/run/docker.sock`,
+    );
+  }
   if (found && !found.answers && !found.own) {
     throw new Error(
       isTheirs(paths, "dockerHost")
