@@ -180,6 +180,17 @@ while :; do sleep 0.05; done
     expect(existsSync(paths.engine)).toBe(true);
   });
 
+  test("of a clone that was in this folder before is left alone, and no second one is started in its place", async () => {
+    const theirs = await start();
+    const here = { ...paths, engine: join(paths.project, "engine.json"), engineData: join(paths.project, "data") };
+    expect(runningEngine(identity, here)).toBeUndefined();
+    await expect(startEngine(identity, here, 5)).rejects.toThrow(
+      `a container engine of another clone (dockerd, process ${String(theirs)}) has ${host()}: that clone was in this folder before.`,
+    );
+    expect(recordOf(theirs)).toBeDefined();
+    expect(starts()).toBe(1);
+  });
+
   test("is no other process that has its number by now", async () => {
     const other = spawn("sleep", ["60"], { stdio: "ignore" });
     pids.push(other.pid ?? 0);

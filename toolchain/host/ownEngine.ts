@@ -63,6 +63,11 @@ function writeRecord(paths: ClonePaths, process: ProcessRecord): void {
   writeFileSync(paths.engine, JSON.stringify({ process } satisfies EngineRecord));
 }
 
+/** The number in a file that a process wrote its own into; 0 where there is none. */
+function numberIn(pidfile: string): number {
+  return existsSync(pidfile) ? Number(readFileSync(pidfile, "utf8")) : 0;
+}
+
 /** Whether podnet has an engine of its own for a clone, running or not. */
 export function hasOwnEngine(paths: ClonePaths): boolean {
   return readRecord(paths) !== undefined;
@@ -78,15 +83,19 @@ export function runningEngine(identity: LabIdentity, paths: ClonePaths): Process
     return recorded;
   }
   const pidfile = pidfileOf(identity, paths);
-  const pid = existsSync(pidfile) ? Number(readFileSync(pidfile, "utf8")) : 0;
-  const words = pid > 0 ? commandLine(pid) : [];
-  // The number may be another's by now.
-  const found =
-    words.includes(pidfile) && words.some((word) => basename(word) === "dockerd") ? recordOf(pid) : undefined;
-  if (found) {
+  const pid = numberIn(pidfile);
+  const found = isEngine(pid, pidfile) ? recordOf(pid) : undefined;
+  if (found && commandLine(pid).includes(paths.engineData)) {
     writeRecord(paths, found);
+    return found;
   }
-  return found;
+  return undefined;
+}
+
+/** Whether a process is a dockerd with this file for its number, which may be another's by now. */
+function isEngine(pid: number, pidfile: string): boolean {
+  const words = pid > 0 ? commandLine(pid) : [];
+  return words.includes(pidfile) && words.some((word) => basename(word) === "dockerd");
 }
 
 /** Whether an engine answers. */
@@ -123,8 +132,16 @@ export async function startEngine(identity: LabIdentity, paths: ClonePaths, seco
     return host;
   }
   mkdirSync(runDir(identity, paths), { recursive: true });
+  const pidfile = pidfileOf(identity, paths);
+  const pid = numberIn(pidfile);
+  if (isEngine(pid, pidfile)) {
+    throw new Error(
+      `a container engine of another clone (dockerd, process ${String(pid)}) has ${host}: that clone was in this folder before. ` +
+        `Take it down first ("make down" there), or move this clone to another folder`,
+    );
+  }
   // One that is left names a process that is something else by now, and dockerd would not start beside that.
-  rmSync(pidfileOf(identity, paths), { force: true });
+  rmSync(pidfile, { force: true });
   mkdirSync(paths.engineData, { recursive: true });
   const log = openSync(paths.engineLog, "a");
   const child = spawn("dockerd", engineOptions(identity, paths), { detached: true, stdio: ["ignore", log, log] });

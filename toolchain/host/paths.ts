@@ -10,6 +10,8 @@ export interface ClonePaths {
   /** Config of the stack that the make targets use, where somebody may have set something too. */
   readonly config: string;
   readonly dotPodnet: string;
+  /** What the clone notes of itself. */
+  readonly clone: string;
   /** Pulumi's file backend. */
   readonly state: string;
   readonly passphrase: string;
@@ -37,6 +39,7 @@ export function clonePaths(project: string): ClonePaths {
     project,
     config: join(project, `Pulumi.${STACK}.yaml`),
     dotPodnet,
+    clone: join(dotPodnet, "clone.json"),
     state: join(dotPodnet, "state"),
     passphrase: join(dotPodnet, "passphrase"),
     pulumiHome: join(dotPodnet, "pulumi-home"),

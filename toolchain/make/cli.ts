@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { toItsEnd } from "../../cli/ending";
 import { AGENT_NETWORKS } from "../supply/agents";
 import { messageOf } from "../../components/args/validate";
-import { labIdentity } from "../../components/lab/identity";
+import { cloneIdentity } from "../host/clone";
 import { engineOf } from "../host/engine";
 import { run } from "../host/exec";
 import { withLock } from "../host/lock";
@@ -77,7 +77,7 @@ async function main(): Promise<void> {
   await toItsEnd(name === "verify" ? 2 : 1, async () => {
     const project = resolve(__dirname, "..", "..", "..");
     const paths = clonePaths(project);
-    const context = { project, paths, cache: cacheDir(), identity: labIdentity(project), progress: new Progress() };
+    const context = { project, paths, cache: cacheDir(), identity: cloneIdentity(paths), progress: new Progress() };
     return quiet
       ? command(context)
       : withLock(

@@ -152,7 +152,7 @@ export async function down(context: Context): Promise<number> {
   if (dockerHost === undefined) {
     leaveHost(labOf(identity, paths).name).forEach((line) => progress.say(line));
   }
-  const engine = [paths.engine, paths.engineLog, paths.engineData];
+  const engine = [paths.clone, paths.engine, paths.engineLog, paths.engineData];
   const labs = dockerHost !== undefined && existsSync(paths.engine) ? await labsOf(dockerHost) : [];
   const needed = [
     ...(others.length > 0 ? [paths.state, paths.passphrase, paths.pulumiHome, ...engine] : []),

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { hasImage, labelledContainers } from "../../components/lab/docker";
 import { makeRoom } from "../../components/lab/host";
 import { chooseSubnet, HOST_ROUTES, type LabIdentity, parseHostRoutes } from "../../components/lab/identity";
 import { AGENT_NETWORKS, type AgentNetwork } from "../supply/agents";
+import { recordClone } from "../host/clone";
 import { cloneLab, configText, labOf, ownSettings } from "../host/cloneLab";
 import { findEngine } from "../host/engine";
 import { openOutside } from "../host/ownEngine";
@@ -121,7 +122,7 @@ async function imageOfLab(context: Context, { toolchain, dockerHost, nodeImage }
 export async function prepare(context: Context, networks?: readonly AgentNetwork[]): Promise<Ready> {
   const { project, paths, identity, progress } = context;
   lookForRoom(context);
-  mkdirSync(paths.dotPodnet, { recursive: true });
+  recordClone(paths, identity);
   await ensurePackages(progress);
   const cache = await cacheOfLab(context);
   const setup = await ensureSetup({ project, cache, progress }, identity, paths);
