@@ -1,11 +1,9 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { homedir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { mountsIn, mountsOfProcess } from "../../toolchain/host/mounts";
 import { cacheDir } from "../../toolchain/host/paths";
 import { backendUrl } from "../../toolchain/make/env";
-import { makeNodeArchive, nodeArchive } from "../../toolchain/supply/nodeimage";
 
 describe("the cache", () => {
   test("is where the environment says, by a path that means the same in every folder", () => {
@@ -38,44 +36,4 @@ test("a mount's path is read as it is, whatever its characters", () => {
   const written = "/srv/a\\040b\\134c\\011d";
   expect(mountsIn(`tmpfs / tmpfs rw 0 0\noverlay ${written} overlay rw 0 0\n`)).toEqual(["/", path, ""]);
   expect(mountsOfProcess(`9 8 254:0 /root/x ${written} ro - ext4 /dev/vda rw\n`)).toEqual([path, ""]);
-});
-
-describe("the node image", () => {
-  const path = process.env["PATH"];
-  let folder = "";
-  let clone = "";
-
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), "podnet-paths-"));
-    clone = join(folder, "it's a $HOME");
-    const parts = join(clone, "toolchain", "supply", "node-image");
-    mkdirSync(parts, { recursive: true });
-    mkdirSync(join(folder, "root"));
-    writeFileSync(join(parts, "packages"), "systemd\ndbus\n");
-    writeFileSync(join(parts, "customize"), '#!/bin/sh\necho made >"$1/customized"\n');
-    chmodSync(join(parts, "customize"), 0o755);
-    // It runs a hook as mmdebstrap does: by a shell, with the root as its argument.
-    writeFileSync(
-      join(folder, "mmdebstrap"),
-      `#!/bin/sh
-for word; do case "$word" in
---customize-hook=*) sh -c "\${word#*=}" exec '${folder}/root' || exit ;;
-*.tar) echo "$word" >>'${folder}/targets'; touch "$word" ;;
-esac; done
-`,
-    );
-    chmodSync(join(folder, "mmdebstrap"), 0o755);
-    process.env["PATH"] = `${folder}:${path ?? ""}`;
-  });
-  afterEach(() => {
-    process.env["PATH"] = path;
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  test("is made in a clone whose path no shell would read as one word", async () => {
-    const cache = join(folder, "cache");
-    await makeNodeArchive(clone, cache);
-    expect(existsSync(join(folder, "root", "customized"))).toBe(true);
-    expect(readdirSync(join(cache, "node-image"))).toEqual([nodeArchive(clone, cache).split("/").at(-1)]);
-  });
 });
