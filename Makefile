@@ -14,7 +14,7 @@ help: ## list the targets
 
 node_modules/.podnet: package.json package-lock.json
 	@echo "installing npm packages" >&2
-	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@npm ci --include=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
 $(PLUGIN)/dist/.podnet: node_modules/.podnet $(PLUGIN_SOURCES)

@@ -9,7 +9,7 @@ const execute = promisify(execFile);
 const ANSWER_SECONDS = 180;
 
 /** Variables by which somebody reaches an engine of their own, and which would keep the client from the one that is named. */
-const OTHERS = ["DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION"];
+export const OTHERS = ["DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION"];
 
 /** Environment in which the docker client talks to this engine; without one, to the one that it finds itself. */
 export function engineEnv(dockerHost: string | undefined): NodeJS.ProcessEnv {

@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { messageOf, InvalidInputError } from "../args/validate";
 import { type Look, waitUntil } from "../args/wait";
 import {
@@ -21,6 +23,9 @@ import {
 } from "./identity";
 import { isOf, LAB_LABEL, type LabNetworkInput, OWNER_LABEL, ownerText } from "./inputs";
 
+/** Folder in which the kernel shows a host's links. */
+const LINKS = "/sys/class/net";
+
 /** Seconds that an engine may take to let go of what is being removed. */
 const REMOVAL_SECONDS = 60;
 
@@ -30,12 +35,13 @@ function hostRoutes(): HostRoute[] {
 
 /**
  * Makes the lab's network, or leaves it when it is there, and returns its subnet. Nodes of the lab that are there already are put
- * into it. Refuses a subnet that a route of the host overlaps, before anything is made.
+ * into it. Refuses a subnet that a route of the host overlaps, before anything is made, and an engine whose bridge is not this
+ * host's.
  */
-export async function makeLabNetwork(input: LabNetworkInput): Promise<string> {
+export async function makeLabNetwork(input: LabNetworkInput, links = LINKS): Promise<string> {
   const { dockerHost, network } = input;
   const there = await hasNetwork(dockerHost, network);
-  const subnet = there ? await subnetOf(input) : await createNetwork(input);
+  const subnet = there ? await subnetOf(input) : await createNetwork(input, links);
   for (const container of await containersOf(dockerHost, input)) {
     // One with an address of another subnet is to be made anew.
     if (container.address !== "" && isInSubnet(container.address, subnet)) {
@@ -75,7 +81,7 @@ async function subnetOf(input: LabNetworkInput): Promise<string> {
   return seen.subnet;
 }
 
-async function createNetwork(input: LabNetworkInput): Promise<string> {
+async function createNetwork(input: LabNetworkInput, links: string): Promise<string> {
   const { labName, dockerHost, network, subnet: asked } = input;
   await assertItsEngine(dockerHost, network);
   const identity = { ...labIdentity(labName), bridge: network };
@@ -86,6 +92,14 @@ async function createNetwork(input: LabNetworkInput): Promise<string> {
   const subnet = asked ?? chooseSubnet(identity, hostRoutes());
   const options = ["--driver", "bridge", "--subnet", subnet, "--opt", `com.docker.network.bridge.name=${network}`];
   await docker(dockerHost, ["network", "create", ...options, ...labelWords(input), network]);
+  if (!existsSync(join(links, network))) {
+    await docker(dockerHost, ["network", "rm", network]);
+    throw new Error(
+      `the container engine ${engineName(dockerHost)} is on another machine or in a network of its own (as rootless Docker and Docker ` +
+        `Desktop are), and the lab's nodes are reached over this host's bridge. Its network ${network} was removed again. Use an engine ` +
+        `of this host itself: set dockerHost or DOCKER_HOST to it, such as unix:///var/run/docker.sock`,
+    );
+  }
   return subnet;
 }
 

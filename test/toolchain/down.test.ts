@@ -20,7 +20,7 @@ import { Progress } from "../../toolchain/host/progress";
 import { clean, down } from "../../toolchain/make/down";
 import type { Context } from "../../toolchain/make/prepare";
 import { Stack } from "../../toolchain/make/stack";
-import { type FakeDocker, fakeDocker, listed } from "../components/lab/fakeDocker";
+import { ENGINE_DOWN, type FakeDocker, fakeDocker, listed } from "../components/lab/fakeDocker";
 
 // `make down` with a CLI and an engine of the test's own.
 const HOST = "unix:///run/x.sock";
@@ -96,7 +96,7 @@ beforeEach(() => {
   mkdirSync(bin);
   docker = fakeDocker();
   const project = join(folder, "clone");
-  const paths = clonePaths(project);
+  const paths = { ...clonePaths(project), run: join(folder, "run") };
   mkdirSync(paths.state, { recursive: true });
   writeFileSync(paths.passphrase, "p");
   writeFileSync(paths.writtenConfig, JSON.stringify({ settings: { dockerHost: HOST } }));
@@ -158,6 +158,34 @@ describe("make down", () => {
     expect(await down(context)).toBe(0);
     expect(removals()).toEqual([`rm -f -v id-of-${identity.name}-cp`, `network rm ${identity.bridge}`]);
   });
+});
+
+test("make down refuses where the host has the lab's bridge and no engine answers: nothing would be removed", async () => {
+  rmSync(context.paths.state, { recursive: true });
+  rmSync(context.paths.writtenConfig);
+  docker.does(ENGINE_DOWN);
+  await expect(down({ ...context, identity: { ...identity, bridge: "lo" } })).rejects.toThrow(
+    "this host has the bridge lo of this clone's lab, and no container engine answers that could remove it. Nothing was removed. " +
+      `Start the engine that the lab is in, or set DOCKER_HOST to it, then "make down" again; ` +
+      "if it is gone for good with all that was in it: ip link delete lo",
+  );
+  expect(existsSync(context.paths.passphrase)).toBe(true);
+});
+
+test("make down asks for each lab the engine that the state names, and for the clone's the one of its config", async () => {
+  const elsewhere = {
+    ...host,
+    inputs: { ...host.inputs, stdin: JSON.stringify({ ...lab, labName: "b", dockerHost: "unix:///b" }) },
+  };
+  writeFileSync(context.paths.config, "config:\n  podnet:labName: mine\n");
+  pulumi({ resources: [elsewhere] });
+  docker.does('"ps "*) echo "$DOCKER_HOST $*" >>asked ;;');
+  expect(await down(context)).toBe(0);
+  const asked = [...readFileSync(join(docker.folder, "asked"), "utf8").matchAll(/^(\S+) .*label=podnet.lab=(\S+)/gm)];
+  expect([...new Set(asked.map(([, engine, name]) => `${name ?? ""} in ${engine ?? ""}`))]).toEqual([
+    "b in unix:///b",
+    `mine in ${HOST}`,
+  ]);
 });
 
 describe("make down, of a clone with another stack,", () => {

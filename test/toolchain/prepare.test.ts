@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { labIdentity } from "../../components/lab/identity";
+import { bridgeOf, labIdentity } from "../../components/lab/identity";
 import { clonePaths } from "../../toolchain/host/paths";
 import { Progress } from "../../toolchain/host/progress";
 import { type Context, prepare } from "../../toolchain/make/prepare";
@@ -14,7 +14,9 @@ import { type FakeDocker, fakeDocker, listed } from "../components/lab/fakeDocke
 const HOST = "unix:///run/x.sock";
 let bin = "";
 let nodeImage = "";
-vi.mock("../../components/lab/host", () => ({ makeRoom: () => undefined }));
+const { room, opened } = vi.hoisted(() => ({ room: vi.fn<(what: object) => void>(), opened: vi.fn() }));
+vi.mock("../../components/lab/host", () => ({ makeRoom: room }));
+vi.mock("../../toolchain/host/ownEngine", async (original) => ({ ...(await original<object>()), openOutside: opened }));
 vi.mock("../../toolchain/host/system", async (original) => ({
   ...(await original<object>()),
   ensurePackages: () => Promise.resolve(),
@@ -119,4 +121,35 @@ test("a lab that has no nodes gets the newest image, of the cache that is asked 
   expect(await configured("b", "node:b")).toEqual(B);
   expect(await configured("b", "node:c")).toEqual({ ...B, nodeImage: "node:c" });
   expect(text()).toBe("");
+});
+
+test("a setting of somebody's is theirs: what make notes as its own, make down takes out of the config", async () => {
+  const { config } = context.paths;
+  const noted = (): Record<string, string> =>
+    (JSON.parse(readFileSync(context.paths.writtenConfig, "utf8")) as { settings: Record<string, string> }).settings;
+  const before = noted();
+  writeFileSync(config, "config:\n  podnet:labSubnet: 10.77.1.0/24\n  podnet:dockerHost: unix:///mine.sock\n");
+  await configured("a", "node:a");
+  expect(noted()).toEqual(before);
+  writeFileSync(context.paths.writtenConfig, JSON.stringify({ settings: {} }));
+  await configured("a", "node:a");
+  expect(Object.keys(noted())).not.toContain("labSubnet");
+  expect(Object.keys(noted())).toContain("labName");
+});
+
+test("a subnet, a name and an engine of the config are what room is looked for and the network is opened for", async () => {
+  const { config, writtenConfig } = context.paths;
+  rmSync(writtenConfig);
+  // A VPN that claims all that a lab would choose from.
+  writeFileSync(
+    join(docker.folder, "bin", "ip"),
+    `#!/bin/sh\necho '[{"dst":"128.0.0.0/1","dev":"tun0"},{"dst":"10.0.0.0/8","dev":"tun0"}]'\n`,
+  );
+  chmodSync(join(docker.folder, "bin", "ip"), 0o755);
+  await expect(configured("a", "node:a")).rejects.toThrow("Choose one yourself: pulumi config set podnet:labSubnet");
+  writeFileSync(config, "config:\n  podnet:labSubnet: 100.64.7.0/24\n  podnet:labName: mine\n");
+  room.mockClear();
+  await configured("a", "node:a");
+  expect(room.mock.calls[0]?.[0]).toMatchObject({ labName: "mine", network: bridgeOf("mine") });
+  expect(opened.mock.calls.at(-1)).toEqual([context.identity, context.paths, HOST, "100.64.7.0/24"]);
 });

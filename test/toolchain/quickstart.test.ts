@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { labIdentity } from "../../components/lab/identity";
-import { engineOptions, outsideRules } from "../../toolchain/host/engine";
+import { engineOptions, outsideRules } from "../../toolchain/host/ownEngine";
 import { writeImageArchive } from "../../toolchain/supply/images";
 import { lockHolder, withLock } from "../../toolchain/host/lock";
 import { clonePaths } from "../../toolchain/host/paths";
@@ -72,7 +72,7 @@ describe("an engine of the clone's own", () => {
   });
 
   test("masquerades the lab's subnet only, in a table of its own", () => {
-    const rules = outsideRules(identity, "172.20.3.0/24");
+    const rules = outsideRules(identity, identity.bridge, "172.20.3.0/24");
     expect(rules.split("\n")[0]).toBe(`table ip ${identity.name}`);
     expect(rules).toContain(`ip saddr 172.20.3.0/24 oifname != "${identity.bridge}" masquerade`);
   });

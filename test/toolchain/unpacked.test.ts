@@ -20,7 +20,6 @@ import {
   hasStore,
   makeStore,
   preloaded,
-  removeCache,
   storeInput,
   type StoreInput,
   storeKey,
@@ -128,34 +127,5 @@ echo content >"$root/io.containerd.content.v1.content/blobs/sha256/$name"`,
     await expect(makeStore(project, mirror(), input)).rejects.toThrow("ctr: no space left");
     expect(hasStore(mirror(), input)).toBe(false);
     expect(leftovers()).toEqual([]);
-  });
-});
-
-describe("removing the cache", () => {
-  const mirror = (): string => join(cache, "cache", "mirror");
-  const process = (name: string, mountinfo: string): void => {
-    mkdirSync(join(cache, "proc", name), { recursive: true });
-    writeFileSync(join(cache, "proc", name, "mountinfo"), mountinfo);
-  };
-  beforeEach(() => {
-    for (const folder of ["mirror/unpacked", "tools/runc-1"]) {
-      mkdirSync(join(cache, "cache", folder), { recursive: true });
-    }
-    process("1", "22 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n");
-    mkdirSync(join(cache, "proc", "self-made"));
-  });
-
-  test("leaves the images that the nodes of another clone's lab run from", () => {
-    process("77", `9 8 254:0 /root/x ${mirror()} ro,relatime - ext4 /dev/vda rw\n`);
-    expect(removeCache(join(cache, "cache"), join(cache, "proc"))).toBe(false);
-    expect(existsSync(join(mirror(), "unpacked"))).toBe(true);
-    expect(existsSync(join(cache, "cache", "tools"))).toBe(false);
-  });
-
-  test("takes everything where no node runs", () => {
-    process("78", `9 8 254:0 /root/x ${mirror()}2 ro,relatime - ext4 /dev/vda rw\n`);
-    expect(removeCache(join(cache, "cache"), join(cache, "proc"))).toBe(true);
-    expect(existsSync(join(cache, "cache"))).toBe(false);
-    expect(removeCache(join(cache, "cache"), join(cache, "proc"))).toBe(true);
   });
 });

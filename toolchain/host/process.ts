@@ -47,7 +47,7 @@ export function isRunning(record: ProcessRecord): boolean {
 }
 
 /** Command line of a process as its list of arguments; empty when it is gone. */
-function commandLine(pid: number): string[] {
+export function commandLine(pid: number): string[] {
   return (read(`/proc/${pid}/cmdline`) ?? "").split("\0").filter((argument) => argument !== "");
 }
 

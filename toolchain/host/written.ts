@@ -47,6 +47,12 @@ function scalar(text: string): string | undefined {
   return /^"[^"\\]*"$/.test(text) ? text.slice(1, -1) : /^["'|>&*!]/.test(text) ? undefined : text;
 }
 
+/** One of podnet's settings in a stack's config file; undefined where it is not set, or is no plain text on one line. */
+export function settingIn(config: string, key: string): string | undefined {
+  const [, value] = config.match(new RegExp(`^ +["']?podnet:${key}["']?: +(.+?) *$`, "m")) ?? [];
+  return value === undefined ? undefined : scalar(/^["']/.test(value) ? value : value.replace(/ +#.*$/, ""));
+}
+
 /**
  * A stack's config file without the settings that podnet wrote and nobody changed since, and without the seal where it holds no
  * secret. Empty where nothing is left.

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { toItsEnd } from "../../cli/ending";
 import { AGENT_NETWORKS } from "../supply/agents";
 import { messageOf } from "../../components/args/validate";
-import { labIdentity } from "../../components/lab/identity";
+import { cloneIdentity } from "../host/clone";
 import { engineOf } from "../host/engine";
 import { run } from "../host/exec";
 import { withLock } from "../host/lock";
@@ -72,13 +72,13 @@ async function main(): Promise<void> {
     return;
   }
   dropForeign();
-  const project = resolve(__dirname, "..", "..", "..");
-  const paths = clonePaths(project);
-  const context = { project, paths, cache: cacheDir(), identity: labIdentity(project), progress: new Progress() };
   const quiet = name === "env" || name === "verify";
   // As `podnet check` has it: 1 says that a claim fails, which nobody found out where this ends early.
-  await toItsEnd(name === "verify" ? 2 : 1, () =>
-    quiet
+  await toItsEnd(name === "verify" ? 2 : 1, async () => {
+    const project = resolve(__dirname, "..", "..", "..");
+    const paths = clonePaths(project);
+    const context = { project, paths, cache: cacheDir(), identity: cloneIdentity(paths), progress: new Progress() };
+    return quiet
       ? command(context)
       : withLock(
           join("/tmp", `${context.identity.name}.lock`),
@@ -86,8 +86,8 @@ async function main(): Promise<void> {
             throw new Error(`"make" (process ${String(pid)}) is at work in this clone; wait for it to end`);
           },
           () => command(context),
-        ),
-  );
+        );
+  });
 }
 
 void main();

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { labsOf } from "../../components/lab/docker";
 import { clearHost, foreignLab } from "../../components/lab/host";
 import { leaveHost } from "../../components/lab/raised";
-import { engineOf, findEngine, startEngine, stopEngine } from "../host/engine";
+import { labOf } from "../host/cloneLab";
+import { engineOf, findEngine } from "../host/engine";
+import { ownHost, startEngine, stopEngine } from "../host/ownEngine";
 import type { ClonePaths } from "../host/paths";
 import { readWritten, withoutWritten } from "../host/written";
-import { removeCache } from "../supply/unpacked";
+import { refuseBusy, removeCache } from "../supply/cache";
 import { ensureToolchain } from "../supply/toolchain";
 import { STACK, stackEnv } from "./env";
 import type { Context } from "./prepare";
@@ -16,9 +18,21 @@ import { type Deployment, labsIn, onMachines } from "./state";
 /** The engine that a clone's lab is in, started again where it is the clone's own: what is in it can only be removed by it. */
 async function engineForDown({ identity, paths, progress }: Context): Promise<string | undefined> {
   const engine = await engineOf(identity, paths);
-  return engine?.own === true && !engine.answers
-    ? progress.step("starting the clone's own container engine, to clear it", 8, () => startEngine(identity, paths))
-    : findEngine(identity, paths);
+  if (engine?.own === true && !engine.answers) {
+    return progress.step("starting the clone's own container engine, to clear it", 8, () =>
+      startEngine(identity, paths),
+    );
+  }
+  const found = await findEngine(identity, paths);
+  const { bridge } = labOf(identity, paths);
+  if (found === undefined && existsSync(`/sys/class/net/${bridge}`)) {
+    throw new Error(
+      `this host has the bridge ${bridge} of this clone's lab, and no container engine answers that could remove it. ` +
+        `Nothing was removed. Start the engine that the lab is in, or set DOCKER_HOST to it, then "make down" again; ` +
+        `if it is gone for good with all that was in it: ip link delete ${bridge}`,
+    );
+  }
+  return found;
 }
 
 /** Environment of a clone's stack. */
@@ -51,19 +65,23 @@ async function destroy({ progress }: Context, stack: Stack): Promise<void> {
  * Without a state nobody knows whose that is: then it is refused, and nothing removed.
  */
 async function clearLabs(
-  { identity, progress }: Context,
-  dockerHost: string,
+  { identity, paths, progress }: Context,
+  engine: string | undefined,
   state: Deployment | undefined,
 ): Promise<void> {
-  const own = { labName: identity.name, network: identity.bridge };
+  const { name, bridge } = labOf(identity, paths);
   const labs = labsIn(state ?? {});
-  for (const lab of labs.some(({ labName }) => labName === own.labName) ? labs : [...labs, own]) {
+  // Without an engine none has a lab of the clone's but those that the state names.
+  const more = engine === undefined || labs.some(({ labName }) => labName === name);
+  for (const lab of more ? labs : [...labs, { labName: name, network: bridge }]) {
+    const dockerHost = lab.dockerHost ?? engine;
     const input = { ...lab, dockerHost };
     const foreign = await foreignLab(input);
     if (foreign !== undefined && state === undefined) {
+      const how = dockerHost === ownHost(identity, paths) ? `export DOCKER_HOST=${dockerHost}; ` : "";
       throw new Error(
         `${foreign.lines.join("\n")}\nThis clone has no state that says whose that is, so it stays, and nothing was removed. ` +
-          `If it may go: ${foreign.removals.join("; ")}; then "make down" again`,
+          `If it may go: ${how}${foreign.removals.join("; ")}; then "make down" again`,
       );
     }
     foreign?.lines.forEach((line) => progress.say(`${line}, so it stays`));
@@ -130,12 +148,11 @@ export async function down(context: Context): Promise<number> {
   if (stack !== undefined) {
     await destroy(context, stack);
   }
+  await clearLabs(context, dockerHost, state);
   if (dockerHost === undefined) {
-    leaveHost(identity.name).forEach((line) => progress.say(line));
-  } else {
-    await clearLabs(context, dockerHost, state);
+    leaveHost(labOf(identity, paths).name).forEach((line) => progress.say(line));
   }
-  const engine = [paths.engine, paths.engineLog, paths.engineData];
+  const engine = [paths.clone, paths.engine, paths.engineLog, paths.engineData];
   const labs = dockerHost !== undefined && existsSync(paths.engine) ? await labsOf(dockerHost) : [];
   const needed = [
     ...(others.length > 0 ? [paths.state, paths.passphrase, paths.pulumiHome, ...engine] : []),
@@ -167,7 +184,8 @@ export async function down(context: Context): Promise<number> {
 
 /** Refuses to remove what others of a clone work with: Pulumi, podnet and the caches. */
 async function refuseInUse(context: Context): Promise<void> {
-  const { paths, identity } = context;
+  const { paths, identity, cache } = context;
+  refuseBusy(cache);
   const others = hasBackend(paths)
     ? await otherStacks(paths, await environment(context, (await engineOf(identity, paths))?.host))
     : [];
@@ -185,8 +203,12 @@ export async function clean(context: Context): Promise<number> {
   const code = await down(context);
   if (code === 0) {
     // Go and npm keep their own caches; only what podnet made is podnet's to remove.
-    if (!removeCache(context.cache)) {
+    const { mirrors, others } = await removeCache(context.cache);
+    if (mirrors) {
       context.progress.say(`${join(context.cache, "mirror")} stays: nodes of another clone's lab run from it.`);
+    }
+    if (others.length > 0) {
+      context.progress.say(`What podnet did not make stays in its caches' folder: ${others.join(", ")}.`);
     }
     for (const made of ["dist", join("packages", "pulumi-command", "dist"), "node_modules"]) {
       rmSync(join(context.project, made), { recursive: true, force: true });

@@ -1,10 +1,13 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { hasImage, labelledContainers } from "../../components/lab/docker";
 import { makeRoom } from "../../components/lab/host";
 import { chooseSubnet, HOST_ROUTES, type LabIdentity, parseHostRoutes } from "../../components/lab/identity";
 import { AGENT_NETWORKS, type AgentNetwork } from "../supply/agents";
-import { findEngine, openOutside } from "../host/engine";
+import { recordClone } from "../host/clone";
+import { cloneLab, configText, labOf, ownSettings } from "../host/cloneLab";
+import { findEngine } from "../host/engine";
+import { openOutside } from "../host/ownEngine";
 import { must } from "../host/exec";
 import type { ClonePaths } from "../host/paths";
 import type { Progress } from "../host/progress";
@@ -12,7 +15,7 @@ import { ensurePackages } from "../host/system";
 import { ensureNetworkImages } from "../supply/networkimages";
 import { ensureSetup, type Setup } from "../supply/setup";
 import { mirrorsDir, type Toolchain } from "../supply/toolchain";
-import { STACK, stackEnv } from "./env";
+import { stackEnv } from "./env";
 import { Stack } from "./stack";
 import { readWritten } from "../host/written";
 
@@ -54,13 +57,13 @@ export function labNodesIn(config: string): number {
 }
 
 /** Looks whether this machine has room for a lab that is not there yet, before anything is fetched, built or made for it. */
-function lookForRoom({ project, identity, progress }: Context): void {
-  const config = join(project, `Pulumi.${STACK}.yaml`);
-  const more = labNodesIn(existsSync(config) ? readFileSync(config, "utf8") : "");
-  if (more > 0 && !existsSync(`/sys/class/net/${identity.bridge}`)) {
+function lookForRoom({ project, paths, identity, progress }: Context): void {
+  const more = labNodesIn(configText(paths));
+  const { name: labName, bridge: network } = labOf(identity, paths);
+  if (more > 0 && !existsSync(`/sys/class/net/${network}`)) {
     const room = {
-      labName: identity.name,
-      network: identity.bridge,
+      labName,
+      network,
       nodes: more,
       more,
       running: 0,
@@ -71,12 +74,8 @@ function lookForRoom({ project, identity, progress }: Context): void {
 }
 
 /** Whether a clone's lab has nodes in an engine. Without one that answers it may have. */
-async function stands({ project, identity }: Context, dockerHost: string | undefined): Promise<boolean> {
-  const config = join(project, `Pulumi.${STACK}.yaml`);
-  const [, labName = identity.name] = existsSync(config)
-    ? (/^ +podnet:labName: *["']?([^\s"']+)/m.exec(readFileSync(config, "utf8")) ?? [])
-    : [];
-  return dockerHost === undefined || (await labelledContainers(dockerHost, labName)).length > 0;
+async function stands({ paths, identity }: Context, dockerHost: string | undefined): Promise<boolean> {
+  return dockerHost === undefined || (await labelledContainers(dockerHost, labOf(identity, paths).name)).length > 0;
 }
 
 /**
@@ -123,28 +122,26 @@ async function imageOfLab(context: Context, { toolchain, dockerHost, nodeImage }
 export async function prepare(context: Context, networks?: readonly AgentNetwork[]): Promise<Ready> {
   const { project, paths, identity, progress } = context;
   lookForRoom(context);
-  mkdirSync(paths.dotPodnet, { recursive: true });
+  recordClone(paths, identity);
   await ensurePackages(progress);
   const cache = await cacheOfLab(context);
   const setup = await ensureSetup({ project, cache, progress }, identity, paths);
   const { toolchain, dockerHost } = setup;
-  const env = stackEnv(paths, toolchain.binDirs, dockerHost);
+  // A subnet that this clone's lab was given stays, whatever becomes of the host's routes.
+  const labSubnet =
+    cloneLab(paths).labSubnet ?? chooseSubnet(labOf(identity, paths), parseHostRoutes(await must("ip", HOST_ROUTES)));
+  const env = stackEnv(paths, toolchain.binDirs, dockerHost, labSubnet);
   const stack = await Stack.ensure(paths, env);
   const wanted = networks ?? (await chosenNetworks(stack));
   const checksums = await ensureNetworkImages({ project, cache, progress }, toolchain, wanted);
-  // A subnet that this clone's lab was given stays, whatever becomes of the host's routes.
-  const recorded = readWritten(paths.writtenConfig).settings["labSubnet"];
-  const labSubnet = recorded ?? chooseSubnet(identity, parseHostRoutes(await must("ip", HOST_ROUTES)));
   await stack.configure({
-    labName: identity.name,
-    labSubnet,
-    dockerHost,
+    ...ownSettings(paths, { labName: identity.name, labSubnet, dockerHost }),
     nodeImage: await imageOfLab(context, setup),
     mirror: toolchain.mirrorUrl,
     // The folder of all mirrors: nodes that have it see a new one without being made anew.
     mirrorDir: dirname(toolchain.mirrorDir),
     checksums: JSON.stringify(checksums),
   });
-  await openOutside(identity, paths, labSubnet);
+  await openOutside(identity, paths, dockerHost, labSubnet);
   return { toolchain, dockerHost, stack, env };
 }

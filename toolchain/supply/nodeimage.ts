@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { must, run } from "../host/exec";
+import { engineEnv } from "../../components/lab/docker";
+import { must } from "../host/exec";
+import { quote } from "../host/quote";
 import { makeDebianRoot, SUITE } from "./debian";
 import { hostArch } from "./options";
 
@@ -30,13 +32,7 @@ export function nodeReference(project: string, stores: string): string {
 export function makeNodeArchive(project: string, cache: string): Promise<void> {
   const folder = join(project, "toolchain", "supply", "node-image");
   const packages = readFileSync(join(folder, "packages"), "utf8").trim().split("\n");
-  return makeDebianRoot(packages, `${join(folder, "customize")} "$1"`, nodeArchive(project, cache));
-}
-
-/** Whether an engine has an image. */
-export async function hasImage(reference: string, dockerHost: string): Promise<boolean> {
-  const env = { ...process.env, DOCKER_HOST: dockerHost };
-  return (await run("docker", ["image", "inspect", reference], { env })).code === 0;
+  return makeDebianRoot(packages, `${quote(join(folder, "customize"))} "$1"`, nodeArchive(project, cache));
 }
 
 /** Gives an engine the node image, whose nodes look for unpacked images in the folder `stores`. */
@@ -46,7 +42,7 @@ export async function importNodeImage(
   stores: string,
   dockerHost: string,
 ): Promise<void> {
-  const env = { ...process.env, DOCKER_HOST: dockerHost };
+  const env = engineEnv(dockerHost);
   const changes = ['ENTRYPOINT ["/usr/local/lib/podnet/entrypoint"]', `ENV PODNET_STORE=${JSON.stringify(stores)}`];
   const flags = changes.flatMap((change) => ["--change", change]);
   await must("docker", ["import", ...flags, archive, reference], { env });

@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { hasImage } from "../../components/lab/docker";
 import type { LabIdentity } from "../../components/lab/identity";
 import { messageOf } from "../../components/args/validate";
-import { findEngine, needEngine, startEngine } from "../host/engine";
+import { findEngine, needEngine } from "../host/engine";
 import { withLock } from "../host/lock";
+import { startEngine } from "../host/ownEngine";
 import type { ClonePaths } from "../host/paths";
-import { hasImage, importNodeImage, makeNodeArchive, nodeArchive, nodeReference } from "./nodeimage";
+import { importNodeImage, makeNodeArchive, nodeArchive, nodeReference } from "./nodeimage";
 import type { ToolchainOptions } from "./options";
 import { ensureToolchain, mirrorDir, type OtherJob, readChecksums, type Toolchain } from "./toolchain";
 import { canUnpack, chooseStore, hasStore, makeStore, storeInput, storesDir } from "./unpacked";
@@ -49,7 +51,7 @@ export async function ensureSetup(options: ToolchainOptions, identity: LabIdenti
       },
     });
   }
-  if (found === undefined || !(await hasImage(nodeImage, found))) {
+  if (found === undefined || !(await hasImage(found, nodeImage))) {
     jobs.push({
       name: "node-image",
       text: "importing the node image",

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { archiveOf, imagesOf, releaseFiles } from "../../components/node/releases";
@@ -94,33 +94,4 @@ export async function chooseStore(mirrorDir: string, input: StoreInput): Promise
   await rm(link, { force: true });
   await symlink(key, link);
   await rename(link, current);
-}
-
-/** Whether some process of this machine sees a folder as a mount of its own, as a lab node sees the mirrors. */
-function isMounted(folder: string, proc: string): boolean {
-  return readdirSync(proc).some((name) => {
-    try {
-      const mounts = readFileSync(join(proc, name, "mountinfo"), "utf8").split("\n");
-      return mounts.some((line) => line.split(" ")[4] === folder);
-    } catch {
-      return false;
-    }
-  });
-}
-
-/**
- * Removes a cache and says whether all of it went. The mirrors and stores that lab nodes of another clone run from stay:
- * without their layers those nodes' pods would stop working.
- */
-export function removeCache(cache: string, proc = "/proc"): boolean {
-  const used = isMounted(join(cache, "mirror"), proc);
-  for (const name of existsSync(cache) ? readdirSync(cache) : []) {
-    if (!used || name !== "mirror") {
-      rmSync(join(cache, name), { recursive: true, force: true });
-    }
-  }
-  if (!used) {
-    rmSync(cache, { recursive: true, force: true });
-  }
-  return !used;
 }

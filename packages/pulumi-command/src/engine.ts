@@ -14,7 +14,9 @@ export class EngineLog {
 
   /** Takes an engine at this address from now on. */
   attach(address: string): void {
-    this.#engine = new engineService.EngineClient(address, grpc.credentials.createInsecure(), channelOptions);
+    // An engine is on this machine, and a proxy of the environment's would be asked for 127.0.0.1 of its own.
+    const options = { ...channelOptions, "grpc.enable_http_proxy": 0 };
+    this.#engine = new engineService.EngineClient(address, grpc.credentials.createInsecure(), options);
   }
 
   /** Sends one message about a resource; resolves when it is sent, or cannot be: that must not fail the operation. */

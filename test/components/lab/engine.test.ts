@@ -125,6 +125,20 @@ describe("another stack's lab of the same name", () => {
   });
 });
 
+test("an engine whose bridge is not this host's is refused, and keeps no network", async () => {
+  const links = join(fake.folder, "links");
+  const making = '"network create"*) mkdir -p links/other ;;';
+  fake.does(making);
+  await expect(makeLabNetwork({ ...network, subnet: "10.8.0.0/24" }, links)).rejects.toThrow(
+    "the container engine unix:///run/x.sock is on another machine or in a network of its own (as rootless Docker and Docker Desktop " +
+      "are), and the lab's nodes are reached over this host's bridge. Its network pn-x was removed again.",
+  );
+  expect(fake.calls().at(-1)).toBe("network rm pn-x");
+  fake.does(making.replace("other", "pn-x"));
+  expect(await makeLabNetwork({ ...network, subnet: "10.8.0.0/24" }, links)).toBe("10.8.0.0/24");
+  expect(fake.calls()).not.toContain("network rm pn-x");
+});
+
 test("a network of another subnet takes no node in that has an address of the old one", async () => {
   fake.does(
     [

@@ -20,6 +20,7 @@ import type { LogRequest } from "@pulumi/pulumi/proto/engine_pb";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as proto from "@pulumi/pulumi/proto/provider_pb";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { EngineLog } from "../../../packages/pulumi-command/src/engine";
 import { serve, type Serving } from "../../../packages/pulumi-command/src/server";
 import {
   plain,
@@ -772,6 +773,14 @@ describe("provider", () => {
       { stdout: "s" },
       { create: "c" },
     ]);
+  });
+
+  it("tells the engine past a proxy that the environment names", async () => {
+    vi.stubEnv("https_proxy", "http://127.0.0.1:1");
+    vi.stubEnv("no_proxy", undefined);
+    await new EngineLog(engineAddress).send("urn", "info", "said", false);
+    vi.unstubAllEnvs();
+    expect(logs.map(({ message }) => message)).toEqual(["said"]);
   });
 
   it("ends on cancel what runs here and what is being dialled, and refuses to run more", async () => {
