@@ -112,7 +112,10 @@ apply_sysctls() {
     while IFS=' =' read -r key wanted; do
         case $key in
             '' | '#'*) ;;
-            -*) [ ! -w "/proc/sys/${key//./\/}" ] || set_sysctl "${key#-}" "$wanted" || true ;;
+            -*)
+                key=${key#-}
+                [ ! -w "/proc/sys/${key//./\/}" ] || set_sysctl "$key" "$wanted" 2>/dev/null || true
+                ;;
             *) set_sysctl "$key" "$wanted" ;;
         esac
     done

@@ -120,6 +120,30 @@ touch /var/lib/kubelet/config.yaml`);
     expect(await machine.sh(`sysctl -n ${key}`)).toBe("0");
   });
 
+  test("the conntrack settings of sysctl.d are set at once, on record, and put back, after a boot too", async () => {
+    const keys = ["established", "close_wait"]
+      .map((name) => `net.netfilter.nf_conntrack_tcp_timeout_${name}`)
+      .join(" ");
+    await machine.sh(`set -- ${keys}; sysctl -qw $1=4000 $2=40`);
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    expect(await machine.sh(`sysctl -n ${keys}`)).toBe("86400\n3600");
+    // A boot begins with the kernel's own, and reads sysctl.d.
+    await machine.sh(`set -- ${keys}; sysctl -qw $1=432000 $2=60; sysctl -qp /etc/sysctl.d/90-podnet.conf`);
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh(`sysctl -n ${keys}`)).toBe("4000\n40");
+  });
+
+  test("settings of sysctl.d that cannot be written here are passed over without a word", async () => {
+    await machine.does("take", TAKE);
+    await machine.sh(
+      "mount --bind /proc/sys/net/netfilter /proc/sys/net/netfilter; mount -o remount,bind,ro /proc/sys/net/netfilter",
+    );
+    const { code, stderr } = await machine.run("install", install);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(machine.read("/var/lib/podnet/record/install")).not.toContain("conntrack");
+  });
+
   test("rules of the kubelet's go, with the tables that it made; others' rules stay, with their counters", async () => {
     await machine.sh(`
 iptables -t nat -A POSTROUTING -s 203.0.113.0/24 -m comment --comment "mine" -j MASQUERADE
