@@ -6,11 +6,17 @@ bpffs_mounted=$STATE/bpffs-mounted
 cilium_cgroup=/run/cilium/cgroupv2
 
 install_cilium() {
+    local key value
     if ! grep ' /sys/fs/bpf bpf ' /proc/mounts >/dev/null; then
         mount -t bpf bpf /sys/fs/bpf
         put_file "$bpffs_mounted" <<<yes
     fi
     set_sysctl net.ipv4.ip_forward 1
+    # What its agent sets. It turns off BPF of unprivileged users too, which the kernel lets nobody turn on again before a boot.
+    while read -r key value; do expect_sysctl "$key" "$value"; done <<<"net.ipv4.conf.all.rp_filter 0
+kernel.timer_migration 0
+net.core.bpf_jit_enable 1
+net.ipv4.fib_multipath_use_neigh 1"
 }
 
 remove_cilium() {

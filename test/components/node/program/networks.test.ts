@@ -150,6 +150,16 @@ esac
   });
 });
 
+test("kernel settings that Cilium's agent made are put back", async () => {
+  const keys = "net.ipv4.conf.all.rp_filter net.ipv4.fib_multipath_use_neigh";
+  const cilium = agentNetwork("cilium", "cilium-native");
+  await machine.sh("sysctl -qw net.ipv4.conf.all.rp_filter=2 net.ipv4.fib_multipath_use_neigh=0");
+  await machine.does("network", cilium);
+  await machine.sh("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.fib_multipath_use_neigh=1");
+  await machine.does("network --undo", cilium);
+  expect(await machine.sh(`sysctl -n ${keys}`)).toBe("2\n0");
+});
+
 test("a bridge that has to stay for its last pods goes with the machine", async () => {
   const links = (): Promise<string> => machine.sh("ip -o link show | awk -F': ' '{ print $2 }'");
   await machine.does("network", BRIDGE);
