@@ -120,6 +120,19 @@ touch /var/lib/kubelet/config.yaml`);
     expect(await machine.sh(`sysctl -n ${key}`)).toBe("0");
   });
 
+  test("what the kernel rewrites when forwarding is turned off is put back after that", async () => {
+    const keys =
+      "net.ipv4.conf.all.accept_redirects net.ipv4.conf.eth0.forwarding net.ipv4.conf.eth0/100.forwarding net.ipv4.conf.default.forwarding";
+    await machine.sh(`ip link add eth0.100 type bridge
+sysctl -qw net.ipv4.conf.all.accept_redirects=0 net.ipv4.conf.eth0/100.forwarding=1 net.ipv4.conf.default.forwarding=1`);
+    expect(await machine.sh(`sysctl -n ${keys}`)).toBe("0\n0\n1\n1");
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    expect(await machine.sh(`sysctl -n ${keys}`)).toBe("0\n1\n1\n1");
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh(`sysctl -n net.ipv4.ip_forward ${keys}`)).toBe("0\n0\n0\n1\n1");
+  });
+
   test("the conntrack settings of sysctl.d are set at once, on record, and put back, after a boot too", async () => {
     const keys = ["established", "close_wait"]
       .map((name) => `net.netfilter.nf_conntrack_tcp_timeout_${name}`)
