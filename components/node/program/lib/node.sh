@@ -61,12 +61,16 @@ kubeadm_reset() {
 
 # Removes chains and rules whose text has a pattern, in every table of both families.
 remove_chains() {
-    local save rules
-    for save in iptables-save ip6tables-save; do
-        command -v "$save" >/dev/null || continue
-        rules=$("$save" -c 2>/dev/null)
-        if grep -qE -- "$1" <<<"$rules"; then grep -vE -- "$1" <<<"$rules" | "${save/save/restore}" -c; fi
-    done
+    remove_chains_of iptables-save "$1"
+    remove_chains_of ip6tables-save "$1"
+}
+
+# The same in one family, by the name of the program that saves its rules.
+remove_chains_of() {
+    local rules
+    command -v "$1" >/dev/null || return 0
+    rules=$("$1" -c 2>/dev/null)
+    if grep -qE -- "$2" <<<"$rules"; then grep -vE -- "$2" <<<"$rules" | "${1/save/restore}" -c; fi
 }
 
 # What was there of others when the machine was taken.

@@ -81,10 +81,11 @@ give_back_folders() {
     done
 }
 
-# Takes off the kubelet's chains, and the tables of iptables that are there for nobody any more.
+# Takes off the kubelet's chains and pods' host ports, and the tables of iptables that are there for nobody any more.
 give_back_rules() {
     local family table name
     remove_chains 'KUBE-'
+    remove_host_ports
     while read -r _ family name; do
         case $family/$name in
             ip/filter | ip/nat | ip/mangle | ip/raw | ip6/filter | ip6/nat | ip6/mangle | ip6/raw) ;;

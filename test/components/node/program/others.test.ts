@@ -99,6 +99,72 @@ ip link add vethp type veth peer name eth0 netns ${name}; ip link set vethp mast
     expect(await machine.sh("ip netns list")).toContain(name);
   });
 
+  /** What the plugin portmap makes for a pod's host port, by its backend for iptables. */
+  const hostPort = (name: string, chain: string, address: string): string => `
+iptables -t nat -N ${chain}
+iptables -t nat -A ${chain} -s ${address} -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK
+iptables -t nat -A ${chain} -p tcp -m tcp --dport 8080 -j DNAT --to-destination ${address}:80
+iptables -t nat -A CNI-HOSTPORT-DNAT -p tcp -m comment --comment 'dnat name: "${name}" id: "77aa"' -m multiport --dports 8080 -j ${chain}`;
+  const HOST_PORTS = `
+for name in DNAT SETMARK MASQ; do iptables -t nat -N CNI-HOSTPORT-$name; done
+iptables -t nat -A CNI-HOSTPORT-SETMARK -m comment --comment 'CNI portfwd masquerade mark' -j MARK --set-xmark 0x2000/0x2000
+iptables -t nat -A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE
+iptables -t nat -A POSTROUTING -m comment --comment 'CNI portfwd requiring masquerade' -j CNI-HOSTPORT-MASQ
+for chain in PREROUTING OUTPUT; do iptables -t nat -A $chain -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT; done`;
+  /** The same by its backend for nftables. */
+  const nftHostPort = (address: string): string => `
+nft 'add rule ip cni_hostport hostports tcp dport 8080 dnat to ${address}:80 comment "77aa"'
+nft 'add rule ip cni_hostport hostports ip daddr 192.0.2.11 tcp dport 8081 dnat to ${address}:80 comment "77aa"'
+nft 'add rule ip cni_hostport masquerading ip saddr ${address} ip daddr ${address} masquerade comment "77aa"'
+nft 'add rule ip cni_hostport masquerading ip saddr 127.0.0.1 ip daddr ${address} masquerade comment "77aa"'`;
+  const NFT_HOST_PORTS = `
+nft 'add table ip cni_hostport { comment "CNI portmap plugin"; }'
+for name in hostports hostip_hostports hostports_all; do nft "add chain ip cni_hostport $name"; done
+nft add rule ip cni_hostport hostports_all jump hostports
+nft 'add chain ip cni_hostport prerouting { type nat hook prerouting priority dstnat; }'
+nft add rule ip cni_hostport prerouting fib daddr type local jump hostports_all
+nft 'add chain ip cni_hostport masquerading { type nat hook postrouting priority srcnat; }'`;
+  const rules = (): Promise<string> => machine.sh("nft -s list ruleset");
+
+  test("host ports of podman's stay, and those of podnet's pods go", async () => {
+    const theirs = ["10.88.0.5", "10.88.0.6"] as const;
+    await machine.sh(HOST_PORTS + hostPort("podman", "CNI-DN-aaaa", theirs[0]));
+    await machine.sh(NFT_HOST_PORTS + nftHostPort(theirs[0]));
+    await machine.sh("iptables-save | iptables-restore");
+    const before = await rules();
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    await machine.sh(hostPort("podnet", "CNI-DN-bbbb", "10.244.1.5") + nftHostPort("10.244.1.5"));
+    expect(await rules()).toContain("10.244.1.5");
+    await machine.does("network --undo", BRIDGE);
+    await machine.does("take --undo", TAKE);
+    expect(await rules()).toBe(before);
+  });
+
+  test("host ports of somebody's own stay who came after podnet", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    await machine.sh(HOST_PORTS + hostPort("podnet", "CNI-DN-bbbb", "10.244.1.5") + NFT_HOST_PORTS);
+    await machine.sh(
+      nftHostPort("10.244.1.5") + hostPort("podman", "CNI-DN-aaaa", "10.88.0.5") + nftHostPort("10.88.0.5"),
+    );
+    await machine.does("take --undo", TAKE);
+    const after = await rules();
+    expect(after).not.toMatch(/10[.]244|CNI-DN-bbbb|podnet/);
+    expect(after.match(/10[.]88[.]0[.]5/g)).toHaveLength(7);
+    expect(after.match(/jump CNI-HOSTPORT-(DNAT|MASQ|SETMARK)/g)).toHaveLength(4);
+  });
+
+  test("host ports of podnet's pods alone go with all that was made for them", async () => {
+    const before = await rules();
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    await machine.sh(HOST_PORTS + hostPort("podnet", "CNI-DN-bbbb", "10.244.1.5"));
+    await machine.sh(NFT_HOST_PORTS + nftHostPort("10.244.1.5"));
+    await machine.does("take --undo", TAKE);
+    expect(await rules()).toBe(before);
+  });
+
   test("namespaces of podnet's own pods go, and with them the bridge", async () => {
     const name = "cni-5e3b1f0a-aaaa-bbbb-cccc-000000000002";
     await machine.does("take", TAKE);
