@@ -45,7 +45,8 @@ look_at_files() {
         ! there "$file" || echo "$file belongs to another installation; move it away first"
     done < <(
         printf '%s\n' /etc/kubernetes/{admin,super-admin,controller-manager,scheduler,bootstrap-kubelet}.conf
-        { find /etc/kubernetes/{manifests,pki,tmp} -mindepth 1 -maxdepth 1 2>/dev/null || true; } | sort
+        # Each may be a link to somebody's folder, which kubeadm would empty.
+        { find -H /etc/kubernetes/{manifests,pki,tmp} -mindepth 1 -maxdepth 1 2>/dev/null || true; } | sort
         printf '%s\n' /etc/containerd/config.toml /etc/systemd/system/{containerd,kubelet,podnet-network}.service \
             /etc/sysctl.d/90-podnet.conf /etc/modules-load.d/podnet.conf \
             /usr/local/bin/{kubelet,kubeadm,kubectl,containerd,containerd-shim-runc-v2,ctr,crictl} /usr/local/sbin/runc \

@@ -36,7 +36,7 @@ SHARED=(
 )
 # What they leave beside: pods' logs, sockets, a lock.
 leftovers() {
-    { find /var/log/containers /var/log/pods -mindepth 1 -maxdepth 1 2>/dev/null || true; }
+    { find -H /var/log/containers /var/log/pods -mindepth 1 -maxdepth 1 2>/dev/null || true; }
     find /run -mindepth 1 -maxdepth 1 \( -name nri -o -name xtables.lock \)
 }
 

@@ -48,6 +48,21 @@ for name in kubelet containerd etcd; do ln -s /data/$name /var/lib/$name; done`)
     ]);
   });
 
+  test.each(["manifests", "pki", "tmp"])("is refused where kubeadm's folder %s is a link to it", async (name) => {
+    await machine.sh(`mkdir -p /data /etc/kubernetes; echo x >/data/theirs; ln -s /data /etc/kubernetes/${name}`);
+    const said = `/etc/kubernetes/${name}/theirs belongs to another installation; move it away first`;
+    expect(await findings()).toEqual([said]);
+    expect((await machine.run("take", TAKE)).stderr).toContain(said);
+  });
+
+  test("pods' logs go out of a folder that is a link, and others' there stay", async () => {
+    await machine.sh("mkdir -p /data/theirs_x_1 /var/log; ln -s /data /var/log/pods");
+    await machine.does("take", TAKE);
+    await machine.sh("mkdir -p /data/kube-system_y_2/y");
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("ls /data; readlink /var/log/pods")).toBe("theirs_x_1\n/data");
+  });
+
   test("that podnet put there goes with it", async () => {
     await machine.sh("mkdir -p /data/containerd; ln -s /data/containerd /var/lib/containerd");
     const install = installFrom(machine);
