@@ -203,6 +203,18 @@ nft 'add set ip raw bad { type ipv4_addr; elements = { 198.51.100.7 } }'`);
     expect(await seen()).toBe(before);
   });
 
+  test("tunnels of somebody's own stay where kube-router leaves, which makes none without an overlay", async () => {
+    const kubeRouter = agentNetwork("kube-router", "kube-router");
+    await machine.does("take", TAKE);
+    await machine.sh("ip link add tun-office type bridge");
+    // Not every kernel knows the type.
+    machine.standIn("ip");
+    machine.answers("ip", 'if [[ $* == *"type ipip" ]]; then echo "9: tun-office: x"; else exec /bin/ip "$@"; fi');
+    await machine.does("network", kubeRouter);
+    await machine.does("network --undo", kubeRouter);
+    expect(machine.has("/sys/class/net/tun-office")).toBe(true);
+  });
+
   test("files that another network would take for its own are named before a change to it", async () => {
     await machine.does("take", TAKE);
     await machine.does("network", BRIDGE);
