@@ -81,10 +81,13 @@ give_back_folders() {
     done
 }
 
-# Takes off the kubelet's chains and pods' host ports, and the tables of iptables that are there for nobody any more.
+# Takes off the chains and tables of kubelet and kube-proxy, pods' host ports, and the tables of iptables that are there for nobody any more.
 give_back_rules() {
     local family table name
     remove_chains 'KUBE-'
+    for family in ip ip6; do
+        grep -qsxF "table $family kube-proxy" "$BEFORE" || nft delete table "$family" kube-proxy 2>/dev/null || true
+    done
     remove_host_ports
     while read -r _ family name; do
         case $family/$name in

@@ -146,6 +146,38 @@ nft 'add chain inet theirs forward { type filter hook forward priority 0; policy
   });
 });
 
+describe("rules of another Kubernetes or network", () => {
+  const said = (chains: string, version = ""): string =>
+    `there are chains of another Kubernetes or pod network in iptables (${chains}); take it away, and then what it left (ip${version}tables-save | grep -vE 'KUBE-|FLANNEL-|CILIUM_' | ip${version}tables-restore)`;
+
+  test.each([
+    ["iptables -t nat -N KUBE-SERVICES; iptables -N KUBE-FORWARD", said("KUBE-FORWARD, KUBE-SERVICES")],
+    ["for n in A B C D E; do iptables -N FLANNEL-$n; done", said("FLANNEL-A, FLANNEL-B, FLANNEL-C, ...")],
+    ["ip6tables -t mangle -N CILIUM_PRE_mangle", said("CILIUM_PRE_mangle", "6")],
+    [
+      "nft add table ip kube-proxy",
+      "an nftables table ip kube-proxy is there, of another kube-proxy; take that away, and then its table (nft delete table ip kube-proxy)",
+    ],
+  ])("are refused, and go by what is said: %s", async (rules, finding) => {
+    machine.upload(program);
+    await machine.sh(`iptables -N MINE; iptables -A FORWARD -j MINE; iptables-save | iptables-restore`);
+    const before = await machine.sh("iptables -S");
+    await machine.sh(rules);
+    expect(await findings()).toEqual([finding]);
+    expect((await machine.run("take", TAKE)).stderr).toContain(finding);
+    await machine.sh(/[(]((nft|ip6?tables-save) [^)]*)[)]$/.exec(finding)?.[1] ?? "false");
+    expect(await machine.sh("iptables -S")).toBe(before);
+    await machine.does("take", TAKE);
+  });
+
+  test("are an own node's own", async () => {
+    machine.upload(program);
+    await machine.does("take", TAKE);
+    await machine.sh("iptables -N KUBE-FORWARD; nft add table ip kube-proxy");
+    expect(await findings()).toEqual([]);
+  });
+});
+
 describe("a chain of nftables at forward", () => {
   const chain = (rules: string, policy = "accept"): string => `
 nft add table inet theirs

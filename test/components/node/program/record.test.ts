@@ -177,7 +177,8 @@ iptables -N KUBE-FIREWALL
 iptables -A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8 -j DROP
 iptables -A INPUT -j KUBE-FIREWALL
 iptables -t nat -N KUBE-SERVICES
-iptables -t nat -A PREROUTING -j KUBE-SERVICES`);
+iptables -t nat -A PREROUTING -j KUBE-SERVICES
+nft add table ip kube-proxy`);
     await machine.does("take --undo", TAKE);
     expect(await machine.sh(RULES)).toBe(before);
   });
