@@ -15,5 +15,5 @@ remove_kube_router() {
         if [ -d "/sys/class/net/$link" ]; then ip link delete "$link"; fi
     done
     rm -rf /var/lib/kube-router /var/lib/cni/networks/mynet /var/lib/cni/networks/kubernetes
-    rm -f /var/lib/cni/results/mynet-* /var/lib/cni/results/kubernetes-*
+    remove_new /var/lib/cni/results/mynet-* /var/lib/cni/results/kubernetes-*
 }

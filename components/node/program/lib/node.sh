@@ -76,6 +76,14 @@ remove_chains_of() {
 # What was there of others when the machine was taken.
 export BEFORE=$STATE/before
 
+was_there() { grep -qsxF "left $1" "$BEFORE"; }
+
+# Removes what was not there when the machine was taken.
+remove_new() {
+    local path
+    for path in "$@"; do was_there "$path" || rm -rf "$path"; done
+}
+
 # bare COMMAND...: whether the table or chain that nft lists so has nothing in it but iptables' built-in chains as they come.
 bare() {
     local text

@@ -50,7 +50,14 @@ others() {
     for folder in "${SHARED[@]}"; do
         [ ! -d "$folder" ] || stat -L -c 'folder %a %n' "$folder"
     done
-    { leftovers; find /run/netns -mindepth 1 -maxdepth 1 -name 'cni-*' 2>/dev/null || true; } | sed 's/^/left /'
+    {
+        leftovers
+        find /run/netns -mindepth 1 -maxdepth 1 -name 'cni-*' 2>/dev/null || true
+        # What networks' agents and plugins name as others do.
+        find -H /var/lib/cni/results -mindepth 1 -maxdepth 1 2>/dev/null || true
+        find /etc/cni/net.d -mindepth 1 -maxdepth 1 -name '*.cilium_bak' 2>/dev/null || true
+        find /sys/class/net -mindepth 1 -maxdepth 1 -name 'lxc*'
+    } | sed 's/^/left /'
     nft list tables 2>/dev/null || true
     chains
 }
@@ -66,7 +73,7 @@ give_back_folders() {
         find -H "$folder" -xdev -mindepth 1 -not -path "$folder/lost+found*" -delete 2>/dev/null || true
     done
     while read -r left; do
-        [ -z "$left" ] || grep -qxF "left $left" "$BEFORE" 2>/dev/null || rm -rf "$left"
+        [ -z "$left" ] || remove_new "$left"
     done <<<"$(leftovers)"
     for folder in "${SHARED[@]}"; do
         mode=$(mode_before "$folder")
@@ -139,7 +146,7 @@ own_namespaces() {
     local path
     for path in /run/netns/cni-*; do
         [ -e "$path" ] || continue
-        grep -qxF "left $path" "$BEFORE" 2>/dev/null || foreign_namespace "${path##*/}" || printf '%s\n' "$path"
+        was_there "$path" || foreign_namespace "${path##*/}" || printf '%s\n' "$path"
     done
 }
 
@@ -169,7 +176,8 @@ undo_take() {
         wait_until 10 "the links of the last pods to go" no_pod_on_bridge || true
         remove_empty_bridge
     fi
-    rm -rf /run/containerd /var/lib/cni/results/{podnet,cni-loopback}-*
+    rm -rf /run/containerd
+    remove_new /var/lib/cni/results/{podnet,cni-loopback}-*
     give_back_rules
     undo_record install
     give_back_folders

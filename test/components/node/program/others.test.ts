@@ -203,6 +203,28 @@ nft 'add set ip raw bad { type ipv4_addr; elements = { 198.51.100.7 } }'`);
     expect(await seen()).toBe(before);
   });
 
+  test.each([
+    ["bridge", BRIDGE, "podnet"],
+    ["flannel", agentNetwork("flannel", "flannel-vxlan"), "cbr0"],
+    ["kube-router", agentNetwork("kube-router", "kube-router"), "mynet"],
+    ["cilium", CILIUM, "cilium"],
+  ])(
+    "results of plugins, set aside conflists and links of containers stay that were there before %s",
+    async (_, network, name) => {
+      await machine.sh(`mkdir -p /var/lib/cni/results /etc/cni/net.d
+for name in cni-loopback podnet cbr0 mynet kubernetes cilium; do echo {} >/var/lib/cni/results/$name-aaaa-lo; done
+echo {} >/etc/cni/net.d/10-theirs.conflist.cilium_bak; ip link add lxcaaaa type veth peer name theirs`);
+      const seen = (): Promise<string> => machine.sh("ls -A /var/lib/cni/results /etc/cni/net.d /sys/class/net");
+      const before = await seen();
+      await machine.does("take", TAKE);
+      await machine.does("network", network);
+      await machine.sh(`echo {} | tee /var/lib/cni/results/{cni-loopback,${name}}-bbbb-lo`);
+      await machine.does("network --undo", network);
+      await machine.does("take --undo", TAKE);
+      expect(await seen()).toBe(before);
+    },
+  );
+
   test("tunnels of somebody's own stay where kube-router leaves, which makes none without an overlay", async () => {
     const kubeRouter = agentNetwork("kube-router", "kube-router");
     await machine.does("take", TAKE);
