@@ -65,11 +65,16 @@ look_at_files() {
     fi
 }
 
-# What the network that is declared would overwrite, and take away in the end.
+# What the network that is declared would overwrite, and take away in the end; a path may end in `*`.
 look_at_paths() {
-    local file
-    while read -r file; do
-        [ -z "$file" ] || ! there "$file" || echo "$file is there, and the network would take it for its own; take it away first"
+    local path file files
+    while read -r path; do
+        [ -n "$path" ] || continue
+        files=("$path")
+        [[ $path != *'*' ]] || files=("${path%\*}"*)
+        for file in "${files[@]}"; do
+            ! there "$file" || echo "$file is there, and the network would take it for its own; take it away first"
+        done
     done <<<"${asked[path]-}"
 }
 
