@@ -13,7 +13,7 @@ look_at_address() {
 
 # CoreDNS asks what the kubelet gives it, from inside a pod: there, a loopback address is CoreDNS itself.
 look_at_resolver() {
-    local file=${asked[resolver]-} servers
+    local file=${asked[resolver]-} servers server why usable=
     if [ -z "$file" ]; then
         file=/etc/resolv.conf
         # kubeadm has the kubelet read this one where it is kept.
@@ -22,9 +22,42 @@ look_at_resolver() {
     servers=$(awk '$1 == "nameserver" { print $2 }' "$file" 2>/dev/null || true)
     if [ -z "$servers" ]; then
         echo "$file names no resolver, and CoreDNS ends without one; put a line \"nameserver ADDRESS\" there, with an address that pods reach"
-    elif grep -qE '^(127\.|::1$)' <<<"$servers"; then
-        echo "$file names the resolver $(grep -m 1 -E '^(127\.|::1$)' <<<"$servers"), which in a pod is CoreDNS itself: it would ask itself for ever and end. Name one that pods reach, or set resolvConf in the node's kubeletConfig to a file that does"
+        return
     fi
+    for server in $servers; do
+        why=$(bad_resolver "$server")
+        if [ -n "$why" ]; then
+            echo "$file names the resolver $server, $why. Name one that pods reach, or set resolvConf in the node's kubeletConfig to a file that does"
+            return
+        fi
+        [[ $server == *:* ]] || usable=yes
+    done
+    [ -n "$usable" ] || echo "$file names IPv6 resolvers alone (${servers//$'\n'/, }), which pods do not reach: they have IPv4 addresses. Name one by its IPv4 address, or set resolvConf in the node's kubeletConfig to a file that does"
+}
+
+# Why CoreDNS can make nothing of a resolver; nothing where it can.
+bad_resolver() {
+    local name
+    case ${1,,} in
+        127.* | ::1 | ::1%* | ::ffff:127.* | ::ffff:7f* | 0.0.0.0 | :: | ::ffff:0.0.0.0)
+            echo "which in a pod is CoreDNS itself: it would ask itself for ever and end"
+            return
+            ;;
+        *:*) return ;;
+    esac
+    for name in service-cidr pod-cidr; do
+        if [ -n "${asked[$name]-}" ] && in_cidr "$1" "${asked[$name]}"; then
+            echo "which is an address of the $name ${asked[$name]} of the cluster itself"
+            return
+        fi
+    done
+}
+
+# in_cidr ADDRESS CIDR
+in_cidr() {
+    awk -v address="$1" -v cidr="$2" '
+        function block(text,  p) { split(text, p, "."); return int((((p[1] * 256 + p[2]) * 256 + p[3]) * 256 + p[4]) / 2 ^ (32 - range[2])) }
+        BEGIN { split(cidr, range, "/"); exit block(address) != block(range[1]) }'
 }
 
 # free PATH MEGABYTES WHAT: room for what podnet puts there.

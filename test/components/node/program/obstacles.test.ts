@@ -263,6 +263,28 @@ describe("a machine that is not fit", () => {
     expect(await findings({ ...DECLARED, "internal-ip": "192.0.2.99" })).toEqual(said);
   });
 
+  test.each([
+    ["127.1.2.3", "which in a pod is CoreDNS itself: it would ask itself for ever and end"],
+    ["0.0.0.0", "which in a pod is CoreDNS itself: it would ask itself for ever and end"],
+    ["::ffff:127.0.0.53", "which in a pod is CoreDNS itself: it would ask itself for ever and end"],
+    ["10.96.0.10", "which is an address of the service-cidr 10.96.0.0/16 of the cluster itself"],
+    ["10.244.3.7", "which is an address of the pod-cidr 10.244.0.0/16 of the cluster itself"],
+  ])("has a resolver behind a good one that serves no pod: %s", async (address, why) => {
+    machine.write("/etc/resolv.conf", `nameserver 192.0.2.1\nnameserver 10.97.0.1\nnameserver ${address}\n`);
+    expect(await findings()).toEqual([
+      `/etc/resolv.conf names the resolver ${address}, ${why}. Name one that pods reach, or set resolvConf in the node's kubeletConfig to a file that does`,
+    ]);
+  });
+
+  test("has resolvers of IPv6 alone", async () => {
+    machine.write("/etc/resolv.conf", "nameserver 2001:db8::1\nnameserver 2001:db8::2\n");
+    expect(await findings()).toEqual([
+      "/etc/resolv.conf names IPv6 resolvers alone (2001:db8::1, 2001:db8::2), which pods do not reach: they have IPv4 addresses. Name one by its IPv4 address, or set resolvConf in the node's kubeletConfig to a file that does",
+    ]);
+    machine.write("/etc/resolv.conf", "nameserver 2001:db8::1\nnameserver 192.0.2.1\n");
+    expect(await findings()).toEqual([]);
+  });
+
   test.each(["127.0.0.53", "127.0.0.1", "::1"])("has a resolver that CoreDNS takes for itself: %s", async (address) => {
     machine.write("/etc/resolv.conf", `# stub\nnameserver ${address}\nnameserver 192.0.2.1\n`);
     const said = `names the resolver ${address}, which in a pod is CoreDNS itself: it would ask itself for ever and end. Name one that pods reach, or set resolvConf in the node's kubeletConfig to a file that does`;
