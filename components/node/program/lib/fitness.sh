@@ -6,9 +6,16 @@
 may_fail() { grep -qxF -- "$1" <<<"${asked[ignore]-}"; }
 
 look_at_address() {
-    local ip=${asked[internal-ip]-}
-    if [ -z "$ip" ] || [ -n "$(ip -o -4 address show to "$ip/32")" ]; then return 0; fi
-    echo "no link has the internal IP $ip; it has $(ip -o -4 address show | awk '$2 != "lo" { printf "%s%s", sep, $4; sep = ", " }'). Correct the node's internalIp"
+    local ip=${asked[internal-ip]-} link
+    [ -n "$ip" ] || return 0
+    link=$(ip -o -4 address show to "$ip/32" | awk '{ print $2; exit }')
+    if [ -z "$link" ]; then
+        echo "no link has the internal IP $ip; it has $(ip -o -4 address show | awk '$2 != "lo" { printf "%s%s", sep, $4; sep = ", " }'). Correct the node's internalIp"
+    elif [ "$link" = lo ]; then
+        echo "the internal IP $ip is on lo, which leads to no other machine; correct the node's internalIp, or give the address to the link to the other nodes"
+    elif [ "$(cat "/sys/class/net/$link/operstate" 2>/dev/null)" = down ]; then
+        echo "the link $link, which has the internal IP $ip, is down; turn it on (ip link set $link up) and see to its cable, or correct the node's internalIp"
+    fi
 }
 
 # CoreDNS asks what the kubelet gives it, from inside a pod: there, a loopback address is CoreDNS itself.

@@ -263,6 +263,18 @@ describe("a machine that is not fit", () => {
     expect(await findings({ ...DECLARED, "internal-ip": "192.0.2.99" })).toEqual(said);
   });
 
+  test("has the address that is declared on lo, or on a link that is down", async () => {
+    await machine.sh(
+      "ip address add 192.0.2.50/32 dev lo; ip link add eth1 type bridge; ip address add 198.51.100.5/24 dev eth1",
+    );
+    expect(await findings({ ...DECLARED, "internal-ip": "192.0.2.50" })).toEqual([
+      "the internal IP 192.0.2.50 is on lo, which leads to no other machine; correct the node's internalIp, or give the address to the link to the other nodes",
+    ]);
+    expect(await findings({ ...DECLARED, "internal-ip": "198.51.100.5" })).toEqual([
+      "the link eth1, which has the internal IP 198.51.100.5, is down; turn it on (ip link set eth1 up) and see to its cable, or correct the node's internalIp",
+    ]);
+  });
+
   test.each([
     ["127.1.2.3", "which in a pod is CoreDNS itself: it would ask itself for ever and end"],
     ["0.0.0.0", "which in a pod is CoreDNS itself: it would ask itself for ever and end"],
