@@ -87,13 +87,15 @@ look_at_size() {
     look_at_room /var/lib/containerd 2048 "images"
 }
 
-# Folders that podnet puts files into: nothing can be installed where one is read-only.
+# Folders that podnet, kubeadm, the kubelet and the runtime put files into: nothing can be installed where one is read-only.
 look_at_writable() {
     local folder path
-    for folder in /usr/local/bin /usr/local/sbin /opt/cni/bin /etc/systemd/system /etc/cni/net.d /etc/kubernetes /var/lib; do
+    for folder in /usr/local/bin /usr/local/sbin /opt/cni/bin /etc/systemd/system /etc/sysctl.d /etc/modules-load.d /etc/cni/net.d \
+        /etc/containerd /etc/kubernetes /var/lib /var/lib/{etcd,kubelet,containerd}; do
         path=$folder
         while [ ! -d "$path" ]; do path=${path%/*} path=${path:-/}; done
-        [ -w "$path" ] || echo "$folder cannot be written: $path is read-only; mount it writable, or use another machine"
+        # Once where it is for a folder above.
+        [ -w "$path" ] || [[ $folder == /var/lib/* && ! -w /var/lib ]] || echo "$folder cannot be written: $path is read-only; mount it writable, or use another machine"
     done
 }
 

@@ -296,11 +296,17 @@ esac`,
   });
 
   test("is told which folders are read-only", async () => {
-    await machine.sh("mkdir -p /usr/local/bin; mount -o remount,ro /usr/local");
-    expect(await findings()).toEqual(
-      ["/usr/local/bin", "/usr/local/sbin"].map(
-        (folder) => `${folder} cannot be written: ${folder} is read-only; mount it writable, or use another machine`,
-      ),
+    const folders = ["/var/lib/etcd", "/var/lib/kubelet", "/var/lib/containerd", "/etc/containerd", "/etc/sysctl.d"];
+    const all = [...folders, "/etc/modules-load.d"];
+    await machine.sh(`mount -o remount,ro /usr/local
+for folder in ${all.join(" ")}; do mkdir -p $folder; mount -t tmpfs -o ro tmpfs $folder; done`);
+    const found = (await findings()).sort();
+    expect(found).toEqual(
+      [...all, "/usr/local/bin", "/usr/local/sbin"]
+        .sort()
+        .map(
+          (folder) => `${folder} cannot be written: ${folder} is read-only; mount it writable, or use another machine`,
+        ),
     );
   });
 });
