@@ -99,6 +99,19 @@ look_at_writable() {
     done
 }
 
+# Controllers of control groups, without which neither kubelet nor runtime starts a pod.
+look_at_cgroups() {
+    local name there missing=''
+    if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+        there=$(cat /sys/fs/cgroup/cgroup.controllers)
+    else
+        there=$(awk '!/^#/ && $4 == 1 { print $1 }' /proc/cgroups 2>/dev/null || true)
+    fi
+    [ -n "$there" ] || return 0
+    for name in cpu cpuset memory pids; do grep -qw "$name" <<<"$there" || missing+=" $name"; done
+    [ -z "$missing" ] || echo "the kernel has no control group controller$missing here, and the kubelet needs them; turn them on in the kernel's command line (take out cgroup_disable, put in cgroup_enable=memory where that one is missing, systemd.unified_cgroup_hierarchy=1 where cgroup v1 has them) and reboot"
+}
+
 # Files of kernel settings in the order in which they are read at boot, those that come after podnet's own.
 later_sysctl_files() {
     { find /etc/sysctl.d /run/sysctl.d /usr/local/lib/sysctl.d /usr/lib/sysctl.d -maxdepth 1 -name '*.conf' -printf '%f %p\n' 2>/dev/null || true; } |
@@ -176,5 +189,6 @@ look_at_fitness() {
     look_at_resolver
     look_at_size
     look_at_writable
+    look_at_cgroups
     overruled
 }

@@ -72,6 +72,8 @@ cp -a /etc/passwd /etc/group /etc/ld.so.cache /etc/ld.so.conf /etc/alternatives 
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t cgroup2 none sys/fs/cgroup 2>/dev/null || :
+echo 'cpuset cpu io memory pids' >stub/controllers
+mount --bind stub/controllers sys/fs/cgroup/cgroup.controllers 2>/dev/null || :
 mount -t tmpfs tmpfs dev
 ln -s /proc/self/fd dev/fd
 for device in null zero random urandom; do : >"dev/$device"; mount --bind "/dev/$device" "dev/$device"; done

@@ -276,6 +276,20 @@ describe("a machine that is not fit", () => {
   });
 
   test.each([
+    ["v2", "echo cpuset cpu io >/stub/controllers", "memory pids"],
+    [
+      "v1",
+      "umount /sys/fs/cgroup/cgroup.controllers; umount /sys/fs/cgroup; sed 's/^\\(memory.*\\)1$/\\10/' /proc/cgroups >/tmp/cgroups; mount --bind /tmp/cgroups /proc/cgroups",
+      "memory",
+    ],
+  ])("lacks controllers of control groups %s", async (_, script, missing) => {
+    await machine.sh(script);
+    expect(await findings()).toEqual([
+      `the kernel has no control group controller ${missing} here, and the kubelet needs them; turn them on in the kernel's command line (take out cgroup_disable, put in cgroup_enable=memory where that one is missing, systemd.unified_cgroup_hierarchy=1 where cgroup v1 has them) and reboot`,
+    ]);
+  });
+
+  test.each([
     ["127.1.2.3", "which in a pod is CoreDNS itself: it would ask itself for ever and end"],
     ["0.0.0.0", "which in a pod is CoreDNS itself: it would ask itself for ever and end"],
     ["::ffff:127.0.0.53", "which in a pod is CoreDNS itself: it would ask itself for ever and end"],
