@@ -136,7 +136,7 @@ overruled_sysctls() {
 
 # Drop-ins and flags that change what podnet's units start.
 overruled_units() {
-    local name folder file flags
+    local name folder file said flags
     for name in "${UNITS[@]}"; do
         for folder in "${UNIT_FOLDERS[@]}"; do
             for file in "$folder/$name.service.d"/*.conf; do
@@ -147,9 +147,26 @@ overruled_units() {
             done
         done
     done
-    flags=$(sed -n 's/#.*//; s/^KUBELET_EXTRA_ARGS=//p' /etc/default/kubelet 2>/dev/null |
-        grep -oE -- '--(config|kubeconfig|bootstrap-kubeconfig|node-ip|hostname-override|container-runtime-endpoint|root-dir)\b' | paste -sd ' ' || true)
+    said=$(kubelet_defaults)
+    ! grep -q '^KUBELET_KUBEADM_ARGS ' <<<"$said" ||
+        echo "/etc/default/kubelet sets KUBELET_KUBEADM_ARGS, which takes the place of what kubeadm gives the kubelet; take it out"
+    flags=$(sed -n 's/^KUBELET_EXTRA_ARGS //p' <<<"$said" | tr -s ' \t"'\' '\n' | sed -nE 's/^(--[^=]+).*/\1/p' | tr _ - |
+        grep -vxE -- "$HARMLESS_FLAGS" | awk '!seen[$0]++' | paste -sd ' ' || true)
     [ -z "$flags" ] || echo "/etc/default/kubelet gives the kubelet $flags, which wins over podnet's; take it out"
+}
+
+# Flags of the kubelet that change nothing that podnet says.
+HARMLESS_FLAGS='--(v|vmodule|eviction-.*|image-gc-.*|.*-reserved|max-pods|register-with-labels|node-labels)'
+
+# What the machine's own file gives the kubelet's unit, as systemd reads it: `VARIABLE TEXT`. A text may go on over lines.
+kubelet_defaults() {
+    { cat /etc/default/kubelet 2>/dev/null || true; } | sed -e ':again' -e '/\\$/ { N; s/\\\n//; b again' -e '}' | awk '
+        /^[ \t]*([#;]|$)/ { next }
+        match($0, /^[ \t]*[A-Za-z_][A-Za-z0-9_]*[ \t]*=/) {
+            name = substr($0, 1, RLENGTH - 1); gsub(/[ \t]/, "", name)
+            $0 = substr($0, RSTART + RLENGTH)
+        }
+        { print name, $0 }'
 }
 
 # The machine's own settings that win over podnet's, at once or at the next boot.

@@ -371,6 +371,42 @@ describe("settings of the machine's own that win over podnet's", () => {
     expect(await findings()).toEqual([]);
   });
 
+  const flags = (names: string): string =>
+    `/etc/default/kubelet gives the kubelet ${names}, which wins over podnet's; take it out`;
+  const kubeadms =
+    "/etc/default/kubelet sets KUBELET_KUBEADM_ARGS, which takes the place of what kubeadm gives the kubelet; take it out";
+
+  test.each([
+    [
+      "over several lines",
+      'KUBELET_EXTRA_ARGS="--v=2 \\\n  --cgroup-driver=cgroupfs \\\n --max-pods=9"\n',
+      [flags("--cgroup-driver")],
+    ],
+    ["in quotes over several lines", "KUBELET_EXTRA_ARGS='--v=2\n--cluster-dns=192.0.2.1'\n", [flags("--cluster-dns")]],
+    ["behind blanks", "  KUBELET_EXTRA_ARGS = --fail-swap-on=false --fail-swap-on\n", [flags("--fail-swap-on")]],
+    [
+      "with another dash",
+      "KUBELET_EXTRA_ARGS=--node_ip=192.0.2.7 --v 3 # --read-only-port=0\n",
+      [flags("--node-ip --read-only-port")],
+    ],
+    ["in kubeadm's place", "KUBELET_KUBEADM_ARGS=--v=3\n", [kubeadms]],
+    ["in kubeadm's place, none", " KUBELET_KUBEADM_ARGS=\n", [kubeadms]],
+    [
+      "in a comment",
+      "# KUBELET_EXTRA_ARGS=--config=x \\\n KUBELET_EXTRA_ARGS=--config=y\n;KUBELET_KUBEADM_ARGS=x\n",
+      [],
+    ],
+    ["of another variable", "OTHER=--config=x\nKUBELET_EXTRA_ARGS=\n", []],
+    [
+      "that harm nothing",
+      "KUBELET_EXTRA_ARGS=--v=2 --vmodule=x=3 --eviction-hard=memory.available<100Mi --image-gc-high-threshold=100 --kube-reserved=cpu=1 --system-reserved=cpu=1 --max-pods=50 --node-labels=a=b\n",
+      [],
+    ],
+  ])("flags of the kubelet: %s", async (_, text, found) => {
+    machine.write("/etc/default/kubelet", text);
+    expect(await findings()).toEqual(found);
+  });
+
   test("drop-ins of units that podnet starts, and flags that contradict its own", async () => {
     machine.write("/etc/systemd/system/kubelet.service.d/10-kubeadm.conf", "[Service]\nExecStart=\n");
     machine.write("/etc/systemd/system/containerd.service.d/exec.conf", "[Service]\nExecStart=/usr/bin/containerd\n");
