@@ -45,6 +45,39 @@ describe("applied twice", () => {
   });
 });
 
+describe("a kubelet that runs", () => {
+  const restarts = (): string[] => machine.calls().filter((call) => /restart kubelet|stop kubelet/.test(call));
+
+  test("is started anew for another binary, and for nothing that is as it was", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    expect(machine.has("/stub/active/kubelet")).toBe(false);
+    machine.calls();
+    await machine.does("install --update", install);
+    expect(restarts()).toEqual([]);
+    const other = installFrom(machine, "# another\n");
+    await machine.does("install --update", other);
+    expect(restarts()).toEqual(["systemctl try-restart kubelet"]);
+    await machine.does("install --update", other);
+    expect(restarts()).toEqual([]);
+  });
+
+  test("is started anew for another unit, even by the run after one that was killed", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    machine.upload(
+      bundled((components) =>
+        edit(join(components, "node/program/files/kubelet.service"), "RestartSec=2", "RestartSec=3"),
+      ),
+    );
+    machine.crashAt("systemctl enable -q kubelet");
+    expect((await machine.run("install --update", install)).code).toBe(137);
+    machine.calls();
+    await machine.does("install --update", install);
+    expect(restarts()).toEqual(["systemctl try-restart kubelet"]);
+  });
+});
+
 describe("undone", () => {
   test("every phase leaves the machine as it was, settings and swap put back", async () => {
     machine.write("/stub/swaps", "Filename Type Size Used Priority\n/dev/vda2 partition 1024 0 -2\n");
