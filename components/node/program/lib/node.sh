@@ -43,11 +43,34 @@ link_of() {
     printf '%s' "$link"
 }
 
-# kubeadm_run ARG...: runs kubeadm; on failure shows its errors and names the file with all it said.
+# The last error that the kubelet has logged since a moment, in seconds of the clock.
+kubelet_error() {
+    journalctl -u kubelet --since "@$1" --no-pager -o cat -n 40 2>/dev/null | grep -iE '^[EF][0-9]{4}|error' | tail -n 1 | cut -c 1-500 || true
+}
+
+# What the node itself knows of a kubelet or control plane that does not come up, a line each: the kubelet's last error since a
+# moment, and the last line of each container that ended.
+node_causes() {
+    local error id name told=' '
+    error=$(kubelet_error "$1")
+    [ -z "$error" ] || echo "node $(value node): the kubelet's last error: $error"
+    for id in $(cri ps -a -q --state exited 2>/dev/null); do
+        name=$(cri inspect -o go-template --template '{{.status.metadata.name}}' "$id" 2>/dev/null || true)
+        # The newest of a name comes first.
+        [[ $told != *" $name "* ]] || continue
+        told+="$name "
+        echo "node $(value node): the container ${name:-$id} ended; its last line: $(cri logs --tail 1 "$id" 2>&1 | tail -n 1 | cut -c 1-300 || true)"
+    done
+}
+
+# kubeadm_run ARG...: runs kubeadm; on failure shows what the node knows of the cause where a node was to come up, and kubeadm's
+# errors, and names the file with all it said.
 kubeadm_run() {
-    local log=$STATE/log/kubeadm-$1.log
+    local log=$STATE/log/kubeadm-$1.log began
     mkdir -p "${log%/*}"
+    began=$(date +%s)
     kubeadm "$@" >"$log" 2>&1 && return 0
+    case "$1 $2" in 'init --config' | 'join --config') node_causes "$began" >&2 ;; esac
     grep -E '^(error|\[ERROR|W[0-9]{4}|E[0-9]{4}|\s*\[ERROR)|rror:|failed|timed out' "$log" | tail -n 12 >&2 || tail -n 12 "$log" >&2
     say "all that kubeadm said is in $log on $(hostname)"
     return 1
