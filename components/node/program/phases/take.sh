@@ -23,6 +23,7 @@ do_take() {
         others | put_file "$BEFORE"
         put_file "$STATE/owner" <<<"$(value owner) $(value node) $(value cluster)"
     fi
+    note_upload
     answer "{\"program\":$(json_string "${ROOT##*/}")}"
 }
 
@@ -126,11 +127,23 @@ remove_copies() {
 # neither the upload nor a mark is left, nothing is.
 remove_program() {
     remove_copies
-    [ -n "${PODNET_UPLOAD-}" ] || return 0
-    rm -rf "$PODNET_UPLOAD.gone"
-    mv -T "$PODNET_UPLOAD" "$PODNET_UPLOAD.gone"
-    rm -rf "$PODNET_UPLOAD.gone"
-    rmdir "${PODNET_UPLOAD%/*}" 2>/dev/null || true
+    [ -z "${PODNET_UPLOAD-}" ] || remove_upload "$PODNET_UPLOAD"
+}
+
+# Removes an upload, whole or not at all.
+remove_upload() {
+    rm -rf "$1.gone"
+    [ ! -d "$1" ] || mv -T "$1" "$1.gone"
+    rm -rf "$1.gone"
+    rmdir "${1%/*}" 2>/dev/null || true
+}
+
+# Uploads of other SSH users go while the mark is there.
+remove_other_uploads() {
+    local upload
+    while read -r upload; do
+        [ -z "$upload" ] || [ "$upload" = "${PODNET_UPLOAD-}" ] || remove_upload "$upload"
+    done <<<"$(cat "$UPLOADS" 2>/dev/null || true)"
 }
 
 # Mounts below the folders of the runtime and the kubelet, the innermost first, as /proc/mounts writes them.
@@ -181,6 +194,7 @@ undo_take() {
     give_back_rules
     undo_record install
     give_back_folders
+    remove_other_uploads
     # The owner's mark goes last, with what was there before, so that an undo that is interrupted can be run again.
     find "$STATE" -mindepth 1 -not -path "$STATE/owner" -not -path "$BEFORE" -delete
     rm -rf "$STATE" "$RUN"
