@@ -43,7 +43,10 @@ export interface NetworkDefinition {
   readonly programs: readonly string[];
   /** Name of its configuration in /etc/cni/net.d, from which the container runtime gives pods the network. */
   readonly conflist: string;
-  /** Files and links that its agents make beside it, as paths: what is there before would be taken for theirs. */
+  /**
+   * Files, folders and links that its agents make beside it and its part of the node program removes, as paths; a name may end in
+   * `*`. What is there before would be taken for theirs.
+   */
   readonly owns?: readonly string[];
   /** Images that its agents run from. */
   readonly images: readonly string[];

@@ -27,7 +27,11 @@ export function ciliumDefinition(routingMode: CiliumRoutingMode, kubeProxyReplac
     kind: "cilium",
     id: `cilium-${routingMode}${kubeProxyReplacement ? "-no-kube-proxy" : ""}`,
     conflist: CILIUM_CONFLIST,
-    owns: ["/opt/cni/bin/cilium-cni", "/sys/class/net/cilium_host", "/etc/sysctl.d/99-zzz-override_cilium.conf"],
+    owns: [
+      ...["/opt/cni/bin/cilium-cni", "/opt/cni/bin/cilium-mount", "/opt/cni/bin/cilium-sysctlfix"],
+      ...["/sys/class/net/cilium_*", "/sys/fs/bpf/cilium", "/sys/fs/bpf/tc/globals/cilium_*"],
+      ...["/etc/sysctl.d/99-zzz-override_cilium.conf", "/run/cilium", "/var/lib/cni/networks/cilium"],
+    ],
     overhead: tunnel ? VXLAN_OVERHEAD : 0,
     features: [
       ...(["kernel-5.10", "veth", "bpf", "bpf-jit", "cls-bpf", "sch-ingress", "cgroup-bpf"] as const),

@@ -30,7 +30,10 @@ export function flannelDefinition(backend: FlannelBackend): NetworkDefinition {
     kind: "flannel",
     id: `flannel-${backend}`,
     conflist: FLANNEL_CONFLIST,
-    owns: ["/opt/cni/bin/flannel", "/sys/class/net/flannel.1"],
+    owns: [
+      ...["/opt/cni/bin/flannel", "/sys/class/net/flannel.1", "/sys/class/net/flannel-v6.1"],
+      ...["/run/flannel", "/var/lib/cni/flannel", "/var/lib/cni/networks/cbr0"],
+    ],
     overhead: vxlan ? VXLAN_OVERHEAD : 0,
     features: [
       "veth",

@@ -15,7 +15,10 @@ export function kubeRouterDefinition(serviceProxy: boolean): NetworkDefinition {
     kind: "kube-router",
     id: serviceProxy ? "kube-router-ipvs" : "kube-router",
     conflist: KUBE_ROUTER_CONFLIST,
-    owns: ["/sys/class/net/kube-bridge", "/sys/class/net/kube-dummy-if"],
+    owns: [
+      ...["/sys/class/net/kube-bridge", "/sys/class/net/kube-dummy-if", "/var/lib/kube-router"],
+      ...["/var/lib/cni/networks/mynet", "/var/lib/cni/networks/kubernetes"],
+    ],
     overhead: 0,
     features: [
       "veth",

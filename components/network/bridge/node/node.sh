@@ -56,5 +56,5 @@ remove_bridge() {
     unmake_file "$conflist"
     drop_routing
     remove_empty_bridge
-    rm -f /var/lib/cni/results/podnet-*
+    remove_new /var/lib/cni/results/podnet-*
 }

@@ -6,11 +6,17 @@ bpffs_mounted=$STATE/bpffs-mounted
 cilium_cgroup=/run/cilium/cgroupv2
 
 install_cilium() {
+    local key value
     if ! grep ' /sys/fs/bpf bpf ' /proc/mounts >/dev/null; then
         mount -t bpf bpf /sys/fs/bpf
         put_file "$bpffs_mounted" <<<yes
     fi
     set_sysctl net.ipv4.ip_forward 1
+    # What its agent sets. It turns off BPF of unprivileged users too, which the kernel lets nobody turn on again before a boot.
+    while read -r key value; do expect_sysctl "$key" "$value"; done <<<"net.ipv4.conf.all.rp_filter 0
+kernel.timer_migration 0
+net.core.bpf_jit_enable 1
+net.ipv4.fib_multipath_use_neigh 1"
 }
 
 remove_cilium() {
@@ -19,8 +25,10 @@ remove_cilium() {
     # A program stays attached as long as its link is pinned, a map as long as it is.
     rm -rf /sys/fs/bpf/cilium /sys/fs/bpf/tc/globals/cilium_* 2>/dev/null || true
     rmdir /sys/fs/bpf/tc/globals /sys/fs/bpf/tc 2>/dev/null || true
-    # Pods' links are pairs; a bridge lxcbr0 is LXC's.
-    for link in $({ ip -o link show type veth | awk '$2 ~ /^lxc/'; ip -o link | awk '$2 ~ /^cilium_/'; } | awk -F'[ :@]+' '{ print $2 }'); do ip link delete "$link" 2>/dev/null || true; done
+    # Pods' links are pairs; a bridge lxcbr0 is LXC's, and so may a pair be that was there before.
+    for link in $({ ip -o link show type veth | awk '$2 ~ /^lxc/'; ip -o link | awk '$2 ~ /^cilium_/'; } | awk -F'[ :@]+' '{ print $2 }'); do
+        was_there "/sys/class/net/$link" || ip link delete "$link" 2>/dev/null || true
+    done
     for link in /sys/class/net/*; do
         link=${link##*/}
         if [[ $(tc filter show dev "$link" ingress 2>/dev/null) == *cil_* ]]; then tc qdisc delete dev "$link" clsact 2>/dev/null || true; fi
@@ -42,12 +50,14 @@ remove_cilium() {
     while read -r mount; do [ -z "$mount" ] || umount -l "$mount" 2>/dev/null || true; done \
         <<<"$(awk -v cgroup="$cilium_cgroup" '$2 == cgroup || $2 ~ "^/(var/)?run/cilium/" { print $2 }' /proc/mounts | sort -r)"
     rm -rf /run/cilium /var/lib/cni/networks/cilium
-    rm -f /var/lib/cni/results/cilium-*
+    remove_new /var/lib/cni/results/cilium-*
     if [ -e "$bpffs_mounted" ]; then
         umount -l /sys/fs/bpf 2>/dev/null || true
         rm -f "$bpffs_mounted"
     fi
-    for file in /etc/cni/net.d/*.cilium_bak; do [ ! -e "$file" ] || mv -f "$file" "${file%.cilium_bak}"; done
+    for file in /etc/cni/net.d/*.cilium_bak; do
+        if [ -e "$file" ] && ! was_there "$file"; then mv -f "$file" "${file%.cilium_bak}"; fi
+    done
 }
 
 # Cilium moves the rule of the local table from 0 to 100.

@@ -17,5 +17,5 @@ remove_flannel() {
     remove_chains 'FLANNEL-'
     remove_empty_bridge
     rm -rf /run/flannel /var/lib/cni/flannel /var/lib/cni/networks/cbr0
-    rm -f /var/lib/cni/results/cbr0-*
+    remove_new /var/lib/cni/results/cbr0-*
 }

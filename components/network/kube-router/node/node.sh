@@ -11,9 +11,9 @@ remove_kube_router() {
     # 17 is Zebra's route protocol, which its BGP library gives its routes.
     ip -4 route flush root "$(pods_of_network)" proto 17 2>/dev/null || true
     remove_pod_routes
-    for link in $(ip -o link show type ipip 2>/dev/null | awk -F'[ :@]+' '$2 ~ /^tun-/ { print $2 }') kube-dummy-if kube-bridge; do
+    for link in kube-dummy-if kube-bridge; do
         if [ -d "/sys/class/net/$link" ]; then ip link delete "$link"; fi
     done
     rm -rf /var/lib/kube-router /var/lib/cni/networks/mynet /var/lib/cni/networks/kubernetes
-    rm -f /var/lib/cni/results/mynet-* /var/lib/cni/results/kubernetes-*
+    remove_new /var/lib/cni/results/mynet-* /var/lib/cni/results/kubernetes-*
 }

@@ -35,6 +35,50 @@ remove_pod_routes() {
     done <<<"$(ip -4 route show root "$(pods_of_network)" | awk '$2 == "via" { print $1, $3 }')"
 }
 
+# The cluster's pods' CIDR, for what is left of pods when their network is off.
+export PODS_LEFT=$STATE/pods-left
+# Names of the networks in podnet's and its agents' conflists, by which portmap marks its rules.
+CONFLIST_NAMES='podnet|cbr0|mynet'
+
+# Takes off the rules of pods' host ports whose pods ended without their plugin portmap, and its chains and tables where nobody
+# else has rules there and they were not there before. iptables' rules bear the conflist's name, and nftables' the pod's address.
+remove_host_ports() {
+    local save family chains pods chain handle
+    for save in iptables-save ip6tables-save; do
+        command -v "$save" >/dev/null || continue
+        chains=$("$save" -t nat 2>/dev/null | sed -nE "s/^-A CNI-HOSTPORT-DNAT .*\"dnat name: \\\\\"($CONFLIST_NAMES)\\\\\".* -j (CNI-DN-[0-9a-f]+)\$/\2/p" | paste -sd '|')
+        [ -z "$chains" ] || remove_chains "$chains"
+    done
+    for family in ip ip6; do
+        save=iptables-save
+        [ "$family" = ip ] || save=ip6tables-save
+        grep -qsxF "chain $family nat CNI-HOSTPORT-DNAT" "$BEFORE" || "$save" -t nat 2>/dev/null | grep -q '^-A CNI-HOSTPORT-DNAT ' ||
+            remove_chains_of "$save" 'CNI-HOSTPORT-'
+    done
+    pods=$(cat "$PODS_LEFT" 2>/dev/null || true)
+    [ -n "$pods" ] || return 0
+    while read -r chain handle; do
+        [ -z "$handle" ] || nft delete rule ip cni_hostport "$chain" handle "$handle"
+    done <<<"$(nft -a list table ip cni_hostport 2>/dev/null | rules_into "$pods")"
+    if ! grep -qsxF "table ip cni_hostport" "$BEFORE" && ! nft list table ip cni_hostport 2>/dev/null | grep -qE ' (dnat to|masquerade)( |$)'; then
+        nft delete table ip cni_hostport 2>/dev/null || true
+    fi
+}
+
+# Rules that lead to an address of the CIDR $1, as `CHAIN HANDLE`, of a table that `nft -a` lists.
+rules_into() {
+    awk -v cidr="$1" '
+        function number(text,  p) { split(text, p, "."); return ((p[1] * 256 + p[2]) * 256 + p[3]) * 256 + p[4] }
+        function block(text) { return int(number(text) / 2 ^ (32 - range[2])) }
+        BEGIN { split(cidr, range, "/") }
+        $1 == "chain" { chain = $2 }
+        match($0, /(dnat to|ip daddr [0-9.]+ masquerade)/) {
+            text = substr($0, RSTART)
+            match(text, /[0-9]+(\.[0-9]+)+/)
+            if (RSTART > 0 && block(substr(text, RSTART, RLENGTH)) == block(range[1])) print chain, $NF
+        }'
+}
+
 # IP sets by a pattern: they go when no rule names them any more, and sets of sets before what they hold.
 remove_sets() {
     local name _

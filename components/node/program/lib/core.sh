@@ -110,11 +110,21 @@ run_inner() {
         # A second less than the phase may take, so that the reason can be given.
         flock -w $((phase_seconds - 1)) 9 || fail "another run of podnet holds this node for more than $((phase_seconds - 1)) s"
         owned
+        [ ! -e "$STATE/owner" ] || note_upload
     fi
     case $ACTION in
         undo) undo_phase ;;
         *) do_phase ;;
     esac
+}
+
+# Folders that the program was uploaded to, one a line: another SSH user has another home.
+export UPLOADS=$STATE/uploads
+
+# Notes the folder that this run was uploaded to. A machine that bears no mark is left without.
+note_upload() {
+    if [ -z "${PODNET_UPLOAD-}" ] || grep -qsxF -- "$PODNET_UPLOAD" "$UPLOADS"; then return 0; fi
+    printf '%s\n' "$PODNET_UPLOAD" >>"$UPLOADS"
 }
 
 # Reads which work stands on the node into `stands`, and into `count` how often it was applied without being undone.

@@ -6,14 +6,21 @@
 may_fail() { grep -qxF -- "$1" <<<"${asked[ignore]-}"; }
 
 look_at_address() {
-    local ip=${asked[internal-ip]-}
-    if [ -z "$ip" ] || [ -n "$(ip -o -4 address show to "$ip/32")" ]; then return 0; fi
-    echo "no link has the internal IP $ip; it has $(ip -o -4 address show | awk '$2 != "lo" { printf "%s%s", sep, $4; sep = ", " }'). Correct the node's internalIp"
+    local ip=${asked[internal-ip]-} link
+    [ -n "$ip" ] || return 0
+    link=$(ip -o -4 address show to "$ip/32" | awk '{ print $2; exit }')
+    if [ -z "$link" ]; then
+        echo "no link has the internal IP $ip; it has $(ip -o -4 address show | awk '$2 != "lo" { printf "%s%s", sep, $4; sep = ", " }'). Correct the node's internalIp"
+    elif [ "$link" = lo ]; then
+        echo "the internal IP $ip is on lo, which leads to no other machine; correct the node's internalIp, or give the address to the link to the other nodes"
+    elif [ "$(cat "/sys/class/net/$link/operstate" 2>/dev/null)" = down ]; then
+        echo "the link $link, which has the internal IP $ip, is down; turn it on (ip link set $link up) and see to its cable, or correct the node's internalIp"
+    fi
 }
 
 # CoreDNS asks what the kubelet gives it, from inside a pod: there, a loopback address is CoreDNS itself.
 look_at_resolver() {
-    local file=${asked[resolver]-} servers
+    local file=${asked[resolver]-} servers server why usable=
     if [ -z "$file" ]; then
         file=/etc/resolv.conf
         # kubeadm has the kubelet read this one where it is kept.
@@ -22,9 +29,42 @@ look_at_resolver() {
     servers=$(awk '$1 == "nameserver" { print $2 }' "$file" 2>/dev/null || true)
     if [ -z "$servers" ]; then
         echo "$file names no resolver, and CoreDNS ends without one; put a line \"nameserver ADDRESS\" there, with an address that pods reach"
-    elif grep -qE '^(127\.|::1$)' <<<"$servers"; then
-        echo "$file names the resolver $(grep -m 1 -E '^(127\.|::1$)' <<<"$servers"), which in a pod is CoreDNS itself: it would ask itself for ever and end. Name one that pods reach, or set resolvConf in the node's kubeletConfig to a file that does"
+        return
     fi
+    for server in $servers; do
+        why=$(bad_resolver "$server")
+        if [ -n "$why" ]; then
+            echo "$file names the resolver $server, $why. Name one that pods reach, or set resolvConf in the node's kubeletConfig to a file that does"
+            return
+        fi
+        [[ $server == *:* ]] || usable=yes
+    done
+    [ -n "$usable" ] || echo "$file names IPv6 resolvers alone (${servers//$'\n'/, }), which pods do not reach: they have IPv4 addresses. Name one by its IPv4 address, or set resolvConf in the node's kubeletConfig to a file that does"
+}
+
+# Why CoreDNS can make nothing of a resolver; nothing where it can.
+bad_resolver() {
+    local name
+    case ${1,,} in
+        127.* | ::1 | ::1%* | ::ffff:127.* | ::ffff:7f* | 0.0.0.0 | :: | ::ffff:0.0.0.0)
+            echo "which in a pod is CoreDNS itself: it would ask itself for ever and end"
+            return
+            ;;
+        *:*) return ;;
+    esac
+    for name in service-cidr pod-cidr; do
+        if [ -n "${asked[$name]-}" ] && in_cidr "$1" "${asked[$name]}"; then
+            echo "which is an address of the $name ${asked[$name]} of the cluster itself"
+            return
+        fi
+    done
+}
+
+# in_cidr ADDRESS CIDR
+in_cidr() {
+    awk -v address="$1" -v cidr="$2" '
+        function block(text,  p) { split(text, p, "."); return int((((p[1] * 256 + p[2]) * 256 + p[3]) * 256 + p[4]) / 2 ^ (32 - range[2])) }
+        BEGIN { split(cidr, range, "/"); exit block(address) != block(range[1]) }'
 }
 
 # free PATH MEGABYTES WHAT: room for what podnet puts there.
@@ -47,14 +87,29 @@ look_at_size() {
     look_at_room /var/lib/containerd 2048 "images"
 }
 
-# Folders that podnet puts files into: nothing can be installed where one is read-only.
+# Folders that podnet, kubeadm, the kubelet and the runtime put files into: nothing can be installed where one is read-only.
 look_at_writable() {
     local folder path
-    for folder in /usr/local/bin /usr/local/sbin /opt/cni/bin /etc/systemd/system /etc/cni/net.d /etc/kubernetes /var/lib; do
+    for folder in /usr/local/bin /usr/local/sbin /opt/cni/bin /etc/systemd/system /etc/sysctl.d /etc/modules-load.d /etc/cni/net.d \
+        /etc/containerd /etc/kubernetes /var/lib /var/lib/{etcd,kubelet,containerd}; do
         path=$folder
         while [ ! -d "$path" ]; do path=${path%/*} path=${path:-/}; done
-        [ -w "$path" ] || echo "$folder cannot be written: $path is read-only; mount it writable, or use another machine"
+        # Once where it is for a folder above.
+        [ -w "$path" ] || [[ $folder == /var/lib/* && ! -w /var/lib ]] || echo "$folder cannot be written: $path is read-only; mount it writable, or use another machine"
     done
+}
+
+# Controllers of control groups, without which neither kubelet nor runtime starts a pod.
+look_at_cgroups() {
+    local name there missing=''
+    if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+        there=$(cat /sys/fs/cgroup/cgroup.controllers)
+    else
+        there=$(awk '!/^#/ && $4 == 1 { print $1 }' /proc/cgroups 2>/dev/null || true)
+    fi
+    [ -n "$there" ] || return 0
+    for name in cpu cpuset memory pids; do grep -qw "$name" <<<"$there" || missing+=" $name"; done
+    [ -z "$missing" ] || echo "the kernel has no control group controller$missing here, and the kubelet needs them; turn them on in the kernel's command line (take out cgroup_disable, put in cgroup_enable=memory where that one is missing, systemd.unified_cgroup_hierarchy=1 where cgroup v1 has them) and reboot"
 }
 
 # Files of kernel settings in the order in which they are read at boot, those that come after podnet's own.
@@ -81,7 +136,7 @@ overruled_sysctls() {
 
 # Drop-ins and flags that change what podnet's units start.
 overruled_units() {
-    local name folder file flags
+    local name folder file said flags
     for name in "${UNITS[@]}"; do
         for folder in "${UNIT_FOLDERS[@]}"; do
             for file in "$folder/$name.service.d"/*.conf; do
@@ -92,9 +147,26 @@ overruled_units() {
             done
         done
     done
-    flags=$(sed -n 's/#.*//; s/^KUBELET_EXTRA_ARGS=//p' /etc/default/kubelet 2>/dev/null |
-        grep -oE -- '--(config|kubeconfig|bootstrap-kubeconfig|node-ip|hostname-override|container-runtime-endpoint|root-dir)\b' | paste -sd ' ' || true)
+    said=$(kubelet_defaults)
+    ! grep -q '^KUBELET_KUBEADM_ARGS ' <<<"$said" ||
+        echo "/etc/default/kubelet sets KUBELET_KUBEADM_ARGS, which takes the place of what kubeadm gives the kubelet; take it out"
+    flags=$(sed -n 's/^KUBELET_EXTRA_ARGS //p' <<<"$said" | tr -s ' \t"'\' '\n' | sed -nE 's/^(--[^=]+).*/\1/p' | tr _ - |
+        grep -vxE -- "$HARMLESS_FLAGS" | awk '!seen[$0]++' | paste -sd ' ' || true)
     [ -z "$flags" ] || echo "/etc/default/kubelet gives the kubelet $flags, which wins over podnet's; take it out"
+}
+
+# Flags of the kubelet that change nothing that podnet says.
+HARMLESS_FLAGS='--(v|vmodule|eviction-.*|image-gc-.*|.*-reserved|max-pods|register-with-labels|node-labels)'
+
+# What the machine's own file gives the kubelet's unit, as systemd reads it: `VARIABLE TEXT`. A text may go on over lines.
+kubelet_defaults() {
+    { cat /etc/default/kubelet 2>/dev/null || true; } | sed -e ':again' -e '/\\$/ { N; s/\\\n//; b again' -e '}' | awk '
+        /^[ \t]*([#;]|$)/ { next }
+        match($0, /^[ \t]*[A-Za-z_][A-Za-z0-9_]*[ \t]*=/) {
+            name = substr($0, 1, RLENGTH - 1); gsub(/[ \t]/, "", name)
+            $0 = substr($0, RSTART + RLENGTH)
+        }
+        { print name, $0 }'
 }
 
 # The machine's own settings that win over podnet's, at once or at the next boot.
@@ -134,5 +206,6 @@ look_at_fitness() {
     look_at_resolver
     look_at_size
     look_at_writable
+    look_at_cgroups
     overruled
 }

@@ -43,15 +43,16 @@ kubelet_answers() {
 
 # Gives a kubelet that runs already what is new in the patch. One that does not start with it gets back what it had.
 apply_kubelet_patch() {
-    local before=$RUN/kubelet-config.before words
+    local before=$RUN/kubelet-config.before words began
     ! cmp -s "$KUBELET_PATCH" "$KUBELET_PATCH_APPLIED" || return 0
     cp -p "$KUBELET_CONFIG" "$before"
     kubeadm_run upgrade node phase kubelet-config --patches "$PATCHES"
     # kubeadm's own copy of what was before.
     rm -rf /etc/kubernetes/tmp/kubeadm-kubelet-config*
+    began=$(date +%s)
     systemctl restart kubelet
     if ! wait_until 30 "the kubelet" kubelet_answers; then
-        words=$(journalctl -u kubelet --no-pager -o cat -n 40 2>/dev/null | grep -iE '^E[0-9]{4}|error' | tail -n 1)
+        words=$(kubelet_error "$began")
         cp -p "$before" "$KUBELET_CONFIG"
         systemctl restart kubelet
         fail "the kubelet does not run with this kubeletConfig, and has its old one again; correct it. The kubelet's last error: ${words:-none, see journalctl -u kubelet}"
@@ -69,6 +70,9 @@ proxy_mode() {
     fi
     echo "$mode"
 }
+
+# How long kubeadm waits, where its own minutes would tell of nothing new: a kubelet that starts answers within seconds.
+export KUBEADM_TIMEOUTS='{"kubeletHealthCheck":"60s","discovery":"60s","tlsBootstrap":"120s"}'
 
 # The part of kubeadm's configuration that registers this node, as JSON; $1 is its list of taints. The name is said even where it
 # is the host name: kubeadm leaves it away then, and a host name that changes later would be another node's.

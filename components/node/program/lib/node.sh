@@ -43,11 +43,34 @@ link_of() {
     printf '%s' "$link"
 }
 
-# kubeadm_run ARG...: runs kubeadm; on failure shows its errors and names the file with all it said.
+# The last error that the kubelet has logged since a moment, in seconds of the clock.
+kubelet_error() {
+    journalctl -u kubelet --since "@$1" --no-pager -o cat -n 40 2>/dev/null | grep -iE '^[EF][0-9]{4}|error' | tail -n 1 | cut -c 1-500 || true
+}
+
+# What the node itself knows of a kubelet or control plane that does not come up, a line each: the kubelet's last error since a
+# moment, and the last line of each container that ended.
+node_causes() {
+    local error id name told=' '
+    error=$(kubelet_error "$1")
+    [ -z "$error" ] || echo "node $(value node): the kubelet's last error: $error"
+    for id in $(cri ps -a -q --state exited 2>/dev/null); do
+        name=$(cri inspect -o go-template --template '{{.status.metadata.name}}' "$id" 2>/dev/null || true)
+        # The newest of a name comes first.
+        [[ $told != *" $name "* ]] || continue
+        told+="$name "
+        echo "node $(value node): the container ${name:-$id} ended; its last line: $(cri logs --tail 1 "$id" 2>&1 | tail -n 1 | cut -c 1-300 || true)"
+    done
+}
+
+# kubeadm_run ARG...: runs kubeadm; on failure shows what the node knows of the cause where a node was to come up, and kubeadm's
+# errors, and names the file with all it said.
 kubeadm_run() {
-    local log=$STATE/log/kubeadm-$1.log
+    local log=$STATE/log/kubeadm-$1.log began
     mkdir -p "${log%/*}"
+    began=$(date +%s)
     kubeadm "$@" >"$log" 2>&1 && return 0
+    case "$1 $2" in 'init --config' | 'join --config') node_causes "$began" >&2 ;; esac
     grep -E '^(error|\[ERROR|W[0-9]{4}|E[0-9]{4}|\s*\[ERROR)|rror:|failed|timed out' "$log" | tail -n 12 >&2 || tail -n 12 "$log" >&2
     say "all that kubeadm said is in $log on $(hostname)"
     return 1
@@ -61,16 +84,28 @@ kubeadm_reset() {
 
 # Removes chains and rules whose text has a pattern, in every table of both families.
 remove_chains() {
-    local save rules
-    for save in iptables-save ip6tables-save; do
-        command -v "$save" >/dev/null || continue
-        rules=$("$save" -c 2>/dev/null)
-        if grep -qE -- "$1" <<<"$rules"; then grep -vE -- "$1" <<<"$rules" | "${save/save/restore}" -c; fi
-    done
+    remove_chains_of iptables-save "$1"
+    remove_chains_of ip6tables-save "$1"
+}
+
+# The same in one family, by the name of the program that saves its rules.
+remove_chains_of() {
+    local rules
+    command -v "$1" >/dev/null || return 0
+    rules=$("$1" -c 2>/dev/null)
+    if grep -qE -- "$2" <<<"$rules"; then grep -vE -- "$2" <<<"$rules" | "${1/save/restore}" -c; fi
 }
 
 # What was there of others when the machine was taken.
 export BEFORE=$STATE/before
+
+was_there() { grep -qsxF "left $1" "$BEFORE"; }
+
+# Removes what was not there when the machine was taken.
+remove_new() {
+    local path
+    for path in "$@"; do was_there "$path" || rm -rf "$path"; done
+}
 
 # bare COMMAND...: whether the table or chain that nft lists so has nothing in it but iptables' built-in chains as they come.
 bare() {

@@ -45,7 +45,8 @@ look_at_files() {
         ! there "$file" || echo "$file belongs to another installation; move it away first"
     done < <(
         printf '%s\n' /etc/kubernetes/{admin,super-admin,controller-manager,scheduler,bootstrap-kubelet}.conf
-        { find /etc/kubernetes/{manifests,pki,tmp} -mindepth 1 -maxdepth 1 2>/dev/null || true; } | sort
+        # Each may be a link to somebody's folder, which kubeadm would empty.
+        { find -H /etc/kubernetes/{manifests,pki,tmp} -mindepth 1 -maxdepth 1 2>/dev/null || true; } | sort
         printf '%s\n' /etc/containerd/config.toml /etc/systemd/system/{containerd,kubelet,podnet-network}.service \
             /etc/sysctl.d/90-podnet.conf /etc/modules-load.d/podnet.conf \
             /usr/local/bin/{kubelet,kubeadm,kubectl,containerd,containerd-shim-runc-v2,ctr,crictl} /usr/local/sbin/runc \
@@ -64,11 +65,16 @@ look_at_files() {
     fi
 }
 
-# What the network that is declared would overwrite, and take away in the end.
+# What the network that is declared would overwrite, and take away in the end; a path may end in `*`.
 look_at_paths() {
-    local file
-    while read -r file; do
-        [ -z "$file" ] || ! there "$file" || echo "$file is there, and the network would take it for its own; take it away first"
+    local path file files
+    while read -r path; do
+        [ -n "$path" ] || continue
+        files=("$path")
+        [[ $path != *'*' ]] || files=("${path%\*}"*)
+        for file in "${files[@]}"; do
+            ! there "$file" || echo "$file is there, and the network would take it for its own; take it away first"
+        done
     done <<<"${asked[path]-}"
 }
 
@@ -131,6 +137,7 @@ look_at_network() {
     local name cidr family table chain pods=${asked[pod-cidr]-}
     ! there /sys/class/net/cni0 || echo "there is a link cni0, the name of the bridge that podnet gives pods; remove it first (ip link delete cni0)"
     [ -z "$(ip -4 route show table all proto 71 2>/dev/null)" ] || echo "there are routes of protocol 71, which podnet takes for its own; give them another one (ip -4 route show table all proto 71)"
+    look_at_remains
     ! nft list table ip podnet >/dev/null 2>&1 || echo "an nftables table ip podnet is there, the name of podnet's own; take it away first (nft delete table ip podnet)"
     for name in pod-cidr service-cidr; do
         cidr=${asked[$name]-}
@@ -144,6 +151,19 @@ look_at_network() {
         [ -z "$chain" ] || grep -qF "$pods" <<<"$(nft list table "$family" "$table" 2>/dev/null)" ||
             echo "nft's chain $family $table $chain drops what the machine forwards, pods' packets too; $(let_pass "$family" "$table" "$chain" "$pods")"
     done <<<"$(closed_chains)"
+}
+
+# Rules of another kube-proxy, kubelet or network, in force or left behind. Those of podnet's have the same names, and go by them.
+look_at_remains() {
+    local save chains family
+    for save in iptables-save ip6tables-save; do
+        chains=$({ "$save" 2>/dev/null || true; } | grep -oE '^:(KUBE-|FLANNEL-|CILIUM_)[^ ]*' | cut -c 2- | sort -u | awk 'NR <= 3 { print } NR == 4 { print "..." }' | paste -sd ' ' || true)
+        [ -z "$chains" ] || echo "there are chains of another Kubernetes or pod network in iptables (${chains// /, }); take it away, and then what it left ($save | grep -vE 'KUBE-|FLANNEL-|CILIUM_' | ${save/save/restore})"
+    done
+    for family in ip ip6; do
+        ! nft list table "$family" kube-proxy >/dev/null 2>&1 ||
+            echo "an nftables table $family kube-proxy is there, of another kube-proxy; take that away, and then its table (nft delete table $family kube-proxy)"
+    done
 }
 
 # Chains that let nothing be forwarded but what a rule of theirs accepts: by their policy, or by a last rule for all packets. That

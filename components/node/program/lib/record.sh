@@ -95,15 +95,32 @@ set_sysctl() {
     local key=$1 wanted=$2 before
     before=$(sysctl -n "$key" 2>/dev/null) || fail "the kernel has no setting $key; is its module there?"
     [ "$before" != "$wanted" ] || return 0
-    grep -q "^sysctl"$'\t'"$key"$'\t' "$STATE/record/$PHASE" 2>/dev/null || note sysctl "$key" "$before" "$wanted"
+    if ! sysctl_noted "$key"; then
+        [ "$key=$before" != net.ipv4.ip_forward=0 ] || note_forwarding
+        note sysctl "$key" "$before" "$wanted"
+    fi
     sysctl -qw "$key=$wanted"
+}
+
+sysctl_noted() { grep -qsF "sysctl"$'\t'"$1"$'\t' "$STATE/record/$PHASE"; }
+
+# Notes the settings that the kernel itself rewrites when forwarding is turned off again, each as it is before it is turned on. An
+# undo goes backwards: it comes to these after that.
+note_forwarding() {
+    local folder link
+    expect_sysctl net.ipv4.conf.all.accept_redirects 1
+    for folder in /proc/sys/net/ipv4/conf/*; do
+        link=${folder##*/}
+        # A dot in a link's name is a slash in a key.
+        [ "$link" = all ] || expect_sysctl "net.ipv4.conf.${link//./\/}.forwarding" 0
+    done
 }
 
 # expect_sysctl KEY VALUE: notes what a kernel setting was that a program which podnet starts will set to this value.
 expect_sysctl() {
     local before
     before=$(sysctl -n "$1" 2>/dev/null) || return 0
-    [ "$before" = "$2" ] || grep -q "^sysctl"$'\t'"$1"$'\t' "$STATE/record/$PHASE" 2>/dev/null || note sysctl "$1" "$before" "$2"
+    [ "$before" = "$2" ] || sysctl_noted "$1" || note sysctl "$1" "$before" "$2"
 }
 
 # Sets every setting of a sysctl.d file, from standard input. A leading minus lets one that the kernel refuses pass.
@@ -112,7 +129,10 @@ apply_sysctls() {
     while IFS=' =' read -r key wanted; do
         case $key in
             '' | '#'*) ;;
-            -*) [ ! -w "/proc/sys/${key//./\/}" ] || set_sysctl "${key#-}" "$wanted" || true ;;
+            -*)
+                key=${key#-}
+                [ ! -w "/proc/sys/${key//./\/}" ] || set_sysctl "$key" "$wanted" 2>/dev/null || true
+                ;;
             *) set_sysctl "$key" "$wanted" ;;
         esac
     done

@@ -21,8 +21,8 @@ CONTROLLERS='"controllerManager":{"extraArgs":[{"name":"allocate-node-cidrs","va
 init_config() {
     local sans
     sans=$(printf '%s\n%s\n' "$(value internal-ip)" "$(each cert-san)" | awk 'NF && !seen[$0]++' | json_list)
-    printf '{"apiVersion":"kubeadm.k8s.io/v1beta4","kind":"InitConfiguration","localAPIEndpoint":{"advertiseAddress":%s,"bindPort":6443},"nodeRegistration":%s,"patches":{"directory":%s}}\n---\n' \
-        "$(json_string "$(value internal-ip)")" "$(node_registration '[]')" "$(json_string "$PATCHES")"
+    printf '{"apiVersion":"kubeadm.k8s.io/v1beta4","kind":"InitConfiguration","localAPIEndpoint":{"advertiseAddress":%s,"bindPort":6443},"nodeRegistration":%s,"patches":{"directory":%s},"timeouts":%s}\n---\n' \
+        "$(json_string "$(value internal-ip)")" "$(node_registration '[]')" "$(json_string "$PATCHES")" "$KUBEADM_TIMEOUTS"
     printf '{"apiVersion":"kubeadm.k8s.io/v1beta4","kind":"ClusterConfiguration","clusterName":%s,"kubernetesVersion":%s,"networking":{"podSubnet":%s,"serviceSubnet":%s,"dnsDomain":%s},"apiServer":{"certSANs":%s},%s}\n---\n' \
         "$(json_string "$(value cluster)")" "$(json_string "$(value kubernetes)")" "$(json_string "$(value pod-cidr)")" \
         "$(json_string "$(value service-cidr)")" "$(json_string "$(value dns-domain)")" "$sans" "$CONTROLLERS"

@@ -114,6 +114,7 @@ do_install() {
     local before after
     scratch
     before=$(containerd_sum)
+    [ -e "$KUBELET_STARTED" ] || kubelet_sum | put_file "$KUBELET_STARTED"
     install_releases
     set_kernel
     configure_containerd
@@ -123,12 +124,21 @@ do_install() {
     enable_unit containerd
     enable_unit kubelet
     systemctl start containerd
+    if [ "$(kubelet_sum)" != "$(cat "$KUBELET_STARTED")" ]; then
+        systemctl try-restart kubelet
+        kubelet_sum | put_file "$KUBELET_STARTED"
+    fi
     give_images
     answer "{\"kubernetes\":$(json_string "$(value kubernetes)")}"
 }
 
 # What containerd has to be started anew for.
 containerd_sum() { cat /etc/containerd/config.toml "$STATE"/installed/{containerd,runc} 2>/dev/null | sha256sum || true; }
+
+# What the kubelet has to be started anew for; and that which it was last started with, noted after it was, so that a run that is
+# killed in between is made up for by the next.
+kubelet_sum() { cat /etc/systemd/system/kubelet.service "$STATE/installed/kubelet" 2>/dev/null | sha256sum || true; }
+KUBELET_STARTED=$STATE/kubelet-started
 
 undo_install() {
     systemctl stop kubelet 2>/dev/null || true
@@ -137,5 +147,5 @@ undo_install() {
     [ -z "${1-}" ] || return 0
     systemctl stop containerd 2>/dev/null || true
     undo_record install
-    rm -rf "$STATE/installed" "$STATE/images"
+    rm -rf "$STATE/installed" "$STATE/images" "$KUBELET_STARTED"
 }

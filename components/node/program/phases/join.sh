@@ -13,9 +13,9 @@ declare_join() {
 
 # kubeadm's configuration of a worker. Fields: https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/
 join_config() {
-    printf '{"apiVersion":"kubeadm.k8s.io/v1beta4","kind":"JoinConfiguration","discovery":{"bootstrapToken":{"apiServerEndpoint":%s,"token":%s,"caCertHashes":[%s]}},"nodeRegistration":%s,"patches":{"directory":%s}}\n' \
+    printf '{"apiVersion":"kubeadm.k8s.io/v1beta4","kind":"JoinConfiguration","discovery":{"bootstrapToken":{"apiServerEndpoint":%s,"token":%s,"caCertHashes":[%s]}},"nodeRegistration":%s,"patches":{"directory":%s},"timeouts":%s}\n' \
         "$(json_string "$(value endpoint)")" "$(json_string "$(value token)")" "$(json_string "$(value ca-cert-hash)")" \
-        "$(node_registration '[]')" "$(json_string "$PATCHES")"
+        "$(node_registration '[]')" "$(json_string "$PATCHES")" "$KUBEADM_TIMEOUTS"
 }
 
 # Whether the control plane has signed the token, whose public half is $1. Nothing that it says is believed here: kubeadm holds

@@ -25,6 +25,7 @@ remove_network() {
     read -r id kind _ <"$NETWORK_FILE"
     load_network "$kind"
     say "taking the network $id off $(hostname)"
+    pods_of_network | put_file "$PODS_LEFT"
     "remove_${kind//-/_}"
     rm -rf "$RUN/ipam"
     undo_record network

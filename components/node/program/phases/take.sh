@@ -23,6 +23,7 @@ do_take() {
         others | put_file "$BEFORE"
         put_file "$STATE/owner" <<<"$(value owner) $(value node) $(value cluster)"
     fi
+    note_upload
     answer "{\"program\":$(json_string "${ROOT##*/}")}"
 }
 
@@ -36,7 +37,7 @@ SHARED=(
 )
 # What they leave beside: pods' logs, sockets, a lock.
 leftovers() {
-    { find /var/log/containers /var/log/pods -mindepth 1 -maxdepth 1 2>/dev/null || true; }
+    { find -H /var/log/containers /var/log/pods -mindepth 1 -maxdepth 1 2>/dev/null || true; }
     find /run -mindepth 1 -maxdepth 1 \( -name nri -o -name xtables.lock \)
 }
 
@@ -50,7 +51,14 @@ others() {
     for folder in "${SHARED[@]}"; do
         [ ! -d "$folder" ] || stat -L -c 'folder %a %n' "$folder"
     done
-    { leftovers; find /run/netns -mindepth 1 -maxdepth 1 -name 'cni-*' 2>/dev/null || true; } | sed 's/^/left /'
+    {
+        leftovers
+        find /run/netns -mindepth 1 -maxdepth 1 -name 'cni-*' 2>/dev/null || true
+        # What networks' agents and plugins name as others do.
+        find -H /var/lib/cni/results -mindepth 1 -maxdepth 1 2>/dev/null || true
+        find /etc/cni/net.d -mindepth 1 -maxdepth 1 -name '*.cilium_bak' 2>/dev/null || true
+        find /sys/class/net -mindepth 1 -maxdepth 1 -name 'lxc*'
+    } | sed 's/^/left /'
     nft list tables 2>/dev/null || true
     chains
 }
@@ -66,7 +74,7 @@ give_back_folders() {
         find -H "$folder" -xdev -mindepth 1 -not -path "$folder/lost+found*" -delete 2>/dev/null || true
     done
     while read -r left; do
-        [ -z "$left" ] || grep -qxF "left $left" "$BEFORE" 2>/dev/null || rm -rf "$left"
+        [ -z "$left" ] || remove_new "$left"
     done <<<"$(leftovers)"
     for folder in "${SHARED[@]}"; do
         mode=$(mode_before "$folder")
@@ -81,10 +89,14 @@ give_back_folders() {
     done
 }
 
-# Takes off the kubelet's chains, and the tables of iptables that are there for nobody any more.
+# Takes off the chains and tables of kubelet and kube-proxy, pods' host ports, and the tables of iptables that are there for nobody any more.
 give_back_rules() {
     local family table name
     remove_chains 'KUBE-'
+    for family in ip ip6; do
+        grep -qsxF "table $family kube-proxy" "$BEFORE" || nft delete table "$family" kube-proxy 2>/dev/null || true
+    done
+    remove_host_ports
     while read -r _ family name; do
         case $family/$name in
             ip/filter | ip/nat | ip/mangle | ip/raw | ip6/filter | ip6/nat | ip6/mangle | ip6/raw) ;;
@@ -115,11 +127,23 @@ remove_copies() {
 # neither the upload nor a mark is left, nothing is.
 remove_program() {
     remove_copies
-    [ -n "${PODNET_UPLOAD-}" ] || return 0
-    rm -rf "$PODNET_UPLOAD.gone"
-    mv -T "$PODNET_UPLOAD" "$PODNET_UPLOAD.gone"
-    rm -rf "$PODNET_UPLOAD.gone"
-    rmdir "${PODNET_UPLOAD%/*}" 2>/dev/null || true
+    [ -z "${PODNET_UPLOAD-}" ] || remove_upload "$PODNET_UPLOAD"
+}
+
+# Removes an upload, whole or not at all.
+remove_upload() {
+    rm -rf "$1.gone"
+    [ ! -d "$1" ] || mv -T "$1" "$1.gone"
+    rm -rf "$1.gone"
+    rmdir "${1%/*}" 2>/dev/null || true
+}
+
+# Uploads of other SSH users go while the mark is there.
+remove_other_uploads() {
+    local upload
+    while read -r upload; do
+        [ -z "$upload" ] || [ "$upload" = "${PODNET_UPLOAD-}" ] || remove_upload "$upload"
+    done <<<"$(cat "$UPLOADS" 2>/dev/null || true)"
 }
 
 # Mounts below the folders of the runtime and the kubelet, the innermost first, as /proc/mounts writes them.
@@ -135,7 +159,7 @@ own_namespaces() {
     local path
     for path in /run/netns/cni-*; do
         [ -e "$path" ] || continue
-        grep -qxF "left $path" "$BEFORE" 2>/dev/null || foreign_namespace "${path##*/}" || printf '%s\n' "$path"
+        was_there "$path" || foreign_namespace "${path##*/}" || printf '%s\n' "$path"
     done
 }
 
@@ -165,10 +189,12 @@ undo_take() {
         wait_until 10 "the links of the last pods to go" no_pod_on_bridge || true
         remove_empty_bridge
     fi
-    rm -rf /run/containerd /var/lib/cni/results/{podnet,cni-loopback}-*
+    rm -rf /run/containerd
+    remove_new /var/lib/cni/results/{podnet,cni-loopback}-*
     give_back_rules
     undo_record install
     give_back_folders
+    remove_other_uploads
     # The owner's mark goes last, with what was there before, so that an undo that is interrupted can be run again.
     find "$STATE" -mindepth 1 -not -path "$STATE/owner" -not -path "$BEFORE" -delete
     rm -rf "$STATE" "$RUN"

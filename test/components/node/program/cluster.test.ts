@@ -58,6 +58,9 @@ beforeEach(async () => {
 });
 afterEach(() => machine.close());
 
+/** How long kubeadm waits for what a start shows within seconds. */
+const TIMEOUTS = { kubeletHealthCheck: "60s", discovery: "60s", tlsBootstrap: "120s" };
+
 const kubeadmCalls = (): string[] =>
   machine
     .calls()
@@ -89,6 +92,7 @@ describe("init", () => {
       ],
     });
     expect(registration["ignorePreflightErrors"]).toContain("NumCPU");
+    expect(init?.["timeouts"]).toEqual(TIMEOUTS);
     expect(cluster).toMatchObject({
       clusterName: "demo",
       networking: { podSubnet: "10.244.0.0/16", serviceSubnet: "10.96.0.0/16", dnsDomain: "cluster.local" },
@@ -209,6 +213,44 @@ Put it back; or make the cluster anew with pulumi destroy and pulumi up, which e
   });
 });
 
+describe("a kubelet or control plane that does not come up", () => {
+  test.each([
+    ["init", INIT],
+    ["join", JOIN],
+  ] as const)("%s says what the node knows of the cause before what kubeadm says", async (phase, parameters) => {
+    machine.answers("kubeadm", 'if [ "$2" = --config ]; then echo "error: the kubelet is not healthy" >&2; exit 1; fi');
+    machine.standIn("journalctl");
+    machine.answers(
+      "journalctl",
+      "printf '%s\\n' 'E0101 12:00:00 first' 'E0101 12:00:01 run.go:1] command failed: no cgroup' 'I0101 12:00:02 fine'",
+    );
+    machine.answers(
+      "crictl",
+      `case $* in
+    *"ps -a -q --state exited") printf 'a2\\na1\\nb1\\n' ;;
+    *inspect*a?) echo kube-apiserver ;;
+    *inspect*b1) echo etcd ;;
+    *"logs --tail 1 a2") echo 'bind: address already in use' >&2 ;;
+    *"logs --tail 1 b1") echo 'no space left on device' ;;
+esac`,
+    );
+    machine.calls();
+    const { code, stderr } = await machine.run(phase, parameters);
+    expect(code).toBe(1);
+    expect(stderr.split("\n").slice(0, 5)).toEqual([
+      "node w1: the kubelet's last error: E0101 12:00:01 run.go:1] command failed: no cgroup",
+      "node w1: the container kube-apiserver ended; its last line: bind: address already in use",
+      "node w1: the container etcd ended; its last line: no space left on device",
+      "error: the kubelet is not healthy",
+      `all that kubeadm said is in /var/lib/podnet/log/kubeadm-${phase}.log on machine`,
+    ]);
+    // What it said before kubeadm began is of another start.
+    const asked = machine.calls().filter((call) => call.startsWith("journalctl"));
+    expect(asked).toEqual([expect.stringMatching(/^journalctl -u kubelet --since @[0-9]{10} /)]);
+    expect(machine.read(`/var/lib/podnet/log/kubeadm-${phase}.log`)).toBe("error: the kubelet is not healthy\n");
+  });
+});
+
 describe("join", () => {
   test("joins once, with the token in a file that only root reads and that does not stay", async () => {
     await machine.does("join", JOIN);
@@ -216,6 +258,7 @@ describe("join", () => {
     expect(config["discovery"]).toEqual({
       bootstrapToken: { apiServerEndpoint: "192.0.2.10:6443", token: TOKEN, caCertHashes: [CA] },
     });
+    expect(config["timeouts"]).toEqual(TIMEOUTS);
     expect(await machine.sh("stat -c %a /stub/join-config")).toBe("600");
     const calls = machine.calls();
     expect(calls.filter((call) => call.includes(TOKEN))).toEqual([]);

@@ -72,12 +72,13 @@ cp -a /etc/passwd /etc/group /etc/ld.so.cache /etc/ld.so.conf /etc/alternatives 
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t cgroup2 none sys/fs/cgroup 2>/dev/null || :
+echo 'cpuset cpu io memory pids' >stub/controllers
+mount --bind stub/controllers sys/fs/cgroup/cgroup.controllers 2>/dev/null || :
 mount -t tmpfs tmpfs dev
 ln -s /proc/self/fd dev/fd
 for device in null zero random urandom; do : >"dev/$device"; mount --bind "/dev/$device" "dev/$device"; done
 echo 'Filename Type Size Used Priority' >stub/swaps
 mount --bind stub/swaps proc/swaps
-: >stub/calls
 hostname machine
 ip link set lo up
 ip link add eth0 type veth peer name wire0
@@ -85,7 +86,7 @@ ip link set wire0 up
 ip address add 192.0.2.11/24 dev eth0
 ip link set eth0 up
 echo "ready $pid"
-exec chroot . /bin/bash -c 'cd /root; while read -r _; do :; done'
+exec chroot . /bin/bash -c 'cd /root; : >/stub/calls; while read -r _; do :; done'
 `;
 
 /**
@@ -146,7 +147,7 @@ export class Machine {
       });
     });
     const machine = new Machine(holder, pid);
-    // The program runs in the chroot that the last step of the setup enters.
+    // The program runs in the chroot and the folder that the last step of the setup enters.
     while (!existsSync(machine.path("/stub/calls"))) {
       await new Promise((done) => setTimeout(done, 5));
     }

@@ -1,6 +1,10 @@
+import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ciliumDefinition } from "../../../../components/network/cilium/definition";
+import { flannelDefinition } from "../../../../components/network/flannel/definition";
+import { kubeRouterDefinition } from "../../../../components/network/kube-router/definition";
 import { bundled, Machine } from "./machine";
-import { agentNetwork, BRIDGE, TAKE } from "./node";
+import { agentNetwork, BRIDGE, DECLARED, preflightQuestion, TAKE } from "./node";
 
 const program = bundled();
 let machine: Machine;
@@ -64,6 +68,53 @@ iptables-save | iptables-restore`);
     await machine.sh(TRACES[id] ?? "");
     await machine.does("network --undo", parameters);
     expect(await bare()).toEqual(before);
+  });
+});
+
+describe.each([
+  [
+    "flannel",
+    flannelDefinition("vxlan"),
+    "/run/flannel /var/lib/cni/flannel /var/lib/cni/networks/cbr0",
+    agentNetwork("flannel", "flannel-vxlan"),
+  ],
+  [
+    "kube-router",
+    kubeRouterDefinition(true),
+    "/var/lib/kube-router /var/lib/cni/networks/mynet",
+    agentNetwork("kube-router", "kube-router"),
+  ],
+  [
+    "cilium",
+    ciliumDefinition("tunnel", false),
+    "/run/cilium /var/lib/cni/networks/cilium /sys/fs/bpf/cilium",
+    agentNetwork("cilium", "cilium-tunnel"),
+  ],
+] as const)("what %s owns", (kind, { owns = [], conflist }, removed, parameters) => {
+  test("is named where it is there before a node gets it, and is gone after it", async () => {
+    expect(owns).toEqual(expect.arrayContaining(removed.split(" ")));
+    const paths = owns.map((path) => path.replace("*", "x"));
+    const links = paths.flatMap((path) => /^\/sys\/class\/net\/(.*)$/.exec(path)?.[1] ?? []);
+    const files = paths.filter((path) => !path.startsWith("/sys/class/net/"));
+    machine.write("/etc/systemd/system/kubelet.service", "");
+    await machine.does("network", BRIDGE);
+    const question = preflightQuestion(program, { ...DECLARED, kind, conflist, path: [...owns] });
+    const named = async (): Promise<string[]> => {
+      const { stdout } = await machine.exec(["bash", "--norc", "-p", "-s"], question);
+      return stdout.split("\n").flatMap((line) => / machine (\S+) is there, and the network /.exec(line)?.[1] ?? []);
+    };
+    await machine.sh("mount -t bpf bpf /sys/fs/bpf");
+    expect(await named()).toEqual([]);
+    await machine.sh(
+      [
+        ...links.map((link) => `ip link add ${link} type bridge`),
+        ...files.map((path) => `mkdir -p ${dirname(path)}; ${/bin|conf$/.test(path) ? "touch" : "mkdir"} ${path}`),
+      ].join("\n"),
+    );
+    expect(await named()).toEqual(paths);
+    await machine.does("network", parameters);
+    await machine.does("network", BRIDGE);
+    expect(await named()).toEqual([]);
   });
 });
 
@@ -148,6 +199,16 @@ esac
     expect(stderr).toContain("podnet network on machine: this version of podnet knows no network calico");
     expect(await machine.snapshot()).toEqual(before);
   });
+});
+
+test("kernel settings that Cilium's agent made are put back", async () => {
+  const keys = "net.ipv4.conf.all.rp_filter net.ipv4.fib_multipath_use_neigh";
+  const cilium = agentNetwork("cilium", "cilium-native");
+  await machine.sh("sysctl -qw net.ipv4.conf.all.rp_filter=2 net.ipv4.fib_multipath_use_neigh=0");
+  await machine.does("network", cilium);
+  await machine.sh("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.fib_multipath_use_neigh=1");
+  await machine.does("network --undo", cilium);
+  expect(await machine.sh(`sysctl -n ${keys}`)).toBe("2\n0");
 });
 
 test("a bridge that has to stay for its last pods goes with the machine", async () => {

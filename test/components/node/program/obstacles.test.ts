@@ -146,6 +146,38 @@ nft 'add chain inet theirs forward { type filter hook forward priority 0; policy
   });
 });
 
+describe("rules of another Kubernetes or network", () => {
+  const said = (chains: string, version = ""): string =>
+    `there are chains of another Kubernetes or pod network in iptables (${chains}); take it away, and then what it left (ip${version}tables-save | grep -vE 'KUBE-|FLANNEL-|CILIUM_' | ip${version}tables-restore)`;
+
+  test.each([
+    ["iptables -t nat -N KUBE-SERVICES; iptables -N KUBE-FORWARD", said("KUBE-FORWARD, KUBE-SERVICES")],
+    ["for n in A B C D E; do iptables -N FLANNEL-$n; done", said("FLANNEL-A, FLANNEL-B, FLANNEL-C, ...")],
+    ["ip6tables -t mangle -N CILIUM_PRE_mangle", said("CILIUM_PRE_mangle", "6")],
+    [
+      "nft add table ip kube-proxy",
+      "an nftables table ip kube-proxy is there, of another kube-proxy; take that away, and then its table (nft delete table ip kube-proxy)",
+    ],
+  ])("are refused, and go by what is said: %s", async (rules, finding) => {
+    machine.upload(program);
+    await machine.sh(`iptables -N MINE; iptables -A FORWARD -j MINE; iptables-save | iptables-restore`);
+    const before = await machine.sh("iptables -S");
+    await machine.sh(rules);
+    expect(await findings()).toEqual([finding]);
+    expect((await machine.run("take", TAKE)).stderr).toContain(finding);
+    await machine.sh(/[(]((nft|ip6?tables-save) [^)]*)[)]$/.exec(finding)?.[1] ?? "false");
+    expect(await machine.sh("iptables -S")).toBe(before);
+    await machine.does("take", TAKE);
+  });
+
+  test("are an own node's own", async () => {
+    machine.upload(program);
+    await machine.does("take", TAKE);
+    await machine.sh("iptables -N KUBE-FORWARD; nft add table ip kube-proxy");
+    expect(await findings()).toEqual([]);
+  });
+});
+
 describe("a chain of nftables at forward", () => {
   const chain = (rules: string, policy = "accept"): string => `
 nft add table inet theirs
@@ -231,6 +263,54 @@ describe("a machine that is not fit", () => {
     expect(await findings({ ...DECLARED, "internal-ip": "192.0.2.99" })).toEqual(said);
   });
 
+  test("has the address that is declared on lo, or on a link that is down", async () => {
+    await machine.sh(
+      "ip address add 192.0.2.50/32 dev lo; ip link add eth1 type bridge; ip address add 198.51.100.5/24 dev eth1",
+    );
+    expect(await findings({ ...DECLARED, "internal-ip": "192.0.2.50" })).toEqual([
+      "the internal IP 192.0.2.50 is on lo, which leads to no other machine; correct the node's internalIp, or give the address to the link to the other nodes",
+    ]);
+    expect(await findings({ ...DECLARED, "internal-ip": "198.51.100.5" })).toEqual([
+      "the link eth1, which has the internal IP 198.51.100.5, is down; turn it on (ip link set eth1 up) and see to its cable, or correct the node's internalIp",
+    ]);
+  });
+
+  test.each([
+    ["v2", "echo cpuset cpu io >/stub/controllers", "memory pids"],
+    [
+      "v1",
+      "umount /sys/fs/cgroup/cgroup.controllers; umount /sys/fs/cgroup; sed 's/^\\(memory.*\\)1$/\\10/' /proc/cgroups >/tmp/cgroups; mount --bind /tmp/cgroups /proc/cgroups",
+      "memory",
+    ],
+  ])("lacks controllers of control groups %s", async (_, script, missing) => {
+    await machine.sh(script);
+    expect(await findings()).toEqual([
+      `the kernel has no control group controller ${missing} here, and the kubelet needs them; turn them on in the kernel's command line (take out cgroup_disable, put in cgroup_enable=memory where that one is missing, systemd.unified_cgroup_hierarchy=1 where cgroup v1 has them) and reboot`,
+    ]);
+  });
+
+  test.each([
+    ["127.1.2.3", "which in a pod is CoreDNS itself: it would ask itself for ever and end"],
+    ["0.0.0.0", "which in a pod is CoreDNS itself: it would ask itself for ever and end"],
+    ["::ffff:127.0.0.53", "which in a pod is CoreDNS itself: it would ask itself for ever and end"],
+    ["10.96.0.10", "which is an address of the service-cidr 10.96.0.0/16 of the cluster itself"],
+    ["10.244.3.7", "which is an address of the pod-cidr 10.244.0.0/16 of the cluster itself"],
+  ])("has a resolver behind a good one that serves no pod: %s", async (address, why) => {
+    machine.write("/etc/resolv.conf", `nameserver 192.0.2.1\nnameserver 10.97.0.1\nnameserver ${address}\n`);
+    expect(await findings()).toEqual([
+      `/etc/resolv.conf names the resolver ${address}, ${why}. Name one that pods reach, or set resolvConf in the node's kubeletConfig to a file that does`,
+    ]);
+  });
+
+  test("has resolvers of IPv6 alone", async () => {
+    machine.write("/etc/resolv.conf", "nameserver 2001:db8::1\nnameserver 2001:db8::2\n");
+    expect(await findings()).toEqual([
+      "/etc/resolv.conf names IPv6 resolvers alone (2001:db8::1, 2001:db8::2), which pods do not reach: they have IPv4 addresses. Name one by its IPv4 address, or set resolvConf in the node's kubeletConfig to a file that does",
+    ]);
+    machine.write("/etc/resolv.conf", "nameserver 2001:db8::1\nnameserver 192.0.2.1\n");
+    expect(await findings()).toEqual([]);
+  });
+
   test.each(["127.0.0.53", "127.0.0.1", "::1"])("has a resolver that CoreDNS takes for itself: %s", async (address) => {
     machine.write("/etc/resolv.conf", `# stub\nnameserver ${address}\nnameserver 192.0.2.1\n`);
     const said = `names the resolver ${address}, which in a pod is CoreDNS itself: it would ask itself for ever and end. Name one that pods reach, or set resolvConf in the node's kubeletConfig to a file that does`;
@@ -289,6 +369,42 @@ describe("settings of the machine's own that win over podnet's", () => {
     machine.write("/etc/sysctl.d/99-later.conf", same);
     machine.write("/etc/sysctl.d/99-later.txt", "net.ipv4.ip_forward = 0\n");
     expect(await findings()).toEqual([]);
+  });
+
+  const flags = (names: string): string =>
+    `/etc/default/kubelet gives the kubelet ${names}, which wins over podnet's; take it out`;
+  const kubeadms =
+    "/etc/default/kubelet sets KUBELET_KUBEADM_ARGS, which takes the place of what kubeadm gives the kubelet; take it out";
+
+  test.each([
+    [
+      "over several lines",
+      'KUBELET_EXTRA_ARGS="--v=2 \\\n  --cgroup-driver=cgroupfs \\\n --max-pods=9"\n',
+      [flags("--cgroup-driver")],
+    ],
+    ["in quotes over several lines", "KUBELET_EXTRA_ARGS='--v=2\n--cluster-dns=192.0.2.1'\n", [flags("--cluster-dns")]],
+    ["behind blanks", "  KUBELET_EXTRA_ARGS = --fail-swap-on=false --fail-swap-on\n", [flags("--fail-swap-on")]],
+    [
+      "with another dash",
+      "KUBELET_EXTRA_ARGS=--node_ip=192.0.2.7 --v 3 # --read-only-port=0\n",
+      [flags("--node-ip --read-only-port")],
+    ],
+    ["in kubeadm's place", "KUBELET_KUBEADM_ARGS=--v=3\n", [kubeadms]],
+    ["in kubeadm's place, none", " KUBELET_KUBEADM_ARGS=\n", [kubeadms]],
+    [
+      "in a comment",
+      "# KUBELET_EXTRA_ARGS=--config=x \\\n KUBELET_EXTRA_ARGS=--config=y\n;KUBELET_KUBEADM_ARGS=x\n",
+      [],
+    ],
+    ["of another variable", "OTHER=--config=x\nKUBELET_EXTRA_ARGS=\n", []],
+    [
+      "that harm nothing",
+      "KUBELET_EXTRA_ARGS=--v=2 --vmodule=x=3 --eviction-hard=memory.available<100Mi --image-gc-high-threshold=100 --kube-reserved=cpu=1 --system-reserved=cpu=1 --max-pods=50 --node-labels=a=b\n",
+      [],
+    ],
+  ])("flags of the kubelet: %s", async (_, text, found) => {
+    machine.write("/etc/default/kubelet", text);
+    expect(await findings()).toEqual(found);
   });
 
   test("drop-ins of units that podnet starts, and flags that contradict its own", async () => {

@@ -48,6 +48,21 @@ for name in kubelet containerd etcd; do ln -s /data/$name /var/lib/$name; done`)
     ]);
   });
 
+  test.each(["manifests", "pki", "tmp"])("is refused where kubeadm's folder %s is a link to it", async (name) => {
+    await machine.sh(`mkdir -p /data /etc/kubernetes; echo x >/data/theirs; ln -s /data /etc/kubernetes/${name}`);
+    const said = `/etc/kubernetes/${name}/theirs belongs to another installation; move it away first`;
+    expect(await findings()).toEqual([said]);
+    expect((await machine.run("take", TAKE)).stderr).toContain(said);
+  });
+
+  test("pods' logs go out of a folder that is a link, and others' there stay", async () => {
+    await machine.sh("mkdir -p /data/theirs_x_1 /var/log; ln -s /data /var/log/pods");
+    await machine.does("take", TAKE);
+    await machine.sh("mkdir -p /data/kube-system_y_2/y");
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("ls /data; readlink /var/log/pods")).toBe("theirs_x_1\n/data");
+  });
+
   test("that podnet put there goes with it", async () => {
     await machine.sh("mkdir -p /data/containerd; ln -s /data/containerd /var/lib/containerd");
     const install = installFrom(machine);
@@ -99,6 +114,72 @@ ip link add vethp type veth peer name eth0 netns ${name}; ip link set vethp mast
     expect(await machine.sh("ip netns list")).toContain(name);
   });
 
+  /** What the plugin portmap makes for a pod's host port, by its backend for iptables. */
+  const hostPort = (name: string, chain: string, address: string): string => `
+iptables -t nat -N ${chain}
+iptables -t nat -A ${chain} -s ${address} -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK
+iptables -t nat -A ${chain} -p tcp -m tcp --dport 8080 -j DNAT --to-destination ${address}:80
+iptables -t nat -A CNI-HOSTPORT-DNAT -p tcp -m comment --comment 'dnat name: "${name}" id: "77aa"' -m multiport --dports 8080 -j ${chain}`;
+  const HOST_PORTS = `
+for name in DNAT SETMARK MASQ; do iptables -t nat -N CNI-HOSTPORT-$name; done
+iptables -t nat -A CNI-HOSTPORT-SETMARK -m comment --comment 'CNI portfwd masquerade mark' -j MARK --set-xmark 0x2000/0x2000
+iptables -t nat -A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE
+iptables -t nat -A POSTROUTING -m comment --comment 'CNI portfwd requiring masquerade' -j CNI-HOSTPORT-MASQ
+for chain in PREROUTING OUTPUT; do iptables -t nat -A $chain -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT; done`;
+  /** The same by its backend for nftables. */
+  const nftHostPort = (address: string): string => `
+nft 'add rule ip cni_hostport hostports tcp dport 8080 dnat to ${address}:80 comment "77aa"'
+nft 'add rule ip cni_hostport hostports ip daddr 192.0.2.11 tcp dport 8081 dnat to ${address}:80 comment "77aa"'
+nft 'add rule ip cni_hostport masquerading ip saddr ${address} ip daddr ${address} masquerade comment "77aa"'
+nft 'add rule ip cni_hostport masquerading ip saddr 127.0.0.1 ip daddr ${address} masquerade comment "77aa"'`;
+  const NFT_HOST_PORTS = `
+nft 'add table ip cni_hostport { comment "CNI portmap plugin"; }'
+for name in hostports hostip_hostports hostports_all; do nft "add chain ip cni_hostport $name"; done
+nft add rule ip cni_hostport hostports_all jump hostports
+nft 'add chain ip cni_hostport prerouting { type nat hook prerouting priority dstnat; }'
+nft add rule ip cni_hostport prerouting fib daddr type local jump hostports_all
+nft 'add chain ip cni_hostport masquerading { type nat hook postrouting priority srcnat; }'`;
+  const rules = (): Promise<string> => machine.sh("nft -s list ruleset");
+
+  test("host ports of podman's stay, and those of podnet's pods go", async () => {
+    const theirs = ["10.88.0.5", "10.88.0.6"] as const;
+    await machine.sh(HOST_PORTS + hostPort("podman", "CNI-DN-aaaa", theirs[0]));
+    await machine.sh(NFT_HOST_PORTS + nftHostPort(theirs[0]));
+    await machine.sh("iptables-save | iptables-restore");
+    const before = await rules();
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    await machine.sh(hostPort("podnet", "CNI-DN-bbbb", "10.244.1.5") + nftHostPort("10.244.1.5"));
+    expect(await rules()).toContain("10.244.1.5");
+    await machine.does("network --undo", BRIDGE);
+    await machine.does("take --undo", TAKE);
+    expect(await rules()).toBe(before);
+  });
+
+  test("host ports of somebody's own stay who came after podnet", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    await machine.sh(HOST_PORTS + hostPort("podnet", "CNI-DN-bbbb", "10.244.1.5") + NFT_HOST_PORTS);
+    await machine.sh(
+      nftHostPort("10.244.1.5") + hostPort("podman", "CNI-DN-aaaa", "10.88.0.5") + nftHostPort("10.88.0.5"),
+    );
+    await machine.does("take --undo", TAKE);
+    const after = await rules();
+    expect(after).not.toMatch(/10[.]244|CNI-DN-bbbb|podnet/);
+    expect(after.match(/10[.]88[.]0[.]5/g)).toHaveLength(7);
+    expect(after.match(/jump CNI-HOSTPORT-(DNAT|MASQ|SETMARK)/g)).toHaveLength(4);
+  });
+
+  test("host ports of podnet's pods alone go with all that was made for them", async () => {
+    const before = await rules();
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    await machine.sh(HOST_PORTS + hostPort("podnet", "CNI-DN-bbbb", "10.244.1.5"));
+    await machine.sh(NFT_HOST_PORTS + nftHostPort("10.244.1.5"));
+    await machine.does("take --undo", TAKE);
+    expect(await rules()).toBe(before);
+  });
+
   test("namespaces of podnet's own pods go, and with them the bridge", async () => {
     const name = "cni-5e3b1f0a-aaaa-bbbb-cccc-000000000002";
     await machine.does("take", TAKE);
@@ -120,6 +201,40 @@ nft 'add set ip raw bad { type ipv4_addr; elements = { 198.51.100.7 } }'`);
     await machine.does("network", CILIUM);
     await machine.does("network --undo", CILIUM);
     expect(await seen()).toBe(before);
+  });
+
+  test.each([
+    ["bridge", BRIDGE, "podnet"],
+    ["flannel", agentNetwork("flannel", "flannel-vxlan"), "cbr0"],
+    ["kube-router", agentNetwork("kube-router", "kube-router"), "mynet"],
+    ["cilium", CILIUM, "cilium"],
+  ])(
+    "results of plugins, set aside conflists and links of containers stay that were there before %s",
+    async (_, network, name) => {
+      await machine.sh(`mkdir -p /var/lib/cni/results /etc/cni/net.d
+for name in cni-loopback podnet cbr0 mynet kubernetes cilium; do echo {} >/var/lib/cni/results/$name-aaaa-lo; done
+echo {} >/etc/cni/net.d/10-theirs.conflist.cilium_bak; ip link add lxcaaaa type veth peer name theirs`);
+      const seen = (): Promise<string> => machine.sh("ls -A /var/lib/cni/results /etc/cni/net.d /sys/class/net");
+      const before = await seen();
+      await machine.does("take", TAKE);
+      await machine.does("network", network);
+      await machine.sh(`echo {} | tee /var/lib/cni/results/{cni-loopback,${name}}-bbbb-lo`);
+      await machine.does("network --undo", network);
+      await machine.does("take --undo", TAKE);
+      expect(await seen()).toBe(before);
+    },
+  );
+
+  test("tunnels of somebody's own stay where kube-router leaves, which makes none without an overlay", async () => {
+    const kubeRouter = agentNetwork("kube-router", "kube-router");
+    await machine.does("take", TAKE);
+    await machine.sh("ip link add tun-office type bridge");
+    // Not every kernel knows the type.
+    machine.standIn("ip");
+    machine.answers("ip", 'if [[ $* == *"type ipip" ]]; then echo "9: tun-office: x"; else exec /bin/ip "$@"; fi');
+    await machine.does("network", kubeRouter);
+    await machine.does("network --undo", kubeRouter);
+    expect(machine.has("/sys/class/net/tun-office")).toBe(true);
   });
 
   test("files that another network would take for its own are named before a change to it", async () => {
@@ -181,11 +296,17 @@ esac`,
   });
 
   test("is told which folders are read-only", async () => {
-    await machine.sh("mkdir -p /usr/local/bin; mount -o remount,ro /usr/local");
-    expect(await findings()).toEqual(
-      ["/usr/local/bin", "/usr/local/sbin"].map(
-        (folder) => `${folder} cannot be written: ${folder} is read-only; mount it writable, or use another machine`,
-      ),
+    const folders = ["/var/lib/etcd", "/var/lib/kubelet", "/var/lib/containerd", "/etc/containerd", "/etc/sysctl.d"];
+    const all = [...folders, "/etc/modules-load.d"];
+    await machine.sh(`mount -o remount,ro /usr/local
+for folder in ${all.join(" ")}; do mkdir -p $folder; mount -t tmpfs -o ro tmpfs $folder; done`);
+    const found = (await findings()).sort();
+    expect(found).toEqual(
+      [...all, "/usr/local/bin", "/usr/local/sbin"]
+        .sort()
+        .map(
+          (folder) => `${folder} cannot be written: ${folder} is read-only; mount it writable, or use another machine`,
+        ),
     );
   });
 });

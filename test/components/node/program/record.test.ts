@@ -45,6 +45,39 @@ describe("applied twice", () => {
   });
 });
 
+describe("a kubelet that runs", () => {
+  const restarts = (): string[] => machine.calls().filter((call) => /restart kubelet|stop kubelet/.test(call));
+
+  test("is started anew for another binary, and for nothing that is as it was", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    expect(machine.has("/stub/active/kubelet")).toBe(false);
+    machine.calls();
+    await machine.does("install --update", install);
+    expect(restarts()).toEqual([]);
+    const other = installFrom(machine, "# another\n");
+    await machine.does("install --update", other);
+    expect(restarts()).toEqual(["systemctl try-restart kubelet"]);
+    await machine.does("install --update", other);
+    expect(restarts()).toEqual([]);
+  });
+
+  test("is started anew for another unit, even by the run after one that was killed", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    machine.upload(
+      bundled((components) =>
+        edit(join(components, "node/program/files/kubelet.service"), "RestartSec=2", "RestartSec=3"),
+      ),
+    );
+    machine.crashAt("systemctl enable -q kubelet");
+    expect((await machine.run("install --update", install)).code).toBe(137);
+    machine.calls();
+    await machine.does("install --update", install);
+    expect(restarts()).toEqual(["systemctl try-restart kubelet"]);
+  });
+});
+
 describe("undone", () => {
   test("every phase leaves the machine as it was, settings and swap put back", async () => {
     machine.write("/stub/swaps", "Filename Type Size Used Priority\n/dev/vda2 partition 1024 0 -2\n");
@@ -120,6 +153,43 @@ touch /var/lib/kubelet/config.yaml`);
     expect(await machine.sh(`sysctl -n ${key}`)).toBe("0");
   });
 
+  test("what the kernel rewrites when forwarding is turned off is put back after that", async () => {
+    const keys =
+      "net.ipv4.conf.all.accept_redirects net.ipv4.conf.eth0.forwarding net.ipv4.conf.eth0/100.forwarding net.ipv4.conf.default.forwarding";
+    await machine.sh(`ip link add eth0.100 type bridge
+sysctl -qw net.ipv4.conf.all.accept_redirects=0 net.ipv4.conf.eth0/100.forwarding=1 net.ipv4.conf.default.forwarding=1`);
+    expect(await machine.sh(`sysctl -n ${keys}`)).toBe("0\n0\n1\n1");
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    expect(await machine.sh(`sysctl -n ${keys}`)).toBe("0\n1\n1\n1");
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh(`sysctl -n net.ipv4.ip_forward ${keys}`)).toBe("0\n0\n0\n1\n1");
+  });
+
+  test("the conntrack settings of sysctl.d are set at once, on record, and put back, after a boot too", async () => {
+    const keys = ["established", "close_wait"]
+      .map((name) => `net.netfilter.nf_conntrack_tcp_timeout_${name}`)
+      .join(" ");
+    await machine.sh(`set -- ${keys}; sysctl -qw $1=4000 $2=40`);
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    expect(await machine.sh(`sysctl -n ${keys}`)).toBe("86400\n3600");
+    // A boot begins with the kernel's own, and reads sysctl.d.
+    await machine.sh(`set -- ${keys}; sysctl -qw $1=432000 $2=60; sysctl -qp /etc/sysctl.d/90-podnet.conf`);
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh(`sysctl -n ${keys}`)).toBe("4000\n40");
+  });
+
+  test("settings of sysctl.d that cannot be written here are passed over without a word", async () => {
+    await machine.does("take", TAKE);
+    await machine.sh(
+      "mount --bind /proc/sys/net/netfilter /proc/sys/net/netfilter; mount -o remount,bind,ro /proc/sys/net/netfilter",
+    );
+    const { code, stderr } = await machine.run("install", install);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(machine.read("/var/lib/podnet/record/install")).not.toContain("conntrack");
+  });
+
   test("rules of the kubelet's go, with the tables that it made; others' rules stay, with their counters", async () => {
     await machine.sh(`
 iptables -t nat -A POSTROUTING -s 203.0.113.0/24 -m comment --comment "mine" -j MASQUERADE
@@ -140,7 +210,8 @@ iptables -N KUBE-FIREWALL
 iptables -A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8 -j DROP
 iptables -A INPUT -j KUBE-FIREWALL
 iptables -t nat -N KUBE-SERVICES
-iptables -t nat -A PREROUTING -j KUBE-SERVICES`);
+iptables -t nat -A PREROUTING -j KUBE-SERVICES
+nft add table ip kube-proxy`);
     await machine.does("take --undo", TAKE);
     expect(await machine.sh(RULES)).toBe(before);
   });

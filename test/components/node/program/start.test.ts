@@ -1,7 +1,7 @@
-import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parametersText } from "../../../../components/node/parameters";
 import { bundled, edit, Machine } from "./machine";
 import { TAKE } from "./node";
@@ -79,6 +79,45 @@ test("another upload is switched to at once, and goes with the first", async () 
   expect(await machine.sh(`readlink ${BASE}/current`)).toBe(hashOf(other));
   await machine.does("take --undo", TAKE);
   expect(machine.has(BASE)).toBe(false);
+});
+
+describe("another SSH user's upload", () => {
+  const start = async (words: string): Promise<void> => {
+    const text = parametersText("take", TAKE);
+    const { code, stderr } = await machine.exec(
+      ["sh", "-c", `cd /home/admin && exec bash --norc -p .podnet/program/start ${words}`],
+      text,
+    );
+    expect([code, stderr]).toEqual([0, ""]);
+  };
+  beforeEach(() => {
+    cpSync(program, machine.path("/home/admin/.podnet/program"), { recursive: true });
+  });
+
+  test("goes with the machine, and the one before it too", async () => {
+    machine.write("/home/admin/mine", "x");
+    await machine.does("take", TAKE);
+    await start("take --update");
+    expect(machine.read("/var/lib/podnet/uploads")).toBe("/root/.podnet/program\n/home/admin/.podnet/program\n");
+    await start("take --undo");
+    expect(await machine.sh("find /root /home -mindepth 1")).toBe("/home/admin\n/home/admin/mine");
+    expect(machine.has("/var/lib/podnet")).toBe(false);
+  });
+
+  test("goes where an undo died in between", async () => {
+    await start("take");
+    await machine.does("take --update", TAKE);
+    await machine.sh("mv /home/admin/.podnet/program /home/admin/.podnet/program.gone");
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("find /root /home -mindepth 1")).toBe("/home/admin");
+  });
+
+  test("is noted on no machine that was refused, or only read", async () => {
+    machine.write("/etc/containerd/config.toml", "theirs");
+    expect((await machine.run("take", TAKE)).code).toBe(1);
+    await machine.does("status", {});
+    expect(machine.has("/var/lib/podnet")).toBe(false);
+  });
 });
 
 test("what an interrupted start left is replaced, and goes with the machine", async () => {
