@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -286,6 +286,23 @@ describe("make down leaves of the stack's config", () => {
   test("all of it, where nobody knows what make wrote", async () => {
     expect(await left(`${SALT}${WRITTEN}`, {})).toEqual([WRITTEN, []]);
   });
+});
+
+test("make down that was interrupted while it removed what the clone keeps can be run again", async () => {
+  const { pulumiHome, state, passphrase, dotPodnet } = context.paths;
+  const busy = join(pulumiHome, "logs");
+  mkdirSync(busy, { recursive: true });
+  pulumi({ resources: [] });
+  docker.does("");
+  execFileSync("mount", ["-t", "tmpfs", "tmpfs", busy]);
+  try {
+    await expect(down(context)).rejects.toThrow("EBUSY");
+  } finally {
+    execFileSync("umount", [busy]);
+  }
+  expect([existsSync(state), existsSync(passphrase)]).toEqual([false, true]);
+  expect(await down(context)).toBe(0);
+  expect(existsSync(dotPodnet)).toBe(false);
 });
 
 test("make down keeps the passphrase while another stack's config is sealed with it", async () => {

@@ -122,12 +122,14 @@ function hasSealed(project: string): boolean {
     .some((name) => /^encryptionsalt:/m.test(readFileSync(join(project, name), "utf8")));
 }
 
-/** Removes what a clone keeps in its folder, all but this. */
-function removeKept({ dotPodnet }: ClonePaths, but: readonly string[]): void {
-  for (const path of existsSync(dotPodnet) ? readdirSync(dotPodnet).map((name) => join(dotPodnet, name)) : []) {
-    if (!but.includes(path)) {
-      rmSync(path, { recursive: true, force: true });
-    }
+/** Removes what a clone keeps in its folder, all but this. Where it is interrupted, it can be run again. */
+function removeKept({ dotPodnet, state, passphrase }: ClonePaths, but: readonly string[]): void {
+  const kept = existsSync(dotPodnet) ? readdirSync(dotPodnet).map((name) => join(dotPodnet, name)) : [];
+  // A state that is left without its passphrase could be neither read nor removed.
+  const place = (path: string): number => (path === state ? -1 : path === passphrase ? 1 : 0);
+  for (const path of kept.filter((one) => !but.includes(one)).sort((a, b) => place(a) - place(b))) {
+    // A Pulumi that is just ending writes its log there.
+    rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
   if (existsSync(dotPodnet) && readdirSync(dotPodnet).length === 0) {
     rmSync(dotPodnet, { recursive: true });
