@@ -13,7 +13,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   kubeProxyMode: "`auto` (nftables where the node has it), `nftables` or `iptables`",
   scheduleOnControlPlane: "whether ordinary pods run on the control plane too",
   nodes: "the lab's nodes by name, each `{slot, role?}`",
-  hosts: "machines instead of a lab, by name: `{slot, role?, host, port?, user?, hostKey, internalIp?, gone?}`",
+  hosts:
+    "machines instead of a lab, by name: `{slot, role?, host, port?, user?, hostKey, internalIp?, kubeletConfig?, ignorePreflightErrors?, gone?}`",
   sshPrivateKey: "private key for `hosts`; a secret",
   sshPrivateKeyPassword: "passphrase of that key, where it has one; a secret",
   labName: "name of the lab on its host; derived from the clone's folder",

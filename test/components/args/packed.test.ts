@@ -19,9 +19,9 @@ test("what is known of a thousand machines is handed back to a command, which Li
       key: hash(name).slice(0, 16),
       machineId: hash(`m${name}`).slice(0, 32),
     };
-    return [name, { ...machine, hostname: name, passing: false, controlPlane: false }];
+    return { name, ...machine, hostname: name, passing: false, controlPlane: false };
   });
-  const text = JSON.stringify({ network: "bridge", machines: Object.fromEntries(machines) });
+  const text = JSON.stringify({ network: "bridge", machines });
   const echo = (output: string): string =>
     execFileSync("printenv", ["OUTPUT"], {
       env: { PATH: process.env["PATH"], OUTPUT: output },

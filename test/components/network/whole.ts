@@ -39,7 +39,9 @@ export async function wholeNetwork(made: Made[], make: (on: Cluster) => PodNetwo
 export function commandsOf(agents: boolean): string[] {
   return [
     "network-change",
+    "network-choice",
     "network-enable",
+    "network-hold",
     ...(agents ? ["network-images"] : []),
     "network-on-cp",
     "network-on-w1",
