@@ -19,6 +19,7 @@ interface Host {
   readonly role?: string;
   readonly machine?: string;
   readonly internalIp?: string;
+  readonly kubeletConfig?: object;
   readonly gone?: boolean;
 }
 
@@ -198,6 +199,27 @@ describe("a worker", () => {
     expect(differences(state, now)).toEqual({ gone: [], came: [] });
     declare({ cp: CP, w1: W1 });
     mustUp();
+  });
+
+  test("gets another kubeletConfig in place, and has its old one where its kubelet does not run with it", async () => {
+    const most = (): string =>
+      on("cp").sh(
+        "KUBECACHEDIR=/tmp/cache KUBERC=off kubectl --kubeconfig /etc/kubernetes/admin.conf get node w1 -o 'jsonpath={.status.capacity.pods}'",
+      );
+    expect(most()).toBe("110");
+    declare({ cp: CP, w1: { ...W1, kubeletConfig: { maxPods: 57 } } });
+    mustUp();
+    await expect.poll(most, { timeout: 30_000 }).toBe("57");
+    declare({ cp: CP, w1: { ...W1, kubeletConfig: { maxPods: 58, featureGates: { NoSuchGate: true } } } });
+    const refused = up();
+    expect(refused.code).not.toBe(0);
+    expect(refused.out + refused.err).toContain(
+      "podnet join on w1: the kubelet does not run with this kubeletConfig, and has its old one again; correct it.",
+    );
+    expect(on("w1").sh("systemctl is-active kubelet")).toBe("active\n");
+    declare({ cp: CP, w1: W1 });
+    mustUp();
+    await expect.poll(most, { timeout: 30_000 }).toBe("110");
   });
 
   test("gets another slot: it is drained, joins anew, and is proven", () => {
