@@ -124,3 +124,18 @@ test("every shell file of the repository is clean by shellcheck, at its default 
   expect(expected.filter((file) => !files.includes(file))).toEqual([]);
   execFileSync("sh", ["-c", scripts["check:shell"] ?? "false"], { cwd: project, encoding: "utf8" });
 }, 60_000);
+
+test("nothing on a node asks grep -q behind a pipe: it ends early, and what still writes into the pipe then fails", () => {
+  const files = tracked(
+    "components/**/*.sh",
+    ...["podnet", "preflight", "routes", "start", "swap-off"].map((name) => `components/node/program/${name}`),
+  );
+  expect(files.length).toBeGreaterThan(30);
+  const found = files.flatMap((file) =>
+    readFileSync(join(project, file), "utf8")
+      .split("\n")
+      .filter((line) => /[^|]\| *(e|f)?grep -[a-zA-Z]*[qm]/.test(line))
+      .map((line) => `${file}: ${line.trim()}`),
+  );
+  expect(found).toEqual([]);
+});

@@ -52,7 +52,7 @@ remove_host_ports() {
     for family in ip ip6; do
         save=iptables-save
         [ "$family" = ip ] || save=ip6tables-save
-        grep -qsxF "chain $family nat CNI-HOSTPORT-DNAT" "$BEFORE" || "$save" -t nat 2>/dev/null | grep -q '^-A CNI-HOSTPORT-DNAT ' ||
+        grep -qsxF "chain $family nat CNI-HOSTPORT-DNAT" "$BEFORE" || grep -q '^-A CNI-HOSTPORT-DNAT ' <<<"$("$save" -t nat 2>/dev/null || true)" ||
             remove_chains_of "$save" 'CNI-HOSTPORT-'
     done
     pods=$(cat "$PODS_LEFT" 2>/dev/null || true)
@@ -60,7 +60,7 @@ remove_host_ports() {
     while read -r chain handle; do
         [ -z "$handle" ] || nft delete rule ip cni_hostport "$chain" handle "$handle"
     done <<<"$(nft -a list table ip cni_hostport 2>/dev/null | rules_into "$pods")"
-    if ! grep -qsxF "table ip cni_hostport" "$BEFORE" && ! nft list table ip cni_hostport 2>/dev/null | grep -qE ' (dnat to|masquerade)( |$)'; then
+    if ! grep -qsxF "table ip cni_hostport" "$BEFORE" && ! grep -qE ' (dnat to|masquerade)( |$)' <<<"$(nft list table ip cni_hostport 2>/dev/null || true)"; then
         nft delete table ip cni_hostport 2>/dev/null || true
     fi
 }

@@ -87,7 +87,7 @@ forget_file() {
 # Removes a file of podnet's before the rest of its phase is undone, if it is still as made.
 unmake_file() {
     local path=$1
-    if [ -e "$path" ] && record_lines | grep -qxF "file"$'\t'"$(sum_of "$path")"$'\t'"$path"; then rm -f "$path"; fi
+    if [ -e "$path" ] && grep -qxF "file"$'\t'"$(sum_of "$path")"$'\t'"$path" <<<"$(record_lines)"; then rm -f "$path"; fi
 }
 
 # set_sysctl KEY VALUE: sets a kernel setting now and notes what it was. A setting that this kernel lacks fails.

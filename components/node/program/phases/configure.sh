@@ -25,7 +25,7 @@ set_taint() {
 
 # The mode that kube-proxy's configuration has.
 configured_mode() {
-    kube -n kube-system get configmap kube-proxy -o 'jsonpath={.data.config\.conf}' | awk '$1 == "mode:" { gsub(/"/, "", $2); print $2; exit }'
+    kube -n kube-system get configmap kube-proxy -o 'jsonpath={.data.config\.conf}' | awk '$1 == "mode:" && !seen++ { gsub(/"/, "", $2); print $2 }'
 }
 
 # The mode that kube-proxy's pods were last started for; nothing before the first change.

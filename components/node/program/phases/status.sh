@@ -65,7 +65,7 @@ sysctls_json() {
     local key wanted before
     while IFS=' =' read -r key wanted; do
         case $key in '' | '#'* | -*) continue ;; esac
-        before=$(record_lines | awk -F'\t' -v key="$key" '$1 == "sysctl" && $2 == key { print $3; exit }')
+        before=$(record_lines | awk -F'\t' -v key="$key" '$1 == "sysctl" && $2 == key && !seen++ { print $3 }')
         printf '{"key":%s,"wanted":%s,"now":%s,"before":%s}\n' "$(json_string "$key")" "$(json_string "$wanted")" \
             "$(json_string "$(sysctl -n "$key" 2>/dev/null || true)")" "$(if [ -n "$before" ]; then json_string "$before"; else printf null; fi)"
     done <"$ROOT/files/network-sysctl.conf" | join_json
