@@ -56,7 +56,7 @@ set_proxy_mode() {
     put_proxy_mode "$mode" "$now"
     nodes=$(kube get nodes -o name | wc -l)
     # It starts on one node after another.
-    ! wait_until $((60 + 5 * nodes)) "kube-proxy on every node" workload_ready kube-system daemonset/kube-proxy || return 0
+    ! wait_until $((30 + 15 * nodes)) "kube-proxy on every node" workload_ready kube-system daemonset/kube-proxy || return 0
     causes=$(workload_causes kube-system kube-proxy k8s-app=kube-proxy)
     [ "$now" = "$mode" ] || put_proxy_mode "$now" "$now"
     fail "${causes:-the API server knows no reason}
