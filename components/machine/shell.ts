@@ -61,6 +61,16 @@ export class Shell {
     });
   }
 
+  /** Connects as {@link Shell.open} does, does work over the connection, and ends it. */
+  static async use<T>(name: string, connection: Dialled, work: (shell: Shell) => Promise<T>): Promise<T> {
+    const shell = await Shell.open(name, connection);
+    try {
+      return await work(shell);
+    } finally {
+      shell.close();
+    }
+  }
+
   static #connect(name: string, connection: Dialled, seconds: number): Promise<Shell> {
     const { host, port, user, privateKey, hostKey } = connection;
     const pinned = utils.parseKey(hostKey);

@@ -5,6 +5,7 @@ import { packed, unpacked } from "../args/packed";
 import { messageOf } from "../args/validate";
 import { dialTable } from "../machine/dialTable";
 import type { Dialled } from "../machine/dialled";
+import { failuresOnEach } from "../machine/each";
 import { Shell } from "../machine/shell";
 import { askNode, NOTHING_LEFT } from "../node/ask";
 
@@ -54,27 +55,24 @@ async function isBare(shell: Shell): Promise<boolean> {
  * do not; one that cannot be reached is left to the undo.
  */
 async function release(owner: string, hold: string, nodes: Readonly<Record<string, Dialled>>): Promise<void> {
-  const results = await Promise.allSettled(
-    Object.entries(nodes).map(async ([node, ssh]) => {
-      let shell: Shell;
-      try {
-        shell = await Shell.open(node, ssh, DIAL_SECONDS);
-      } catch (error) {
-        console.error(messageOf(error));
-        return;
+  const failed = await failuresOnEach(nodes, async (node, ssh) => {
+    let shell: Shell;
+    try {
+      shell = await Shell.open(node, ssh, DIAL_SECONDS);
+    } catch (error) {
+      console.error(messageOf(error));
+      return;
+    }
+    try {
+      await askNode(shell, "hold", { node, owner, hold, release: "yes" }, SECONDS);
+    } catch (error) {
+      if (!(await isBare(shell))) {
+        throw error;
       }
-      try {
-        await askNode(shell, "hold", { node, owner, hold, release: "yes" }, SECONDS);
-      } catch (error) {
-        if (!(await isBare(shell))) {
-          throw error;
-        }
-      } finally {
-        shell.close();
-      }
-    }),
-  );
-  const failed = results.flatMap((result) => (result.status === "rejected" ? [messageOf(result.reason)] : []));
+    } finally {
+      shell.close();
+    }
+  });
   if (failed.length > 0) {
     throw new Error(
       `these machines do not do what they are told, so nothing would be taken off them; nothing on any machine was undone:\n  ${failed.join("\n  ")}`,
@@ -93,14 +91,9 @@ export async function holdCommand(text: string, earlier: string | undefined): Pr
   const left = Object.entries(before?.nodes ?? {}).filter(([node]) => own(nodes, node) === undefined);
   await release(owner, hold, Object.fromEntries(left));
   await Promise.all(
-    Object.entries(nodes).map(async ([node, ssh]) => {
-      const shell = await Shell.open(node, ssh);
-      try {
-        await askNode(shell, "hold", { node, owner, hold }, SECONDS);
-      } finally {
-        shell.close();
-      }
-    }),
+    Object.entries(nodes).map(([node, ssh]) =>
+      Shell.use(node, ssh, (shell) => askNode(shell, "hold", { node, owner, hold }, SECONDS)),
+    ),
   );
   console.log(packed(JSON.stringify({ hold, nodes: (JSON.parse(text) as HoldRequest).nodes })));
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { messageOf } from "../args/validate";
 import { dialTable } from "../machine/dialTable";
+import { failuresOnEach } from "../machine/each";
 import { Shell } from "../machine/shell";
 import { askNode } from "../node/ask";
 
@@ -23,17 +23,9 @@ const SECONDS = 900;
 
 /** Gives every node these images, all nodes at once. Throws one error with every node that could not get them. */
 export async function giveImages({ owner, mirror, images, nodes }: ImagesInput): Promise<void> {
-  const results = await Promise.allSettled(
-    Object.entries(nodes).map(async ([node, ssh]) => {
-      const shell = await Shell.open(node, ssh);
-      try {
-        await askNode(shell, "images", { node, owner, mirror, image: images }, SECONDS);
-      } finally {
-        shell.close();
-      }
-    }),
+  const failed = await failuresOnEach(nodes, (node, ssh) =>
+    Shell.use(node, ssh, (shell) => askNode(shell, "images", { node, owner, mirror, image: images }, SECONDS)),
   );
-  const failed = results.flatMap((result) => (result.status === "rejected" ? [messageOf(result.reason)] : []));
   if (failed.length > 0) {
     throw new Error(`not every node has the network's images:\n  ${failed.join("\n  ")}`);
   }

@@ -44,14 +44,12 @@ CONFLIST_NAMES='podnet|cbr0|mynet'
 # else has rules there and they were not there before. iptables' rules bear the conflist's name, and nftables' the pod's address.
 remove_host_ports() {
     local save family chains pods chain handle
-    for save in iptables-save ip6tables-save; do
-        command -v "$save" >/dev/null || continue
-        chains=$("$save" -t nat 2>/dev/null | sed -nE "s/^-A CNI-HOSTPORT-DNAT .*\"dnat name: \\\\\"($CONFLIST_NAMES)\\\\\".* -j (CNI-DN-[0-9a-f]+)\$/\2/p" | paste -sd '|')
-        [ -z "$chains" ] || remove_chains "$chains"
-    done
     for family in ip ip6; do
         save=iptables-save
         [ "$family" = ip ] || save=ip6tables-save
+        command -v "$save" >/dev/null || continue
+        chains=$("$save" -t nat 2>/dev/null | sed -nE "s/^-A CNI-HOSTPORT-DNAT .*\"dnat name: \\\\\"($CONFLIST_NAMES)\\\\\".* -j (CNI-DN-[0-9a-f]+)\$/\2/p" | paste -sd '|')
+        [ -z "$chains" ] || remove_chains_of "$save" "$chains"
         grep -qsxF "chain $family nat CNI-HOSTPORT-DNAT" "$BEFORE" || grep -q '^-A CNI-HOSTPORT-DNAT ' <<<"$("$save" -t nat 2>/dev/null || true)" ||
             remove_chains_of "$save" 'CNI-HOSTPORT-'
     done

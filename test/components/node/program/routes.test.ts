@@ -99,34 +99,26 @@ test("what leaves the cluster is masqueraded; what goes to a pod or a node is no
   ]);
 });
 
-test("where FORWARD drops, pods are accepted in that chain, once, and no more when podnet goes", async () => {
-  await machine.sh("iptables -P FORWARD DROP");
+test.each([
+  ["where FORWARD drops, pods are accepted in that chain", "-P FORWARD DROP", ["-P FORWARD DROP"]],
+  [
+    "where a rule of FORWARD rejects all, pods are accepted before it",
+    "-A FORWARD -j REJECT --reject-with icmp-host-prohibited",
+    ["-P FORWARD ACCEPT", "-A FORWARD -j REJECT --reject-with icmp-host-prohibited"],
+  ],
+])("%s, once, and no more when podnet goes", async (_, command, [policy = "", ...theirs]) => {
+  await machine.sh(`iptables ${command}`);
   await machine.does("network", BRIDGE);
   await machine.does("network --update", BRIDGE);
   const rules = [
-    "-P FORWARD DROP",
+    policy,
     "-A FORWARD -d 10.244.0.0/16 -m comment --comment podnet -j ACCEPT",
     "-A FORWARD -s 10.244.0.0/16 -m comment --comment podnet -j ACCEPT",
+    ...theirs,
   ];
   expect(await machine.sh("iptables -S FORWARD")).toBe(rules.join("\n"));
   await machine.does("network --undo", BRIDGE);
-  expect(await machine.sh("iptables -S FORWARD")).toBe("-P FORWARD DROP");
-});
-
-test("where a rule of FORWARD rejects all, pods are accepted before it, and the rule stays", async () => {
-  const theirs = "-A FORWARD -j REJECT --reject-with icmp-host-prohibited";
-  await machine.sh(`iptables ${theirs}`);
-  await machine.does("network", BRIDGE);
-  await machine.does("network --update", BRIDGE);
-  const rules = [
-    "-P FORWARD ACCEPT",
-    "-A FORWARD -d 10.244.0.0/16 -m comment --comment podnet -j ACCEPT",
-    "-A FORWARD -s 10.244.0.0/16 -m comment --comment podnet -j ACCEPT",
-    theirs,
-  ];
-  expect(await machine.sh("iptables -S FORWARD")).toBe(rules.join("\n"));
-  await machine.does("network --undo", BRIDGE);
-  expect(await machine.sh("iptables -S FORWARD")).toBe(["-P FORWARD ACCEPT", theirs].join("\n"));
+  expect(await machine.sh("iptables -S FORWARD")).toBe([policy, ...theirs].join("\n"));
 });
 
 test("a link that flaps has its routes back, also while pods' links come and go without a pause", async () => {
