@@ -3,7 +3,8 @@ import { Changes } from "../cluster/changes";
 import type { Cluster } from "../cluster/Cluster";
 import { enforcesPolicy, type NetworkDefinition, POLICY_ADVICE } from "./definition";
 import { AgentObjects } from "./objects";
-import { enableNetwork, holdMachines, prepareNodes } from "./prepare";
+import { holdMachines } from "./local";
+import { enableNetwork, prepareNodes } from "./prepare";
 
 /** What one kind of network adds to what all of them share. */
 export interface NetworkDesign {
