@@ -27,7 +27,8 @@ afterAll(() => {
 
 /** Every question is noted; `does` is what the machine does then. */
 function machine(does: string): void {
-  const note = `#!/bin/sh\ntext=$(cat)\nprintf '%s\\n' "$text" | grep -v '^nonce\\|^end' | tr '\\n' ' ' >>${bin}/asked\necho >>${bin}/asked\n`;
+  // In one write: the machines are asked at once.
+  const note = `#!/bin/sh\ntext=$(cat)\nline=$(printf '%s\\n' "$text" | grep -v '^nonce\\|^end' | tr '\\n' ' ')\necho "$line" >>${bin}/asked\n`;
   const answer = `nonce=$(printf '%s\\n' "$text" | sed -n 's/^nonce: //p')\n`;
   writeFileSync(join(bin, "bash"), note + answer + does);
   chmodSync(join(bin, "bash"), 0o755);
