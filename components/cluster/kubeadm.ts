@@ -5,6 +5,7 @@ import type { Parameters } from "../node/parameters";
 import { KUBERNETES_VERSION } from "../node/releases";
 import type { ValidCluster } from "./args";
 import { digest } from "./changes";
+import { noteChoice } from "./choice";
 import { parseControlPlane } from "./kubeconfig";
 import type { ClusterNode } from "./nodes";
 
@@ -138,16 +139,19 @@ export function joinNodes(
       { parent, dependsOn: [installed, members.resource], deleteBeforeReplace: true },
     ),
   );
+  const settings = valid.apply(({ kubeProxyMode, scheduleOnControlPlane }) => ({
+    "kube-proxy-mode": kubeProxyMode,
+    schedulable: scheduleOnControlPlane ? "yes" : "no",
+  }));
+  const choice = noteChoice(
+    `${name}-choice`,
+    settings.apply((chosen) => JSON.stringify(chosen)),
+    { parent },
+  );
   const configured = applyPhase(
     `${name}-configure`,
     control.handle,
-    {
-      phase: "configure",
-      parameters: valid.apply(({ kubeProxyMode, scheduleOnControlPlane }) => ({
-        "kube-proxy-mode": kubeProxyMode,
-        schedulable: scheduleOnControlPlane ? "yes" : "no",
-      })),
-    },
+    { phase: "configure", parameters: settings, again: choice.at },
     { parent, dependsOn: init.resource },
   );
   const living = joins.slice(0, workers.length);

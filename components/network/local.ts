@@ -51,28 +51,6 @@ export function preflight(
   return command_;
 }
 
-/**
- * Notes, before anything is changed for it, which network is chosen, and when. Where a change failed half way and the earlier network
- * is declared again, the commands have the inputs that they had before, and only this tells that they have to run once more.
- */
-export function noteChoice(
-  parent: pulumi.Resource,
-  name: string,
-  definition: pulumi.Output<NetworkDefinition>,
-  dependsOn: readonly pulumi.Resource[],
-): command.local.Command {
-  return new command.local.Command(
-    `${name}-choice`,
-    {
-      create: 'node -p "Date.now()"',
-      stdin: definition.id,
-      addPreviousOutputInEnv: false,
-      logging: command.local.Logging.Stderr,
-    },
-    { parent, dependsOn: [...dependsOn] },
-  );
-}
-
 /** Gives every node the images of the network's agents, before anything of another network ends. */
 export function giveImages(
   parent: pulumi.Resource,

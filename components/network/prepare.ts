@@ -1,13 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { known } from "../args/known";
 import { noteNames } from "../args/names";
 import { InvalidInputError } from "../args/validate";
+import { noteChoice } from "../cluster/choice";
 import type { Cluster } from "../cluster/Cluster";
 import type { ClusterNode } from "../cluster/nodes";
 import { applyPhase } from "../node/phase";
 import type { NetworkDefinition } from "./definition";
-import { giveImages, noteChoice, preflight } from "./local";
+import { giveImages, preflight } from "./local";
 import { routesOfEach } from "./routes";
 
 /** What preparing the nodes takes from a network. */
@@ -76,13 +76,17 @@ export function prepareNodes(
   if (hasAgents) {
     before.push(giveImages(parent, name, cluster, definition));
   }
-  const choice = noteChoice(parent, name, definition, before);
+  const choice = noteChoice(
+    `${name}-choice`,
+    pulumi.all([definition, mtu]).apply(([{ id }, podMtu]) => (podMtu === undefined ? id : `${id}, mtu ${podMtu}`)),
+    { parent, dependsOn: before },
+  );
   const change = applyPhase(
     `${name}-change`,
     cluster.controlPlane.handle,
     {
       phase: "change",
-      again: known(choice.stdout),
+      again: choice.at,
       network: definition.kind,
       parameters: definition.apply(({ id, kind, replacesKubeProxy }) => ({
         network: id,
@@ -100,6 +104,8 @@ export function prepareNodes(
       const routesOf = routesOfEach(peers);
       return (nodeName: string) => routesOf[nodeName];
     });
+  // A node that an interrupted change left half way is applied again, also on the way back.
+  const round = pulumi.interpolate`${generation}-${choice.at}`;
   const shared = pulumi.all([definition, mtu, routes, cluster.podCidr]);
   const commandOf = ({ nodeName, handle, installed, internalIp, podCidr, link }: ClusterNode) => {
     const phase = applyPhase(
@@ -108,8 +114,8 @@ export function prepareNodes(
       {
         phase: "network",
         network: definition.kind,
-        // A node that an interrupted change left half way is applied again, also on the way back; and one whose link is new.
-        again: link === undefined ? generation : pulumi.interpolate`${generation}-${link}`,
+        // A node whose link is new has lost what was on it.
+        again: link === undefined ? round : pulumi.interpolate`${round}-${link}`,
         parameters: pulumi
           .all([shared, internalIp, podCidr])
           .apply(([[known, podMtu, routesOf, clusterCidr], ip, nodePodCidr]) => ({

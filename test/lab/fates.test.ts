@@ -42,7 +42,7 @@ const RESOURCES = [
   ...["lab-host", "lab-network", "lab-w1-container", "lab-cp-container"],
   ...["cluster-w1-program", "cluster-w1-take", "cluster-w1-install", "cluster-w1-join"],
   ...["cluster-cp-program", "cluster-cp-take", "cluster-cp-install", "cluster-cp-init"],
-  ...["cluster-members", "cluster-configure", "cluster-register", "cluster-kubernetes"],
+  ...["cluster-members", "cluster-choice", "cluster-configure", "cluster-register", "cluster-kubernetes"],
   ...["network-preflight", "network-choice", "network-change", "network-on-cp", "network-on-w1", "network-enable"],
   ...["web-service", "web-workload", "web-endpoints"],
   ...["connectivity-namespace", "connectivity-probe", "connectivity-hairpin"],

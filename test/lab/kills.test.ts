@@ -2,7 +2,20 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitFor } from "../../components/args/wait";
-import { configure, createStack, hostState, mustPulumi, PROJECT, run, sound, STACK, state } from "./lab";
+import {
+  configure,
+  createStack,
+  hostState,
+  kubectl,
+  mustPulumi,
+  onNode,
+  PROJECT,
+  run,
+  sound,
+  STACK,
+  state,
+  unset,
+} from "./lab";
 
 // Pulumi is killed again and again, each time at another resource that it has just begun with, and goes on from there.
 const at = ["--yes", "--skip-preview"];
@@ -50,7 +63,9 @@ function untilItBegins(words: readonly string[], known: ReadonlySet<string>): Pr
   let killedAt: string | undefined;
   const read = (chunk: Buffer): void => {
     said += chunk.toString();
-    for (const [, type = "", name = ""] of said.matchAll(/^ *[-+]+ +(\S+) (\S+) (?:creating|deleting)\b/gm)) {
+    for (const [, type = "", name = ""] of said.matchAll(
+      /^ *[-+~]+ +(\S+) (\S+) (?:creating|updating|deleting|replacing)\b/gm,
+    )) {
       if (killedAt === undefined && !known.has(name) && !/^(podnet:|pulumi:)/.test(type)) {
         killedAt = name;
         process.kill(-(child.pid ?? 0), "SIGKILL");
@@ -100,6 +115,87 @@ test("an update that was killed at each of its resources comes to its end, decla
   const killed = await killedAtEach("up");
   expect(killed).toEqual(made());
   // Pulumi keeps a create that was killed until somebody says that it was looked at; `make up` says so itself.
+  mustPulumi("refresh", "--clear-pending-creates", ...at);
+  sound();
+}, 1_800_000);
+
+/**
+ * Updates, and kills the update when a resource's command has done what was to be done on the node, and Pulumi does not know of it
+ * yet. `done` says whether it has.
+ */
+async function killedBeforeItIsNoted(name: string, node: string, done: () => boolean): Promise<void> {
+  // The command waits for the node's lock until Pulumi itself stands still.
+  const lock = onNode(node, "setsid flock /run/podnet/lock sleep 300 </dev/null >/dev/null 2>&1 & echo $!").trim();
+  const child = spawn("pulumi", ["up", ...at, "--stack", STACK, "--non-interactive", "--color", "never"], {
+    cwd: PROJECT,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let said = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  try {
+    const begun = await waitFor(() => Promise.resolve(new RegExp(` ${name} updating`).test(said)), 120);
+    expect(begun ? "" : said).toBe("");
+    const waits = (): boolean => onNode(node, "pgrep -fx 'flock -w [0-9]+ 9' || true") !== "";
+    expect(await waitFor(() => Promise.resolve(waits()), 60)).toBe(true);
+    process.kill(child.pid ?? 0, "SIGSTOP");
+    onNode(node, `kill -- -${lock}`);
+    expect(await waitFor(() => Promise.resolve(done()), 60)).toBe(true);
+  } finally {
+    process.kill(-(child.pid ?? 0), "SIGKILL");
+  }
+  run("pulumi", ["cancel", "--yes", "--stack", STACK]);
+}
+
+test.each<readonly [string, Record<string, string>, string, string, () => string, string, string]>([
+  ["mtu", { mtu: "1400" }, "network-on-w1", "w1", () => onNode("w1", "cat /sys/class/net/cni0/mtu"), "1500", "1400"],
+  [
+    "kubeProxyMode",
+    { kubeProxyMode: "iptables" },
+    "cluster-configure",
+    "cp",
+    () =>
+      kubectl("-n", "kube-system", "get", "cm", "kube-proxy", "-o", "jsonpath={.data}").replace(
+        /.*mode: (\w+).*/s,
+        "$1",
+      ),
+    "nftables",
+    "iptables",
+  ],
+])("%s: a change that was killed when it was done on a node, and is put back, is undone there", async (...row) => {
+  const [key, settings, name, node, read, before, after] = row;
+  expect(read().trim()).toBe(before);
+  configure(settings);
+  await killedBeforeItIsNoted(name, node, () => read().trim() === after);
+  unset(key);
+  mustPulumi("up", ...at);
+  expect(read().trim()).toBe(before);
+  sound();
+});
+
+test("a change of network that was killed at each of its resources comes to its end, and so does the way back", async () => {
+  for (const network of ["kube-router", "bridge"]) {
+    configure({ network });
+    const killed = await killedAtEach("up");
+    expect(killed).toEqual(
+      expect.arrayContaining(["network-choice", "network-change", "network-on-cp", "network-on-w1"]),
+    );
+    mustPulumi("refresh", "--clear-pending-creates", ...at);
+    expect(onNode("w1", "cat /var/lib/podnet/network-on-node").split(" ")[0]).toBe(network);
+    sound();
+  }
+  unset("network");
+}, 1_800_000);
+
+test("a replacement that was killed at each of its resources comes to its end", async () => {
+  const urns = (state().resources ?? [])
+    .map(({ urn }) => urn)
+    .filter((urn) => /network-on-w1$|cluster-w1-join$/.test(urn));
+  expect(urns.length).toBe(2);
+  const killed = await killedAtEach("up", ...urns.flatMap((urn) => ["--replace", urn]));
+  expect(killed).toEqual(expect.arrayContaining(["network-on-w1", "cluster-w1-join"]));
   mustPulumi("refresh", "--clear-pending-creates", ...at);
   sound();
 }, 1_800_000);
