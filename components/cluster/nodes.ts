@@ -101,6 +101,7 @@ export function makeNode(
     program,
     deletedWith: machine.deletedWith,
     gone: machine.gone === true,
+    works: {},
   };
   const taken = applyPhase(
     `${name}-${nodeName}-take`,

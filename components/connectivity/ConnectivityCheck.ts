@@ -114,11 +114,14 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
         options,
       ),
     }));
-    const addresses = Object.fromEntries(
-      Object.values(cluster.nodes).map(({ nodeName, internalIp, podCidr }) => [nodeName, { internalIp, podCidr }]),
+    const declared = Object.fromEntries(
+      Object.values(cluster.nodes).map(({ nodeName, internalIp, podCidr, handle }) => [
+        nodeName,
+        { internalIp, podCidr, works: handle.works },
+      ]),
     );
     const nodes = pulumi
-      .all([addresses, network.mtus])
+      .all([declared, network.mtus])
       .apply(([known, mtus]) =>
         Object.fromEntries(
           Object.entries(known).map(([nodeName, node]) => [nodeName, { ...node, mtu: mtus[nodeName] ?? 0 }]),

@@ -15,6 +15,8 @@ export const checkInput = z.strictObject({
       podCidr: z.string(),
       /** MTU that pods of this node should have, in bytes. */
       mtu: z.number(),
+      /** What the program says was applied on it, by phase: the nonce of its parameters, and the resource's name. */
+      works: z.record(z.string(), z.strictObject({ work: z.string(), resource: z.string() })).default({}),
     }),
   ),
   /** How each node is reached. */

@@ -20,6 +20,16 @@ export interface NodeHandle {
   readonly deletedWith: pulumi.Resource | undefined;
   /** Whether the machine is gone for good: its resources stay as they are, and are forgotten when they are deleted. */
   readonly gone: boolean;
+  /** What is declared to be applied on the machine, by phase. Each phase is added as its resource is made. */
+  readonly works: Partial<Record<Phase, pulumi.Output<DeclaredWork>>>;
+}
+
+/** What a phase's resource says was applied on a node. */
+export interface DeclaredWork {
+  /** Nonce of the parameters. */
+  readonly work: string;
+  /** Name of the resource. */
+  readonly resource: string;
 }
 
 /** What a phase's resource is made of. */
@@ -152,6 +162,7 @@ export function applyPhase(
   if (node.gone) {
     return { resource, answer: pulumi.output([]) };
   }
+  node.works[phase] = resource.stdin.apply((given) => ({ work: nonceIn(given ?? ""), resource: name }));
   const printed = known(resource.stdout);
   const answer = resource.stdin.apply((given) =>
     printed.apply((stdout) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout)),

@@ -3,12 +3,15 @@ import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitFor } from "../../components/args/wait";
 import {
+  check,
   configure,
   createStack,
+  failures,
   hostState,
   kubectl,
   mustPulumi,
   onNode,
+  output,
   PROJECT,
   run,
   sound,
@@ -170,6 +173,7 @@ test.each<readonly [string, Record<string, string>, string, string, () => string
   configure(settings);
   await killedBeforeItIsNoted(name, node, () => read().trim() === after);
   unset(key);
+  expect(failures(check(String(output("verify"))))).toContain(`as-made ${node} -> phases`);
   mustPulumi("up", ...at);
   expect(read().trim()).toBe(before);
   sound();

@@ -84,7 +84,7 @@ describe("up", () => {
     expect(output("passed")).toBe(true);
     const claims = output("claims") as Report["claims"];
     expect(Object.fromEntries(Object.entries(claims).map(([claim, { passed }]) => [claim, passed]))).toEqual({
-      "as-made": 24,
+      "as-made": 27,
       localhost: 12,
       "pod-to-pod": 60,
       "node-to-pod": 36,

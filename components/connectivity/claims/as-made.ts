@@ -25,11 +25,21 @@ interface Part {
   readonly expected: (topology: Topology) => string;
   /** Whether podnet makes it on this node. */
   readonly applies?: (status: NodeStatus) => boolean;
-  /** What is not as it should be; nothing where all is. */
-  readonly differences: (status: NodeStatus, topology: Topology) => readonly string[];
+  /** What of a node is not as it should be; nothing where all is. */
+  readonly differences: (status: NodeStatus, topology: Topology, node: string) => readonly string[];
 }
 
 const PARTS: readonly Part[] = [
+  {
+    name: "phases",
+    expected: () => "every phase applied last with what the program declares",
+    differences: ({ works }, { input }, node) =>
+      Object.entries(own(input.nodes, node)?.works ?? {}).flatMap(([phase, { work, resource }]) =>
+        own(works, phase)?.work === work
+          ? []
+          : [`${phase} was not: run pulumi up --replace '**::${resource}', which applies it anew`],
+      ),
+  },
   {
     name: "network",
     expected: ({ input }) => `the network ${input.network.id}`,
@@ -97,7 +107,7 @@ function judgeOne(node: string, part: Part, status: NodeStatus, topology: Topolo
     return [];
   }
   const expected = part.expected(topology);
-  const differences = part.differences(status, topology);
+  const differences = part.differences(status, topology, node);
   return [
     {
       source: node,

@@ -77,6 +77,7 @@ function inputOf({ nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable =
           internalIp: `192.0.2.${String(10 + slot)}`,
           podCidr: `10.244.${String(slot)}.0/24`,
           mtu: 1500,
+          works: { network: { work: "0123456789abcdef", resource: `network-on-${name}` } },
         },
       ]),
     ),
@@ -110,7 +111,7 @@ function goodStatus(node: string, input: CheckInput): NodeStatus {
   return {
     owner: { id: "11111111-2222-3333-4444-555555555555", node, cluster: "demo" },
     program: "0123456789abcdef",
-    works: {},
+    works: { network: { work: "0123456789abcdef", applied: 1 } },
     installed: {},
     files: [
       { path: "/etc/cni/net.d/10-podnet.conflist", sha256: "a".repeat(64), now: "as-made" },

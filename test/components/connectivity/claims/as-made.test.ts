@@ -13,10 +13,20 @@ const where = (change: (good: NodeStatus) => Partial<NodeStatus>): Change => ({
 const [TO_CP, TO_W2] = ["10.244.0.0/24 via 192.0.2.10", "10.244.2.0/24 via 192.0.2.12"] as const;
 
 test("passes where every node is as podnet made it", () => {
-  expect(countsOf("as-made")).toEqual({ passed: 24 });
+  expect(countsOf("as-made")).toEqual({ passed: 27 });
 });
 
 test.each<[string, Change, string]>([
+  [
+    "a phase that an interrupted update applied with something else",
+    where(() => ({ works: { network: { work: "fedcba9876543210", applied: 1 } } })),
+    "phases - failed: every phase applied last with what the program declares | network was not: run pulumi up --replace '**::network-on-w1', which applies it anew",
+  ],
+  [
+    "a phase that was never applied",
+    where(() => ({ works: { install: { work: "0123456789abcdef", applied: 1 } } })),
+    "phases - failed: every phase applied last with what the program declares | network was not: run pulumi up --replace '**::network-on-w1', which applies it anew",
+  ],
   [
     "another network",
     where(({ network }) => ({ network: network && { ...network, id: "cilium-native" } })),
@@ -86,7 +96,7 @@ test.each<[string, Change, string]>([
   ],
 ])("fails for a node with %s, and says what differs", (_, change, problem) => {
   expect(problemsOf("as-made", change)).toEqual([`w1 -> ${problem}`]);
-  expect(countsOf("as-made", change)).toEqual({ passed: 23, failed: 1 });
+  expect(countsOf("as-made", change)).toEqual({ passed: 26, failed: 1 });
 });
 
 test("passes for a host that drops by itself and accepts what pods send", () => {
@@ -95,7 +105,7 @@ test("passes for a host that drops by itself and accepts what pods send", () => 
       "as-made",
       where(() => ({ forward: { drops: true, accepted: true } })),
     ),
-  ).toEqual({ passed: 24 });
+  ).toEqual({ passed: 27 });
 });
 
 test("asks for no routes and rules where the network's agents make them", () => {
@@ -104,7 +114,7 @@ test("asks for no routes and rules where the network's agents make them", () => 
     egress: { wanted: false, now: "missing" },
     forward: { drops: true, accepted: false },
   }));
-  expect(countsOf("as-made", change)).toEqual({ passed: 21 });
+  expect(countsOf("as-made", change)).toEqual({ passed: 24 });
 });
 
 test("fails for a node that tells nothing", () => {
@@ -115,7 +125,7 @@ test("fails for a node that tells nothing", () => {
 test("waits on nothing, so that nothing blocks it, and always applies", () => {
   expect(asMade.waitsOn).toEqual([]);
   expect(asMade).not.toHaveProperty("exemption");
-  expect(countsOf("as-made", { ...SILENCE, notApplicable: NO_PROMISE })).toEqual({ passed: 24 });
+  expect(countsOf("as-made", { ...SILENCE, notApplicable: NO_PROMISE })).toEqual({ passed: 27 });
 });
 
 test("the bridge's conflist has the name that its part of the node program gives it", () => {

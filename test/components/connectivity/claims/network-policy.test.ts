@@ -13,6 +13,7 @@ const node = (slot: number): CheckInput["nodes"][string] => ({
   internalIp: `192.0.2.${String(10 + slot)}`,
   podCidr: `10.244.${String(slot)}.0/24`,
   mtu: 1500,
+  works: {},
 });
 const input: CheckInput = {
   kubeconfig: "",
