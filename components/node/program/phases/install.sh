@@ -111,34 +111,36 @@ configure_containerd() {
 }
 
 do_install() {
-    local before after
+    local unit
     scratch
-    before=$(containerd_sum)
-    [ -e "$KUBELET_STARTED" ] || kubelet_sum | put_file "$KUBELET_STARTED"
+    for unit in containerd kubelet; do [ -e "$STATE/$unit-started" ] || note_started "$unit"; done
     install_releases
     set_kernel
     configure_containerd
-    after=$(containerd_sum)
     systemctl daemon-reload
-    [ "$before" = "$after" ] || systemctl stop containerd 2>/dev/null || true
+    as_started containerd || systemctl stop containerd 2>/dev/null || true
     enable_unit containerd
     enable_unit kubelet
     systemctl start containerd
-    if [ "$(kubelet_sum)" != "$(cat "$KUBELET_STARTED")" ]; then
+    note_started containerd
+    if ! as_started kubelet; then
         systemctl try-restart kubelet
-        kubelet_sum | put_file "$KUBELET_STARTED"
+        note_started kubelet
     fi
     give_images
     answer "{\"kubernetes\":$(json_string "$(value kubernetes)")}"
 }
 
-# What containerd has to be started anew for.
-containerd_sum() { cat /etc/containerd/config.toml "$STATE"/installed/{containerd,runc} 2>/dev/null | sha256sum || true; }
+# The checksum of all that a unit has to be started anew for.
+unit_sum() {
+    local files=("/etc/systemd/system/$1.service" "$STATE/installed/$1")
+    [ "$1" != containerd ] || files+=(/etc/containerd/config.toml "$STATE/installed/runc")
+    cat "${files[@]}" 2>/dev/null | sha256sum || true
+}
 
-# What the kubelet has to be started anew for; and that which it was last started with, noted after it was, so that a run that is
-# killed in between is made up for by the next.
-kubelet_sum() { cat /etc/systemd/system/kubelet.service "$STATE/installed/kubelet" 2>/dev/null | sha256sum || true; }
-KUBELET_STARTED=$STATE/kubelet-started
+# With what a unit was started last. It is noted after it was, so that a run that is killed in between is made up for by the next.
+note_started() { unit_sum "$1" | put_file "$STATE/$1-started"; }
+as_started() { [ "$(unit_sum "$1")" = "$(cat "$STATE/$1-started")" ]; }
 
 undo_install() {
     systemctl stop kubelet 2>/dev/null || true
@@ -147,5 +149,5 @@ undo_install() {
     [ -z "${1-}" ] || return 0
     systemctl stop containerd 2>/dev/null || true
     undo_record install
-    rm -rf "$STATE/installed" "$STATE/images" "$KUBELET_STARTED"
+    rm -rf "$STATE/installed" "$STATE/images" "$STATE"/{containerd,kubelet}-started
 }

@@ -78,6 +78,42 @@ describe("a kubelet that runs", () => {
   });
 });
 
+describe("a containerd that runs", () => {
+  const stops = (): string[] => machine.calls().filter((call) => call.endsWith(" containerd"));
+  const RESTART = ["systemctl stop containerd", "systemctl enable -q containerd", "systemctl start containerd"];
+
+  test("is started anew for another configuration or unit, and for nothing that is as it was", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    machine.calls();
+    await machine.does("install --update", install);
+    expect(stops()).toEqual(RESTART.slice(1));
+    const other = { ...install, "pause-image": "registry.k8s.io/pause:3.9" };
+    await machine.does("install --update", other);
+    expect(stops()).toEqual(RESTART);
+    machine.upload(
+      bundled((components) =>
+        edit(join(components, "node/program/files/containerd.service"), "RestartSec=2", "RestartSec=3"),
+      ),
+    );
+    await machine.does("install --update", other);
+    expect(stops()).toEqual(RESTART);
+    await machine.does("install --update", other);
+    expect(stops()).toEqual(RESTART.slice(1));
+  });
+
+  test("is started anew by the run after one that was killed", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("install", install);
+    const other = { ...install, "pause-image": "registry.k8s.io/pause:3.9" };
+    machine.crashAt("systemctl daemon-reload");
+    expect((await machine.run("install --update", other)).code).toBe(137);
+    machine.calls();
+    await machine.does("install --update", other);
+    expect(stops()).toEqual(RESTART);
+  });
+});
+
 describe("undone", () => {
   test("every phase leaves the machine as it was, settings and swap put back", async () => {
     machine.write("/stub/swaps", "Filename Type Size Used Priority\n/dev/vda2 partition 1024 0 -2\n");
