@@ -1,5 +1,6 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitForEndpoints } from "../../components/service/endpoints";
@@ -20,6 +21,7 @@ import {
   onNode,
   output,
   packagedProject,
+  PROJECT,
   pulumi,
   run,
   STACK,
@@ -79,7 +81,9 @@ describe("wrong config", () => {
 
 describe("up", () => {
   test("makes three nodes whose network is proven", () => {
-    mustPulumi("up", "--yes", "--skip-preview");
+    const said = mustPulumi("up", "--yes", "--skip-preview");
+    const table = readFileSync(join(PROJECT, "README.md"), "utf8").match(/^ {2}[✓○] .*$/gm);
+    expect(table?.filter((row) => !said.includes(row.trim()))).toEqual([]);
     verify = String(output("verify"));
     expect(output("passed")).toBe(true);
     const claims = output("claims") as Report["claims"];
