@@ -89,12 +89,12 @@ frame() {
 
 # Takes back the count of work that nobody was told of: a Pulumi that was killed has no record of it, and asks for it once more.
 unanswered() {
-    local stands count
+    local stands count former released
     if [ "$ACTION" != "do" ] || [ -n "$phase_reads" ] || [ "$2" != 0 ]; then return 0; fi
     exec 9>"$RUN/lock"
     flock -w 60 9 || return 0
     read_work
-    if [ "$stands" = "$1" ] && [ "$count" -gt 0 ]; then put_file "$STATE/work/$PHASE" <<<"$stands $((count - 1))"; fi
+    if [ "$stands" = "$1" ] && [ "$count" -gt 0 ]; then note_work "$stands" $((count - 1)); fi
 }
 
 # The inner half: checks the parameters and runs the phase, alone on this node.
@@ -127,43 +127,70 @@ note_upload() {
     printf '%s\n' "$PODNET_UPLOAD" >>"$UPLOADS"
 }
 
-# Reads which work stands on the node into `stands`, and into `count` how often it was applied without being undone.
+# Reads which work stands on the node into `stands`, and into `count` how often it was applied without being undone. `former` is the
+# work, with its count, whose place it took by an update; `released` says that nothing holds the machine any more.
 read_work() {
-    stands='' count=0
-    if [ -e "$STATE/work/$PHASE" ]; then read -r stands count <"$STATE/work/$PHASE"; fi
+    local name rest
+    stands='' count=0 former='' released=''
+    [ -e "$STATE/work/$PHASE" ] || return 0
+    {
+        read -r stands count
+        while read -r name rest; do
+            case $name in
+                former) former=$rest ;;
+                released) released=yes ;;
+            esac
+        done
+    } <"$STATE/work/$PHASE"
+}
+
+# note_work NONCE COUNT: notes which work stands, beside `former` and `released`.
+note_work() {
+    {
+        printf '%s %s\n' "$1" "$2"
+        [ -z "$former" ] || printf 'former %s\n' "$former"
+        [ -z "$released" ] || printf 'released\n'
+    } | put_file "$STATE/work/$PHASE"
 }
 
 # Applies the phase and notes which work stands on the node. `do` counts how often the same work was applied, since a replace
-# makes the new work first and takes the old one away after; `update` applies what stands already once more.
+# makes the new work first and takes the old one away after; `update` applies what stands already once more. An update that was
+# killed is not on Pulumi's record: the work that it took the place of may still be undone by its name, so it counts on.
 do_phase() {
-    local work stands count runs=0
+    local work stands count former released runs=0
     work=$(value nonce)
     "do_$PHASE"
     [ -z "$phase_reads" ] || return 0
     read_work
-    if [ "$stands" != "$work" ]; then
-        count=1
-    elif [ "$ACTION" != update ]; then
-        count=$((count + 1))
+    released=''
+    if [ "$stands" = "$work" ]; then
+        [ "$ACTION" = update ] || count=$((count + 1))
+    elif [ "$ACTION" = update ]; then
+        former=${stands:+$stands $count} count=1
+    elif [ "${former%% *}" = "$work" ]; then
+        count=$((${former##* } + 1)) former=''
+    else
+        count=1 former=''
     fi
-    put_file "$STATE/work/$PHASE" <<<"$work $count"
+    note_work "$work" "$count"
     # Whoever waits for changes on this node sees one by this number.
     if [ -e "$STATE/runs" ]; then read -r runs <"$STATE/runs"; fi
     put_file "$STATE/runs" <<<"$((runs + 1))"
     printf 'run %s\n' "$((runs + 1))" >&3
 }
 
-# Undoes the phase if the work that stands on the node is the one named, and no newer application of it stands.
+# Undoes the phase if the work that stands on the node is the one named, and no newer application of it stands; or whatever stands,
+# where the machine is released.
 undo_phase() {
-    local work stands count
+    local work stands count former released
     work=$(value nonce)
     read_work
-    if [ -n "$stands" ] && [ "$stands" != "$work" ]; then
+    if [ -n "$stands" ] && [ "$stands" != "$work" ] && [ -z "$released" ]; then
         say "podnet $PHASE --undo on $(hostname): newer work stands in the place of $work; left as it is"
         return
     fi
     if [ "$count" -gt 1 ]; then
-        put_file "$STATE/work/$PHASE" <<<"$work $((count - 1))"
+        note_work "$stands" $((count - 1))
         say "podnet $PHASE --undo on $(hostname): the same work was applied anew since; left as it is"
         return
     fi

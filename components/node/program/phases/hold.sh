@@ -1,6 +1,6 @@
 # Notes under which hold of its stack the machine is: a text that is another one for each resource that holds it. With `release`, and
-# under that hold, whatever was applied twice counts as applied once, so that the undo that follows takes it off. An answer in frames
-# shows that the machine runs what it is told, before anything on it is undone.
+# under that hold, the undo that follows takes everything off, also what was applied twice, and what an update applied that was killed
+# before Pulumi had it on record. An answer in frames shows that the machine runs what it is told, before anything on it is undone.
 # shellcheck shell=bash
 
 # It leaves no work of its own, and asks for owner and lock itself: on a machine that is another's it does nothing.
@@ -31,7 +31,7 @@ do_hold() {
         for file in "$STATE"/work/[a-z]*; do
             [ -e "$file" ] || continue
             read -r work _ <"$file"
-            put_file "$file" <<<"$work 1"
+            printf '%s 1\nreleased\n' "$work" | put_file "$file"
         done
         answer released
     else

@@ -255,6 +255,16 @@ describe("work", () => {
     expect(stands()).toBe(true);
   });
 
+  test("that an update of which Pulumi has no record took the place of stands after it is put back by a replacement", async () => {
+    await machine.does("network", BRIDGE);
+    await machine.does("network --update", newer);
+    await machine.does("network", BRIDGE);
+    await machine.does("network --undo", BRIDGE);
+    expect(stands()).toBe(true);
+    await machine.does("network --undo", BRIDGE);
+    expect(stands()).toBe(false);
+  });
+
   test("that went away and came back counts anew", async () => {
     await machine.does("network", BRIDGE);
     await machine.does("network", newer);

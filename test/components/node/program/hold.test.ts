@@ -15,7 +15,7 @@ afterEach(() => machine.close());
 const hold = (name: string, more: Parameters = {}): Promise<string[]> =>
   machine.does("hold", { ...OWNER, hold: name, ...more });
 const release = (name: string): Promise<string[]> => hold(name, { release: "yes" });
-const work = async (): Promise<string> => (await machine.sh("cat /var/lib/podnet/work/take")).split(" ")[1] ?? "";
+const work = (): Promise<string> => machine.sh("head -n 1 /var/lib/podnet/work/take | cut -d' ' -f2");
 
 test("what was applied twice counts once after a release by the hold that the machine is under", async () => {
   await machine.does("take", TAKE);
@@ -26,6 +26,26 @@ test("what was applied twice counts once after a release by the hold that the ma
   expect(await work()).toBe("1");
   await machine.does("take --undo", TAKE);
   expect(await machine.sh("ls -A /var/lib/podnet 2>/dev/null || echo gone")).toBe("gone");
+});
+
+test("what an update of which Pulumi has no record applied is undone after a release, and not before", async () => {
+  await machine.does("take", TAKE);
+  await hold(A);
+  await machine.does("take --update", { ...TAKE, cluster: "demo2" });
+  await machine.does("take --undo", TAKE);
+  expect(await work()).toBe("1");
+  expect(await release(A)).toEqual(["released"]);
+  await machine.does("take --undo", TAKE);
+  expect(await machine.sh("ls -A /var/lib/podnet 2>/dev/null || echo gone")).toBe("gone");
+});
+
+test("what is applied after a release is held by its own work again", async () => {
+  await machine.does("take", TAKE);
+  await hold(A);
+  await release(A);
+  await machine.does("take --update", { ...TAKE, cluster: "demo2" });
+  await machine.does("take --undo", TAKE);
+  expect(await work()).toBe("1");
 });
 
 test("a hold that another one has replaced releases nothing", async () => {
