@@ -18,6 +18,8 @@ interface Host {
   readonly slot: number;
   readonly role?: string;
   readonly machine?: string;
+  /** How SSH reaches it, where that is another address than the machine's first. */
+  readonly host?: string;
   readonly internalIp?: string;
   readonly kubeletConfig?: object;
   readonly gone?: boolean;
@@ -30,7 +32,7 @@ function declare(hosts: Readonly<Record<string, Host>>): void {
   const declared = Object.fromEntries(
     Object.entries(hosts).map(([name, { machine = name, ...host }]) => {
       const { address, hostKey } = on(machine);
-      return [name, { ...host, host: address, hostKey }];
+      return [name, { host: address, hostKey, ...host }];
     }),
   );
   must("pulumi", ["config", "set", "podnet:hosts", "--plaintext", JSON.stringify(declared), "--stack", STACK]);
@@ -185,6 +187,24 @@ test("work whose SSH client was killed before the answer is not counted", () => 
   expect(sh("cat /var/lib/podnet/work/take")).toBe(`${work} 1\n`);
 });
 
+test("the control plane's SSH host is another one: the API server has a certificate for it", () => {
+  const { address } = on("cp");
+  const other = address.replace(/\d+$/, (last) => String(Number(last) + 100));
+  const names = (): string =>
+    on("cp").sh("openssl x509 -in /etc/kubernetes/pki/apiserver.crt -noout -ext subjectAltName");
+  on("cp").sh(`ip addr add ${other}/24 dev eth0`);
+  expect(names()).not.toContain(`IP Address:${other}`);
+  declare({ cp: { ...CP, host: other, internalIp: address }, w1: W1 });
+  // The check and the objects of the cluster go by that address.
+  mustUp();
+  const kubeconfig = must("pulumi", ["stack", "output", "kubeconfig", "--show-secrets", "--stack", STACK]);
+  expect(kubeconfig).toContain(`server: https://${other}:6443`);
+  expect(names()).toContain(`IP Address:${other}`);
+  declare({ cp: CP, w1: W1 });
+  mustUp();
+  on("cp").sh(`ip addr del ${other}/24 dev eth0`);
+});
+
 describe("a worker", () => {
   test("that is renamed on its machine is refused before anything is done, and back again is itself", () => {
     const state = machineState(on("w1")).filter((line) => !/^data | \/var\/log\//.test(line));
@@ -222,7 +242,12 @@ describe("a worker", () => {
     await expect.poll(most, { timeout: 30_000 }).toBe("110");
   });
 
-  test("gets another slot: it is drained, joins anew, and is proven", () => {
+  test("gets another slot: it is drained, joins anew, and is proven; why it did not join comes first", () => {
+    declare({ cp: CP, w1: { slot: 5, kubeletConfig: { featureGates: { NoSuchGate: true } } } });
+    const refused = up();
+    expect(refused.code).not.toBe(0);
+    const said = `${refused.out}${refused.err}`.split("\n").filter((line) => /podnet join on w1: /.test(line));
+    expect(said[0]).toMatch(/podnet join on w1: .*NoSuchGate/);
     declare({ cp: CP, w1: { slot: 5 } });
     mustUp();
     expect(nodes()).toEqual(["cp 10.244.3.0/24", "w1 10.244.5.0/24"]);

@@ -77,6 +77,10 @@ function pulumi(
     appendFileSync(join(folder, "calls"), "up\n");
     return Promise.resolve({ succeeded: !fails, changed: updated.length > 0, proven: updated.includes("check") });
   });
+  vi.spyOn(Stack.prototype, "refresh").mockImplementation(() => {
+    appendFileSync(join(folder, "calls"), "refresh\n");
+    return Promise.resolve({ succeeded: true, changed: false, proven: false });
+  });
   const put = (name: string, text: string): void => writeFileSync(join(folder, name), `${text}\n`);
   put("state", JSON.stringify({ version: 3, deployment }));
   const time = { startTime: "2026-11-26T08:00:00.000Z", endTime: "2026-11-26T08:00:00.000Z" };
@@ -273,6 +277,32 @@ describe("the last line of make up", () => {
     expect(await line()).toEqual([0, proven]);
   });
 
+  test("after one that failed or was killed, where an object of the cluster is not as declared, is that it was put back", async () => {
+    docker.does(there());
+    pulumi({ resources, pending_operations: pending });
+    const ends = [[], ["web", "check"]];
+    vi.spyOn(Stack.prototype, "up").mockImplementation(() => {
+      const updated = ends.shift() ?? [];
+      appendFileSync(join(folder, "calls"), `up ${updated.join(" ")}\n`);
+      return Promise.resolve({ succeeded: true, changed: updated.length > 0, proven: updated.includes("check") });
+    });
+    checkCodes = [1];
+    expect(await line()).toEqual([0, "The cluster is up and its network is proven (0 s)."]);
+    expect(calls()).toEqual(["up ", "import", "refresh", "up web check"]);
+    expect(await line()).toEqual([
+      0,
+      "Nothing to do: the cluster was made as declared, and the lab's 1 nodes run (0 s).",
+    ]);
+    expect(calls().slice(4)).toEqual(["up "]);
+  });
+
+  test("after one that failed or was killed, where the refresh fails, is the way on", async () => {
+    docker.does(there());
+    pulumi({ resources, pending_operations: pending });
+    vi.spyOn(Stack.prototype, "refresh").mockResolvedValue({ succeeded: false, changed: false, proven: false });
+    expect(await line()).toEqual([1, '"make up" again goes on from here; "make down" takes everything down.']);
+  });
+
   test("after an update in which the check did not run is that of a check after it", async () => {
     pulumi({ resources }, { updated: ["lab-host"] });
     docker.does(there());
@@ -293,7 +323,7 @@ describe("the last line of make up", () => {
       `${NETWORK}\n"ps "*podnet.lab=podnet-x*) printf '${listed("podnet-x-w1")}\\n${listed("podnet-x-w9", { state: "created" })}\\n' ;;\n${there()}`,
     );
     expect(await line()).toEqual([0, "The cluster is up and its network is proven (0 s)."]);
-    expect(calls()).toEqual(["up", "import"]);
+    expect(calls()).toEqual(["up", "import", "refresh", "up"]);
     expect(docker.calls().filter((call) => call.startsWith("rm "))).toEqual(["rm -f -v id-of-podnet-x-w9"]);
     const left = JSON.parse(readFileSync(join(folder, "state"), "utf8")) as { deployment: object };
     expect(left.deployment).toMatchObject({ pending_operations: [] });

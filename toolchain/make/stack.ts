@@ -115,6 +115,11 @@ export class Stack {
     return this.#run(new Update(), (options) => this.stack.up(options));
   }
 
+  /** Reads what can be read anew into the state, such as the cluster's objects, showing what happens. */
+  refresh(): Promise<Ended> {
+    return this.#run(new Update(), (options) => this.stack.refresh(options));
+  }
+
   /** Destroys all the stack's resources, showing what happens. */
   async destroy(): Promise<Ended> {
     const exported = (await this.stack.exportStack()) as { deployment: { resources?: { urn: string }[] } };

@@ -5,6 +5,7 @@ import { duration, type Progress } from "../host/progress";
 import { writeKubeconfig } from "./kubeconfig";
 import { mend, settle } from "./mend";
 import { type Context, prepare } from "./prepare";
+import type { Ended, Stack } from "./stack";
 import { labIn, stackOutput } from "./state";
 import { runCheck } from "./verify";
 
@@ -13,6 +14,11 @@ export type Done = "updated" | "mended" | "proven" | "nothing";
 
 /** What is noted of an update that failed, until the network is proven; of a lab that was mended, nothing more is noted. */
 const FAILED = "failed";
+
+/** What is noted of a stack that is not proven; undefined for one that is. */
+function noteOf(paths: ClonePaths): string | undefined {
+  return existsSync(paths.unproven) ? readFileSync(paths.unproven, "utf8") : undefined;
+}
 
 /** Seconds that a cluster gets to come to itself after its nodes were started again. */
 const SETTLE_SECONDS = 120;
@@ -32,18 +38,33 @@ async function prove(project: string, input: unknown, progress: Progress): Promi
   return passed;
 }
 
+/**
+ * Goes on after an update that failed or was killed: reads the cluster's objects anew, since Pulumi's state does not say what that update
+ * changed last, and brings them to what is declared. `first` is how the update before it ended.
+ */
+async function reread(stack: Stack, first: Ended): Promise<Ended> {
+  const { succeeded } = await stack.refresh();
+  if (!succeeded) {
+    return { ...first, succeeded };
+  }
+  const ended = await stack.up();
+  return ended.changed ? ended : { ...ended, changed: first.changed, proven: first.proven };
+}
+
 /** `make up`: sets everything up and brings the stack to what it declares. */
 export async function up(context: Context): Promise<number> {
   const started = Date.now();
   const { paths, progress } = context;
   const { stack } = await prepare(context);
   const before = await stack.state();
+  const cutShort = noteOf(paths) === FAILED || (before.pending_operations ?? []).length > 0;
   const mended = await mend(stack, before, progress, () => writeFileSync(paths.unproven, ""));
-  const { succeeded, changed, proven } = await stack.up();
-  const killed = (before.pending_operations ?? []).length > 0;
-  if (succeeded && killed) {
+  let ended = await stack.up();
+  if (ended.succeeded && cutShort) {
     await settle(stack, progress);
+    ended = await reread(stack, ended);
   }
+  const { succeeded, changed, proven } = ended;
   const state = changed || mended || !succeeded ? await stack.state() : before;
   writeKubeconfig(paths, state);
   if (!succeeded) {
@@ -53,8 +74,8 @@ export async function up(context: Context): Promise<number> {
     return 1;
   }
   // An update that changed a node, the network or a service has run the check. What else is new has not been proven yet.
-  const noted = existsSync(paths.unproven) ? readFileSync(paths.unproven, "utf8") : undefined;
-  const owed = changed || killed || noted !== undefined;
+  const noted = noteOf(paths);
+  const owed = changed || cutShort || noted !== undefined;
   if (owed && !proven && !(await prove(context.project, stackOutput(state, "verify"), progress))) {
     progress.say(`\nThe network is not proven: see above. "make up" again goes on from here.`);
     return 1;
