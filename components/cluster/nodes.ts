@@ -101,7 +101,7 @@ export function makeNode(
     program,
     deletedWith: machine.deletedWith,
     gone: machine.gone === true,
-    works: {},
+    applies: [],
   };
   const taken = applyPhase(
     `${name}-${nodeName}-take`,

@@ -9,12 +9,13 @@ import { noteNames } from "../args/names";
 import { whole } from "../args/schemas";
 import { triggersOf } from "../args/triggers";
 import type { Problem } from "../args/validate";
-import type { CheckRequest } from "./input";
+import type { CheckRequest, DeclaredWorks } from "./input";
 import { probeServices, probeTemplate } from "./objects";
 import { PROBE_LABEL, PROBE_NAMESPACE, PROBES } from "./probes";
 import { checkedBy } from "../network/definition";
 import type { ClaimCounts, Report } from "./report/report";
 import { AGNHOST_IMAGE } from "../node/releases";
+import { nonceIn } from "../node/parameters";
 import { Changes, digest } from "../cluster/changes";
 import type { Cluster } from "../cluster/Cluster";
 import { hereLine } from "../machine/here";
@@ -44,6 +45,21 @@ function strangers({ cluster, network, services = [] }: ConnectivityCheckArgs): 
   return parts.flatMap(([path, part]) =>
     part.cluster === cluster ? [] : [{ path, message: "is on another cluster than the check's" }],
   );
+}
+
+/** What is declared to be applied on each node, by phase. A function, and one list: Pulumi walks through a value at each of its steps. */
+function worksOf({ nodes }: Cluster): pulumi.Output<(nodeName: string) => DeclaredWorks> {
+  const applies = Object.values(nodes).flatMap(({ nodeName, handle }) =>
+    handle.applies.map((applying) => ({ nodeName, ...applying })),
+  );
+  return pulumi.all(applies.map(({ parameters }) => parameters)).apply((texts) => {
+    const works = new Map<string, DeclaredWorks>();
+    applies.forEach(({ nodeName, phase, name }, index) => {
+      const work = { work: nonceIn(texts[index] ?? ""), resource: name };
+      works.set(nodeName, { ...works.get(nodeName), [phase]: work });
+    });
+    return (nodeName: string) => works.get(nodeName) ?? {};
+  });
 }
 
 /**
@@ -114,17 +130,17 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
         options,
       ),
     }));
-    const declared = Object.fromEntries(
-      Object.values(cluster.nodes).map(({ nodeName, internalIp, podCidr, handle }) => [
-        nodeName,
-        { internalIp, podCidr, works: handle.works },
-      ]),
+    const addresses = Object.fromEntries(
+      Object.values(cluster.nodes).map(({ nodeName, internalIp, podCidr }) => [nodeName, { internalIp, podCidr }]),
     );
     const nodes = pulumi
-      .all([declared, network.mtus])
-      .apply(([known, mtus]) =>
+      .all([addresses, network.mtus, worksOf(cluster)])
+      .apply(([known, mtus, works]) =>
         Object.fromEntries(
-          Object.entries(known).map(([nodeName, node]) => [nodeName, { ...node, mtu: mtus[nodeName] ?? 0 }]),
+          Object.entries(known).map(([nodeName, node]) => [
+            nodeName,
+            { ...node, mtu: mtus[nodeName] ?? 0, works: works(nodeName) },
+          ]),
         ),
       );
     const input = pulumi.secret(

@@ -3,6 +3,11 @@ import { dialTable } from "../machine/dialTable";
 import { NETWORK_PROMISES } from "../network/definition";
 import { checkedService } from "../service/checked";
 
+const works = z.record(z.string(), z.strictObject({ work: z.string(), resource: z.string() }));
+
+/** What is declared to be applied on a node, by phase: the nonce of its parameters, and the name of the resource. */
+export type DeclaredWorks = z.output<typeof works>;
+
 /** What the check reads from standard input, as JSON. Holds secrets. */
 export const checkInput = z.strictObject({
   kubeconfig: z.string(),
@@ -15,8 +20,8 @@ export const checkInput = z.strictObject({
       podCidr: z.string(),
       /** MTU that pods of this node should have, in bytes. */
       mtu: z.number(),
-      /** What the program says was applied on it, by phase: the nonce of its parameters, and the resource's name. */
-      works: z.record(z.string(), z.strictObject({ work: z.string(), resource: z.string() })).default({}),
+      /** What is declared to be applied on it. */
+      works: works.default({}),
     }),
   ),
   /** How each node is reached. */

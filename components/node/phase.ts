@@ -20,16 +20,17 @@ export interface NodeHandle {
   readonly deletedWith: pulumi.Resource | undefined;
   /** Whether the machine is gone for good: its resources stay as they are, and are forgotten when they are deleted. */
   readonly gone: boolean;
-  /** What is declared to be applied on the machine, by phase. Each phase is added as its resource is made. */
-  readonly works: Partial<Record<Phase, pulumi.Output<DeclaredWork>>>;
+  /** What applies a phase on the machine. Each is added as its resource is made. */
+  readonly applies: Applying[];
 }
 
-/** What a phase's resource says was applied on a node. */
-export interface DeclaredWork {
-  /** Nonce of the parameters. */
-  readonly work: string;
+/** A resource that applies a phase on a node. */
+export interface Applying {
+  readonly phase: Phase;
   /** Name of the resource. */
-  readonly resource: string;
+  readonly name: string;
+  /** The phase's parameters, as they were applied last. */
+  readonly parameters: pulumi.Output<string | undefined>;
 }
 
 /** What a phase's resource is made of. */
@@ -162,7 +163,7 @@ export function applyPhase(
   if (node.gone) {
     return { resource, answer: pulumi.output([]) };
   }
-  node.works[phase] = resource.stdin.apply((given) => ({ work: nonceIn(given ?? ""), resource: name }));
+  node.applies.push({ phase, name, parameters: resource.stdin });
   const printed = known(resource.stdout);
   const answer = resource.stdin.apply((given) =>
     printed.apply((stdout) => answerLines(nodeName, phase, nonceIn(given ?? ""), stdout)),

@@ -146,7 +146,7 @@ describe("a whole program", () => {
       const [create, update, remove] = [inputs["create"], inputs["update"], inputs["delete"]].map(String);
       expect(create).toMatch(/^bash --norc -p \.podnet\/program\/start [a-z]+$/);
       expect(update).toMatch(
-        /^bash --norc -p \.podnet\/program\/start [a-z]+ --update( [0-9]+| [0-9a-f]{16}| sha256:[0-9a-f]{64})?$/,
+        /^bash --norc -p \.podnet\/program\/start [a-z]+ --update( [0-9]+| [0-9]+-1790000000000| [0-9a-f]{16}| sha256:[0-9a-f]{64})?$/,
       );
       expect(update?.startsWith(`${String(create)} --update`)).toBe(true);
       expect(remove).toBe(`test ! -e .podnet/program/start -a ! -e /var/lib/podnet/owner || ${String(create)} --undo`);
@@ -164,7 +164,7 @@ describe("a whole program", () => {
     await settle();
     for (const name of ["network-on-cp", "network-on-w1"]) {
       const resource = made.find((one) => one.name === name);
-      expect(String(resource?.inputs["update"])).toMatch(/ --update [0-9]+-lab-network-id$/);
+      expect(String(resource?.inputs["update"])).toMatch(/ --update [0-9]+-1790000000000-lab-network-id$/);
     }
   });
 
