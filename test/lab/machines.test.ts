@@ -246,8 +246,12 @@ describe("a worker", () => {
     declare({ cp: CP, w1: { slot: 5, kubeletConfig: { featureGates: { NoSuchGate: true } } } });
     const refused = up();
     expect(refused.code).not.toBe(0);
-    const said = `${refused.out}${refused.err}`.split("\n").filter((line) => /podnet join on w1: /.test(line));
-    expect(said[0]).toMatch(/podnet join on w1: .*NoSuchGate/);
+    const said = `${refused.out}${refused.err}`.split("\n").map((line) => line.trim());
+    const error = said.findIndex((line) => line.startsWith("error: Process exited"));
+    expect(said.slice(error + 1, error + 3)).toEqual([
+      "taking the network bridge off w1",
+      expect.stringMatching(/^node w1: the kubelet's last error: .*unrecognized feature gate: NoSuchGate$/),
+    ]);
     declare({ cp: CP, w1: { slot: 5 } });
     mustUp();
     expect(nodes()).toEqual(["cp 10.244.3.0/24", "w1 10.244.5.0/24"]);
