@@ -133,16 +133,16 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
     const addresses = Object.fromEntries(
       Object.values(cluster.nodes).map(({ nodeName, internalIp, podCidr }) => [nodeName, { internalIp, podCidr }]),
     );
-    const nodes = pulumi
-      .all([addresses, network.mtus, worksOf(cluster)])
-      .apply(([known, mtus, works]) =>
-        Object.fromEntries(
-          Object.entries(known).map(([nodeName, node]) => [
-            nodeName,
-            { ...node, mtu: mtus[nodeName] ?? 0, works: works(nodeName) },
-          ]),
-        ),
-      );
+    const nodes = pulumi.all([addresses, network.mtus, worksOf(cluster)]).apply(
+      ([known, mtus, works]) =>
+        () =>
+          Object.fromEntries(
+            Object.entries(known).map(([nodeName, node]) => [
+              nodeName,
+              { ...node, mtu: mtus[nodeName] ?? 0, works: works(nodeName) },
+            ]),
+          ),
+    );
     const input = pulumi.secret(
       pulumi
         .output({
@@ -157,7 +157,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
           network: network.definition.apply(checkedBy),
           readyTimeout: valid.timeout,
         })
-        .apply((value) => JSON.stringify(value satisfies CheckRequest)),
+        .apply((value) => JSON.stringify({ ...value, nodes: value.nodes() } satisfies CheckRequest)),
     );
     const check = new command.local.Command(
       `${name}-run`,
