@@ -153,6 +153,14 @@ note_work() {
     } | put_file "$STATE/work/$PHASE"
 }
 
+# release_work PHASE: notes that nothing holds what stands of a phase, so that one undo takes it off, whichever work it names.
+release_work() {
+    local PHASE=$1 stands count former released
+    read_work
+    former='' released=yes
+    note_work "$stands" 1
+}
+
 # Applies the phase and notes which work stands on the node. `do` counts how often the same work was applied, since a replace
 # makes the new work first and takes the old one away after; `update` applies what stands already once more. An update that was
 # killed is not on Pulumi's record: the work that it took the place of may still be undone by its name, so it counts on.

@@ -15,7 +15,7 @@ declare_hold() {
 }
 
 do_hold() {
-    local owner='' node='' file work
+    local owner='' node='' file
     if [ -e "$STATE/owner" ]; then read -r owner node _ <"$STATE/owner"; fi
     if [ "$owner $node" != "$(value owner) $(value node)" ]; then
         answer "not ours"
@@ -30,8 +30,7 @@ do_hold() {
     elif [ "$(cat "$HOLD" 2>/dev/null || true)" = "$(value hold)" ]; then
         for file in "$STATE"/work/[a-z]*; do
             [ -e "$file" ] || continue
-            read -r work _ <"$file"
-            printf '%s 1\nreleased\n' "$work" | put_file "$file"
+            release_work "${file##*/}"
         done
         answer released
     else
