@@ -72,8 +72,7 @@ async function ask(
 ): Promise<MachineAnswer> {
   const nonce = shortHash(`${name} ${features.join(" ")}`);
   const text = preflightText() + preflightQuestions(nonce, features, programs, { ...declared[name], peer });
-  const shell = await Shell.open(name, ssh);
-  try {
+  return Shell.use(name, ssh, async (shell) => {
     const before = Date.now();
     const { code, stdout, stderr } = await shell.run("bash --norc -p -s", text, 30);
     const after = Date.now();
@@ -85,9 +84,7 @@ async function ask(
       console.error(`${name}: ${said}`);
     }
     return readAnswer(answerLines(name, "preflight", nonce, stdout, "run the update again"), before, after);
-  } finally {
-    shell.close();
-  }
+  });
 }
 
 /** What an SSH user has to be allowed. */

@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import type { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitFor } from "../../components/args/wait";
 import {
@@ -53,14 +54,18 @@ interface End {
   readonly said: string;
 }
 
-/** Runs Pulumi, and kills it and all that it has started when it begins with a resource that is not among those given. */
-function untilItBegins(words: readonly string[], known: ReadonlySet<string>): Promise<End> {
-  const child = spawn("pulumi", [...words, ...at, "--stack", STACK, "--non-interactive", "--color", "never"], {
+/** Starts Pulumi on the stack, in a group of its own, which is killed as one. */
+function start(...words: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn("pulumi", [...words, ...at, "--stack", STACK, "--non-interactive", "--color", "never"], {
     cwd: PROJECT,
-    // A group of its own, which is killed as one.
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
+}
+
+/** Runs Pulumi, and kills it and all that it has started when it begins with a resource that is not among those given. */
+function untilItBegins(words: readonly string[], known: ReadonlySet<string>): Promise<End> {
+  const child = start(...words);
   let said = "";
   let killedAt: string | undefined;
   const read = (chunk: Buffer): void => {
@@ -128,11 +133,7 @@ test("an update that was killed at each of its resources comes to its end, decla
 async function killedBeforeItIsNoted(name: string, node: string, done: () => boolean): Promise<void> {
   // The command waits for the node's lock until Pulumi itself stands still.
   const lock = onNode(node, "setsid flock /run/podnet/lock sleep 300 </dev/null >/dev/null 2>&1 & echo $!").trim();
-  const child = spawn("pulumi", ["up", ...at, "--stack", STACK, "--non-interactive", "--color", "never"], {
-    cwd: PROJECT,
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = start("up");
   let said = "";
   child.stdout.on("data", (chunk: Buffer) => {
     said += chunk.toString();
