@@ -224,6 +224,7 @@ export async function bare(settings: Settings): Promise<number> {
       network: id,
       features: [...features],
       programs: [...programs],
+      oneLink: true,
       nodes: connections,
       declared: {},
       passing: NODES.map(({ name }) => name),

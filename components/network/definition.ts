@@ -68,6 +68,11 @@ export function enforcesPolicy({ notApplicable }: Pick<NetworkDefinition, "notAp
   return !notApplicable.some(({ promise }) => promise === "policy");
 }
 
+/** Whether it carries packets between nodes in an overlay; without one, the nodes are each other's next hops, and share a link. */
+export function hasOverlay({ overhead }: Pick<NetworkDefinition, "overhead">): boolean {
+  return overhead > 0;
+}
+
 /** What the connectivity check has to know of a network. */
 export function checkedBy(definition: NetworkDefinition) {
   const { id, conflist, notApplicable } = definition;

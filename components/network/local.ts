@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../cluster/Cluster";
 import { hereLine } from "../machine/here";
 import { imageLines } from "../node/images";
-import type { NetworkDefinition } from "./definition";
+import { hasOverlay, type NetworkDefinition } from "./definition";
 import type { HoldRequest } from "./hold";
 import type { ImagesRequest } from "./images";
 import type { PreflightRequest } from "./preflight";
@@ -20,11 +20,13 @@ export function preflight(
 ): pulumi.Resource {
   const stdin = pulumi
     .all([definition, cluster.dialTable, cluster.declared])
-    .apply(([{ id, kind, features, programs, conflist, owns = [] }, nodes, { machines, passing, gone }]) =>
-      JSON.stringify({
+    .apply(([definition_, nodes, { machines, passing, gone }]) => {
+      const { id, kind, features, programs, conflist, owns = [] } = definition_;
+      return JSON.stringify({
         network: id,
         features: [...features],
         programs: [...programs],
+        oneLink: !hasOverlay(definition_),
         nodes,
         declared: Object.fromEntries(
           Object.entries(machines).map(([nodeName, asked]) => [
@@ -34,8 +36,8 @@ export function preflight(
         ),
         passing: [...passing],
         gone: [...gone],
-      } satisfies PreflightRequest),
-    );
+      } satisfies PreflightRequest);
+    });
   const command_ = new command.local.Command(
     `${name}-preflight`,
     {

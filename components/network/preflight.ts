@@ -13,6 +13,7 @@ import {
   betweenMachines,
   type MachineAnswer,
   machineProblem,
+  nextHopsOf,
   peersOf,
   preflightText,
   readAnswer,
@@ -26,6 +27,8 @@ export const preflightInput = z.strictObject({
   network: z.string(),
   features: z.array(z.enum(Object.keys(FEATURES) as [FeatureId, ...FeatureId[]])),
   programs: z.array(z.string().regex(/^[a-z][a-z0-9-]*$/)),
+  /** Whether the nodes are each other's next hops, so that no gateway may be between them. */
+  oneLink: z.boolean(),
   nodes: dialTable,
   /** What is declared of each machine, by the name of its node. */
   declared: z.record(z.string(), asked),
@@ -67,11 +70,12 @@ export function earlierOutput(text: string | undefined): PreflightOutput {
 async function ask(
   name: string,
   ssh: Dialled,
-  { features, programs, declared }: PreflightInput,
+  { features, programs, declared, oneLink }: PreflightInput,
   peer: string[],
 ): Promise<MachineAnswer> {
   const nonce = shortHash(`${name} ${features.join(" ")}`);
-  const text = preflightText() + preflightQuestions(nonce, features, programs, { ...declared[name], peer });
+  const others = { peer, "next-hop": oneLink ? nextHopsOf(name, declared) : [] };
+  const text = preflightText() + preflightQuestions(nonce, features, programs, { ...declared[name], ...others });
   return Shell.use(name, ssh, async (shell) => {
     const before = Date.now();
     const { code, stdout, stderr } = await shell.run("bash --norc -p -s", text, 30);

@@ -40,6 +40,13 @@ export function peersOf(
   });
 }
 
+/** The nodes that are a node's next hops where they route to each other's pods themselves, as `NODE ADDRESS` lines. */
+export function nextHopsOf(name: string, declared: Readonly<Record<string, Asked>>): string[] {
+  return Object.entries(declared).flatMap(([other, { "internal-ip": ip }]) =>
+    other !== name && typeof ip === "string" ? [`${other} ${ip}`] : [],
+  );
+}
+
 /** What a machine answered to the preflight. */
 export interface MachineAnswer {
   /** What is in the way on the machine, each with its remedy. */

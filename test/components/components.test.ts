@@ -272,6 +272,20 @@ describe("a network", () => {
     ]);
   });
 
+  test.each([
+    ["bridge", {}, true],
+    ["flannel", { backend: "host-gw" }, true],
+    ["flannel", { backend: "vxlan" }, false],
+    ["kube-router", {}, true],
+    ["cilium", { routingMode: "native" }, true],
+    ["cilium", { routingMode: "tunnel" }, false],
+  ])("%s with %o: the preflight asks whether all nodes are on one link: %s", async (kind, settings, oneLink) => {
+    NETWORK_KINDS.find((known) => known.kind === kind)?.make("network", { cluster: cluster(1), ...settings });
+    await settle();
+    const secret = made.find(({ name }) => name === "network-preflight")?.inputs["stdin"] as { value: string };
+    expect(preflightInput.parse(JSON.parse(secret.value)).oneLink).toBe(oneLink);
+  });
+
   test.each(NETWORK_KINDS)("warns of a NetworkPolicy that it does not enforce: $kind", async ({ kind, make }) => {
     const times = ["bridge", "flannel"].includes(kind) ? 1 : 0;
     const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue(undefined);

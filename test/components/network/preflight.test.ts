@@ -22,6 +22,7 @@ const asUser = (user: string): PreflightInput => ({
   network: "bridge",
   features: [],
   programs: [],
+  oneLink: true,
   nodes: {
     w1: { host: "127.0.0.1", port: server.port, user, privateKey: server.privateKey, hostKey: server.hostKey },
   },

@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { askedRows, betweenMachines, machineProblem, peersOf, readAnswer } from "../../../components/node/preflight";
+import {
+  askedRows,
+  betweenMachines,
+  machineProblem,
+  nextHopsOf,
+  peersOf,
+  readAnswer,
+} from "../../../components/node/preflight";
 
 test("what is declared is asked one row a value", () => {
   expect(askedRows({ node: "w1", ignore: ["Mem", "NumCPU"], path: [] })).toEqual([
@@ -17,6 +24,14 @@ test("a worker has to reach the control plane's API, and the control plane the k
   expect(peersOf("cp", "cp", ["cp", "w2"], declared)).toEqual(["w2 192.0.2.3 10250"]);
   expect(peersOf("cp", "cp", ["cp"], declared)).toEqual([]);
   expect(peersOf("w1", "", ["w1"], declared)).toEqual([]);
+});
+
+test("a node's next hops are all other nodes, where the network has no overlay", () => {
+  const declared = Object.fromEntries(
+    ["cp", "w1", "w2"].map((node, index) => [node, { node, "internal-ip": `192.0.2.${String(index + 1)}` }]),
+  );
+  expect(nextHopsOf("w1", declared)).toEqual(["cp 192.0.2.1", "w2 192.0.2.3"]);
+  expect(nextHopsOf("cp", { cp: declared["cp"] ?? {}, x: {} })).toEqual([]);
 });
 
 test("an answer is read: facts, what is in the way on the machine, and what else is missing", () => {

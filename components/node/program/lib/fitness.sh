@@ -199,10 +199,47 @@ look_at_peer() {
     echo "it does not reach node $name at $ip port $port ($error), and the cluster needs that; let TCP to that port pass in the firewalls of both machines and between them, and see that $ip is where node $name answers the others"
 }
 
+# Next hops that are named; of the others only their number.
+NAMED_HOPS=3
+
+# named_hops COUNT NAMES: `w1 (192.0.2.1), w2 (192.0.2.2) and 5 more`.
+named_hops() {
+    local more=$(($1 - NAMED_HOPS)) names
+    names=$(head -n "$NAMED_HOPS" <<<"$2" | paste -sd, | sed 's/,/, /g')
+    if [ "$more" -gt 0 ]; then echo "$names and $more more"; else echo "$names"; fi
+}
+
+# Whether the nodes that this one is to route to by themselves are on its links. The kernel refuses another next hop, but only when
+# the route is made, which is after the cluster.
+look_at_next_hops() {
+    local name ip route gateway
+    local -A hops=() count=()
+    while read -r name ip; do
+        [ -n "$ip" ] || continue
+        route=$(ip -o -4 route get "$ip" 2>/dev/null || true)
+        case $route in
+            '') gateway=none ;;
+            *' via '*) gateway=${route#* via } gateway=${gateway%% *} ;;
+            *) continue ;;
+        esac
+        hops["$gateway"]+="${hops["$gateway"]+$'\n'}$name ($ip)"
+        count["$gateway"]=$((${count["$gateway"]-0} + 1))
+    done <<<"${asked[next-hop]-}"
+    for gateway in "${!hops[@]}"; do
+        name=$(named_hops "${count["$gateway"]}" "${hops["$gateway"]}")
+        if [ "$gateway" = none ]; then
+            echo "it has no route to $name, and the nodes have to reach each other; give it one, or correct the internalIps"
+        else
+            echo "it reaches $name by the gateway $gateway alone, and this network needs all nodes on one link-layer segment (a next hop must be on-link). Correct the internalIps, or choose a network that crosses gateways: flannel with the backend vxlan, or cilium with the routing mode tunnel"
+        fi
+    done | sort
+}
+
 # All that makes the machine unfit, one finding a line.
 look_at_fitness() {
     look_at_address
     look_at_peers
+    look_at_next_hops
     look_at_resolver
     look_at_size
     look_at_writable

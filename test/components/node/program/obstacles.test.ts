@@ -254,6 +254,30 @@ nft add rule inet theirs input tcp dport 10250 drop`);
   });
 });
 
+describe("nodes that have to be each other's next hops", () => {
+  const said = (nodes: string, how: string): string =>
+    `it reaches ${nodes} ${how}, and this network needs all nodes on one link-layer segment (a next hop must be on-link). Correct the internalIps, or choose a network that crosses gateways: flannel with the backend vxlan, or cilium with the routing mode tunnel`;
+
+  test("are on the machine's own link, before and after it is a node", async () => {
+    expect(await findings({ ...DECLARED, "next-hop": ["w2 192.0.2.12", "w3 192.0.2.13"] })).toEqual([]);
+    expect(await findings({ ...DECLARED, "next-hop": [] })).toEqual([]);
+  });
+
+  test("are named together where a gateway is between, or no route leads there, also on a node of this cluster", async () => {
+    await machine.sh("ip route add 198.51.100.0/24 via 192.0.2.1");
+    const hops = ["w2 192.0.2.12", ...[1, 2, 3, 4, 5].map((n) => `x${String(n)} 198.51.100.${String(n)}`)];
+    const declared = { ...DECLARED, "next-hop": [...hops, "y1 203.0.113.9"] };
+    const found = [
+      "it has no route to y1 (203.0.113.9), and the nodes have to reach each other; give it one, or correct the internalIps",
+      said("x1 (198.51.100.1), x2 (198.51.100.2), x3 (198.51.100.3) and 2 more", "by the gateway 192.0.2.1 alone"),
+    ];
+    expect(await findings(declared)).toEqual(found);
+    machine.upload(program);
+    await machine.does("take", TAKE);
+    expect(await findings(declared)).toEqual(found);
+  });
+});
+
 describe("a machine that is not fit", () => {
   test("has not the address that is declared, now or later", async () => {
     const said = ["no link has the internal IP 192.0.2.99; it has 192.0.2.11/24. Correct the node's internalIp"];
