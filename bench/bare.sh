@@ -70,12 +70,15 @@ all network "${names[@]}" &
 networks=$!
 phase "$control" change >/dev/null &
 changed=$!
+phase "$control" configure >/dev/null &
+configured=$!
 all join "${workers[@]}"
 phase "$control" register >/dev/null
 kube apply -f - <objects.json >/dev/null &
 applied=$!
 wait "$networks"
 wait "$changed"
+wait "$configured"
 phase "$control" enable >/dev/null
 wait "$applied"
 kube rollout status deployment/web --timeout 120s >/dev/null

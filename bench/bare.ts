@@ -35,7 +35,10 @@ const PODNET = join(PROJECT, "dist", "cli", "main.js");
 const podCidr = (slot: number): string => `10.244.${String(slot)}.0/24`;
 
 /** What the node program is told, by node and phase; what only the control plane can say is left to the script. */
-function phases(settings: Settings, address: (slot: number) => string): Record<string, string> {
+export function barePhases(
+  settings: Pick<Settings, "mirror" | "checksums">,
+  address: (slot: number) => string,
+): Record<string, string> {
   const checksums = JSON.parse(settings.checksums) as Record<string, string>;
   const definition = bridgeDefinition();
   const network = { network: definition.id, kind: definition.kind };
@@ -75,13 +78,13 @@ function phases(settings: Settings, address: (slot: number) => string): Record<s
         kubernetes: KUBERNETES_VERSION,
         ...node,
         "pod-cidr": POD_CIDR,
+        "node-pod-cidr": podCidr(slot),
         "service-cidr": SERVICE_CIDR,
         "dns-domain": DNS_DOMAIN,
-        "kube-proxy-mode": "auto",
-        schedulable: "no",
         "cert-san": [address(slot)],
       });
-      put(name, "members", { member });
+      put(name, "configure", { "kube-proxy-mode": "auto", schedulable: "no" });
+      put(name, "members", { member, address: NODES.map((other) => `${other.name} ${address(other.slot)}`) });
       put(name, "register", { member });
       put(name, "change", { ...network, "replaces-kube-proxy": "no" }, definition.kind);
       put(name, "enable", { network: definition.id, member });
@@ -234,7 +237,7 @@ export async function bare(settings: Settings): Promise<number> {
     put("known_hosts", NODES.map(({ slot }) => `${address(slot)} ${hostKeys[slot] ?? ""}\n`).join(""));
     put("preflight.json", JSON.stringify(preflight));
     put("objects.json", JSON.stringify({ apiVersion: "v1", kind: "List", items: objects() }));
-    Object.entries(phases(settings, address)).forEach(([file, text]) => put(file, text));
+    Object.entries(barePhases(settings, address)).forEach(([file, text]) => put(file, text));
     sh("bash", ["--norc", join(PROJECT, "bench", "bare.sh")], "", {
       WORK: folder,
       HOSTS: NODES.map(({ name, slot }) => `${name}=${address(slot)}`).join(" "),
