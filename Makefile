@@ -7,7 +7,7 @@ PLUGIN := packages/pulumi-command
 PLUGIN_SOURCES := $(shell find $(PLUGIN)/src -name '*.ts') $(PLUGIN)/tsconfig.json tsconfig.json
 TSC := node_modules/.bin/tsc
 
-.PHONY: help up down clean env verify test soak check bench build
+.PHONY: help up down clean env verify test soak faults check bench build
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -47,8 +47,11 @@ verify: dist/.podnet ## prove the network again, changing nothing
 test: dist/.podnet ## run the tests, unit to lab
 	@$(CLI) test
 
-soak: dist/.podnet ## run the long repetitions on the lab
+soak: dist/.podnet ## repeat on the lab: ten rounds of what breaks, all changes of network, each command of the pages
 	@$(CLI) soak
+
+faults: dist/.podnet ## replace, lose and kill each resource on the lab, while it is made and while it goes
+	@$(CLI) faults
 
 bench: dist/.podnet ## measure, each figure beside its peer; `make bench ONLY=networks` compares the networks alone
 	@$(CLI) bench $(ONLY)

@@ -197,7 +197,7 @@ describe("up", () => {
 });
 
 // `make soak` breaks and reboots many times over: what fails once in a while fails there.
-const ROUNDS = process.env["PODNET_SOAK"] ? 10 : 1;
+const ROUNDS = process.env["PODNET_SUITE"] === "soak" ? 10 : 1;
 
 describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the check, round %i", () => {
   test("(a) names the pairs that a deleted peer route breaks", () => {

@@ -22,7 +22,7 @@ import {
 
 // A lab of its own, on which the networks take turns.
 const NODES = ["cp", "w1", "w2"];
-const SOAK = process.env["PODNET_SOAK"] !== undefined;
+const SOAK = process.env["PODNET_SUITE"] === "soak";
 
 /** Each network as the tests choose it: its config, the id it then has, and what its traces on a node look like. */
 const NETWORKS = {

@@ -59,8 +59,9 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<number>>> 
   env,
   verify,
   bench,
-  test: (context) => test(context, false),
-  soak: (context) => test(context, true),
+  test: (context) => test(context),
+  soak: (context) => test(context, "soak"),
+  faults: (context) => test(context, "faults"),
 };
 
 async function main(): Promise<void> {

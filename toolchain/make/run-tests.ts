@@ -8,8 +8,11 @@ import { type Context, prepare } from "./prepare";
 import { hasBackend } from "./stack";
 import { closingLine, labReport, readReport, unitReport } from "./tests";
 
-/** `make test`, and `make soak` where `soak`: runs the tests and says how many passed. */
-export async function test(context: Context, soak: boolean): Promise<number> {
+/** A suite of long tests on the lab, named as its make target is; `vitest.lab.config.mts` lists its files. */
+export type Suite = "soak" | "faults";
+
+/** `make test`, or a long suite of the lab's tests: runs them and says how many passed. */
+export async function test(context: Context, suite?: Suite): Promise<number> {
   const { paths, project, progress } = context;
   // A lab that somebody uses stays; what the tests alone needed goes when they are done.
   const fresh = !hasBackend(paths);
@@ -31,16 +34,16 @@ export async function test(context: Context, soak: boolean): Promise<number> {
     setUp = messageOf(error);
     progress.say(`set-up failed: ${setUp}`);
   }
-  if (!soak) {
+  if (suite === undefined) {
     await runTests("vitest.config.mts", unitReport(paths), extra);
   }
   if (setUp === undefined) {
     await runTests("vitest.lab.config.mts", labReport(paths), {
       ...extra,
-      ...(soak && { PODNET_SOAK: "1" }),
+      ...(suite && { PODNET_SUITE: suite }),
     });
   }
-  const reports = (soak ? files.slice(1) : files).map((file) => readReport(file));
+  const reports = (suite === undefined ? files : files.slice(1)).map((file) => readReport(file));
   const total = closingLine(reports, setUp !== undefined);
   if (fresh) {
     await down(context);
