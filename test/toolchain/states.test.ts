@@ -73,13 +73,9 @@ function pulumi(
   { planned = [] as string[], updated = [] as string[], fails = false, result = "succeeded" } = {},
 ): void {
   vi.spyOn(Stack.prototype, "drift").mockResolvedValue(planned.map((name) => `update ${name}`));
-  vi.spyOn(Stack.prototype, "up").mockImplementation(() => {
-    appendFileSync(join(folder, "calls"), "up\n");
+  vi.spyOn(Stack.prototype, "up").mockImplementation((refresh = false) => {
+    appendFileSync(join(folder, "calls"), refresh ? "up --refresh\n" : "up\n");
     return Promise.resolve({ succeeded: !fails, changed: updated.length > 0, proven: updated.includes("check") });
-  });
-  vi.spyOn(Stack.prototype, "refresh").mockImplementation(() => {
-    appendFileSync(join(folder, "calls"), "refresh\n");
-    return Promise.resolve({ succeeded: true, changed: false, proven: false });
   });
   const put = (name: string, text: string): void => writeFileSync(join(folder, name), `${text}\n`);
   put("state", JSON.stringify({ version: 3, deployment }));
@@ -281,25 +277,27 @@ describe("the last line of make up", () => {
     docker.does(there());
     pulumi({ resources, pending_operations: pending });
     const ends = [[], ["web", "check"]];
-    vi.spyOn(Stack.prototype, "up").mockImplementation(() => {
+    vi.spyOn(Stack.prototype, "up").mockImplementation((refresh = false) => {
       const updated = ends.shift() ?? [];
-      appendFileSync(join(folder, "calls"), `up ${updated.join(" ")}\n`);
+      appendFileSync(join(folder, "calls"), `up${refresh ? " --refresh" : ""} ${updated.join(" ")}\n`);
       return Promise.resolve({ succeeded: true, changed: updated.length > 0, proven: updated.includes("check") });
     });
     checkCodes = [1];
     expect(await line()).toEqual([0, "The cluster is up and its network is proven (0 s)."]);
-    expect(calls()).toEqual(["up ", "import", "refresh", "up web check"]);
+    expect(calls()).toEqual(["up ", "import", "up --refresh web check"]);
     expect(await line()).toEqual([
       0,
       "Nothing to do: the cluster was made as declared, and the lab's 1 nodes run (0 s).",
     ]);
-    expect(calls().slice(4)).toEqual(["up "]);
+    expect(calls().slice(3)).toEqual(["up "]);
   });
 
   test("after one that failed or was killed, where the refresh fails, is the way on", async () => {
     docker.does(there());
     pulumi({ resources, pending_operations: pending });
-    vi.spyOn(Stack.prototype, "refresh").mockResolvedValue({ succeeded: false, changed: false, proven: false });
+    vi.spyOn(Stack.prototype, "up").mockImplementation((refresh = false) =>
+      Promise.resolve({ succeeded: !refresh, changed: false, proven: false }),
+    );
     expect(await line()).toEqual([1, '"make up" again goes on from here; "make down" takes everything down.']);
   });
 
@@ -323,7 +321,7 @@ describe("the last line of make up", () => {
       `${NETWORK}\n"ps "*podnet.lab=podnet-x*) printf '${listed("podnet-x-w1")}\\n${listed("podnet-x-w9", { state: "created" })}\\n' ;;\n${there()}`,
     );
     expect(await line()).toEqual([0, "The cluster is up and its network is proven (0 s)."]);
-    expect(calls()).toEqual(["up", "import", "refresh", "up"]);
+    expect(calls()).toEqual(["up", "import", "up --refresh"]);
     expect(docker.calls().filter((call) => call.startsWith("rm "))).toEqual(["rm -f -v id-of-podnet-x-w9"]);
     const left = JSON.parse(readFileSync(join(folder, "state"), "utf8")) as { deployment: object };
     expect(left.deployment).toMatchObject({ pending_operations: [] });

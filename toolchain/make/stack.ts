@@ -110,14 +110,12 @@ export class Stack {
     writeFileSync(this.paths.writtenConfig, JSON.stringify({ state, settings }));
   }
 
-  /** Brings the stack to what the program declares, showing what happens. */
-  up(): Promise<Ended> {
-    return this.#run(new Update(), (options) => this.stack.up(options));
-  }
-
-  /** Reads what can be read anew into the state, such as the cluster's objects, showing what happens. */
-  refresh(): Promise<Ended> {
-    return this.#run(new Update(), (options) => this.stack.refresh(options));
+  /**
+   * Brings the stack to what the program declares, showing what happens. With `refresh`, what can be read anew, such as the cluster's
+   * objects, is read first.
+   */
+  up(refresh = false): Promise<Ended> {
+    return this.#run(new Update(), (options) => this.stack.up({ ...options, refresh }));
   }
 
   /** Destroys all the stack's resources, showing what happens. */

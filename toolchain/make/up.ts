@@ -43,11 +43,7 @@ async function prove(project: string, input: unknown, progress: Progress): Promi
  * changed last, and brings them to what is declared. `first` is how the update before it ended.
  */
 async function reread(stack: Stack, first: Ended): Promise<Ended> {
-  const { succeeded } = await stack.refresh();
-  if (!succeeded) {
-    return { ...first, succeeded };
-  }
-  const ended = await stack.up();
+  const ended = await stack.up(true);
   return ended.changed ? ended : { ...ended, changed: first.changed, proven: first.proven };
 }
 
