@@ -102,6 +102,15 @@ export type Config = z.output<typeof common> & {
   readonly networkArguments: Readonly<Record<string, unknown>>;
 };
 
+/** Keys whose values stay secret, in previews and in the state, where the stack's config has them as secrets. */
+export const CONFIDENTIAL = ["hosts", "mirror", "checksums", "serviceImage", "serviceArgs"] as const;
+
+/** Keys that are secrets in the stack's config, and whose values are names or numbers that podnet shows all the same. */
+export function shownSecrets(isSecret: (full: string) => boolean): string[] {
+  const hidden: readonly string[] = [...CONFIDENTIAL, "sshPrivateKey", "sshPrivateKeyPassword"];
+  return Object.keys(configSchema.shape).filter((key) => !hidden.includes(key) && isSecret(`${NAMESPACE}:${key}`));
+}
+
 const NUMBERS = ["nodePrefix", "mtu", "serviceReplicas", "servicePort", "serviceTargetPort"];
 const JSONS = [
   "scheduleOnControlPlane",

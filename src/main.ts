@@ -6,9 +6,24 @@ import { SshHost } from "../components/machine/SshHost";
 import { kindNamed } from "../components/network/registry";
 import { AGNHOST_IMAGE } from "../components/node/releases";
 import { SelectedService } from "../components/service/SelectedService";
-import { parseConfig } from "./config";
+import { type CONFIDENTIAL, NAMESPACE, parseConfig, shownSecrets } from "./config";
 
 const config = parseConfig(pulumi.runtime.allConfig());
+// The SDK has it at run time, but not among its types.
+const { isConfigSecret } = pulumi.runtime as unknown as { readonly isConfigSecret: (key: string) => boolean };
+for (const key of shownSecrets(isConfigSecret)) {
+  void pulumi.log.warn(
+    `${NAMESPACE}:${key} is a secret in the config, and its value is shown all the same; set it without --secret`,
+  );
+}
+
+/** A value as secret as the setting is that it comes from. */
+function kept<T extends string | string[] | Record<string, string>>(
+  key: (typeof CONFIDENTIAL)[number],
+  value: T,
+): pulumi.Input<T> {
+  return isConfigSecret(`${NAMESPACE}:${key}`) ? (pulumi.secret(value) as pulumi.Output<T>) : value;
+}
 
 const { hosts, sshPrivateKey, sshPrivateKeyPassword } = config;
 const nodes = hosts
@@ -18,7 +33,8 @@ const nodes = hosts
         new SshHost(name, {
           ...machine,
           connection: {
-            ...{ host, port, user, hostKey, privateKey: pulumi.secret(sshPrivateKey ?? "") },
+            host: kept("hosts", host),
+            ...{ port, user, hostKey, privateKey: pulumi.secret(sshPrivateKey ?? "") },
             ...(sshPrivateKeyPassword !== undefined && { privateKeyPassword: pulumi.secret(sshPrivateKeyPassword) }),
           },
         }),
@@ -42,8 +58,8 @@ const cluster = new Cluster("cluster", {
   nodePrefix: config.nodePrefix,
   kubeProxyMode: config.kubeProxyMode,
   scheduleOnControlPlane: config.scheduleOnControlPlane,
-  mirror: config.mirror,
-  checksums: config.checksums,
+  ...(config.mirror !== undefined && { mirror: kept("mirror", config.mirror) }),
+  ...(config.checksums !== undefined && { checksums: kept("checksums", config.checksums) }),
 });
 const network = kindNamed(config.network).make("network", {
   cluster,
@@ -56,10 +72,12 @@ const service = new SelectedService(
     cluster,
     serviceName: config.serviceName,
     selector: config.serviceSelector,
-    image: config.serviceImage ?? AGNHOST_IMAGE,
-    args:
+    image: config.serviceImage === undefined ? AGNHOST_IMAGE : kept("serviceImage", config.serviceImage),
+    args: kept(
+      "serviceArgs",
       config.serviceArgs ??
-      (config.serviceImage === undefined ? ["netexec", `--http-port=${String(config.serviceTargetPort)}`] : []),
+        (config.serviceImage === undefined ? ["netexec", `--http-port=${String(config.serviceTargetPort)}`] : []),
+    ),
     replicas: config.serviceReplicas,
     ports: [{ port: config.servicePort, targetPort: config.serviceTargetPort }],
   },

@@ -10,6 +10,9 @@ scratch() {
     trap 'rm -rf "$SCRATCH"' EXIT
 }
 
+# A URL without its password, for messages.
+without_password() { sed -E 's|^([a-z]+://)[^/@]*@|\1|' <<<"$1"; }
+
 # fetch PATH SHA256: leaves the checked file's path in `fetched`. A file:// mirror is read in place.
 fetch() {
     local path=$1 sum=$2 mirror seen
@@ -22,7 +25,7 @@ fetch() {
         *)
             fetched=$SCRATCH/$sum
             curl -q -fsSL --retry 3 --connect-timeout 10 --speed-limit 1000 --speed-time 30 -o "$fetched" "${mirror:-https:/}/$path" || {
-                say "cannot fetch $path from ${mirror:-its upstream}: is it reachable from $(hostname)?"
+                say "cannot fetch $path from $(without_password "${mirror:-its upstream}"): is it reachable from $(hostname)?"
                 return 1
             }
             ;;

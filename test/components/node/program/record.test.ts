@@ -45,6 +45,19 @@ describe("applied twice", () => {
   });
 });
 
+test("a mirror that cannot be reached is named without the password in its address", async () => {
+  machine.standIn("curl");
+  machine.answers("curl", "exit 7");
+  await machine.does("take", TAKE);
+  const { code, stderr } = await machine.run("install", {
+    ...install,
+    mirror: "https://ci:hunter2@mirror.example.com",
+  });
+  expect(code).not.toBe(0);
+  expect(stderr).toMatch(/^cannot fetch \S+ from https:\/\/mirror\.example\.com: is it reachable from machine\?$/m);
+  expect(stderr).not.toContain("hunter2");
+});
+
 describe("a kubelet that runs", () => {
   const restarts = (): string[] => machine.calls().filter((call) => /restart kubelet|stop kubelet/.test(call));
 
