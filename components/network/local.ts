@@ -17,11 +17,16 @@ export function preflight(
   name: string,
   cluster: Cluster,
   definition: pulumi.Output<NetworkDefinition>,
+  mtu: pulumi.Output<number | undefined>,
 ): pulumi.Resource {
   const stdin = pulumi
-    .all([definition, cluster.dialTable, cluster.declared])
-    .apply(([definition_, nodes, { machines, passing, gone }]) => {
-      const { id, kind, features, programs, conflist, owns = [] } = definition_;
+    .all([definition, mtu, cluster.dialTable, cluster.declared])
+    .apply(([definition_, podMtu, nodes, { machines, passing, gone }]) => {
+      const { id, kind, features, programs, conflist, owns = [], overhead } = definition_;
+      const asked = {
+        ...{ kind, conflist, path: [...owns] },
+        ...(podMtu !== undefined && { mtu: String(podMtu), overhead: String(overhead) }),
+      };
       return JSON.stringify({
         network: id,
         features: [...features],
@@ -29,10 +34,7 @@ export function preflight(
         oneLink: !hasOverlay(definition_),
         nodes,
         declared: Object.fromEntries(
-          Object.entries(machines).map(([nodeName, asked]) => [
-            nodeName,
-            { ...asked, kind, conflist, path: [...owns] },
-          ]),
+          Object.entries(machines).map(([nodeName, machine]) => [nodeName, { ...machine, ...asked }]),
         ),
         passing: [...passing],
         gone: [...gone],

@@ -72,7 +72,7 @@ export function prepareNodes(
     })),
   ]);
   refuseSecond(name, cluster);
-  const before = [preflight(parent, name, cluster, definition)];
+  const before = [preflight(parent, name, cluster, definition, mtu)];
   if (hasAgents) {
     before.push(giveImages(parent, name, cluster, definition));
   }

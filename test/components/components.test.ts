@@ -286,6 +286,17 @@ describe("a network", () => {
     expect(preflightInput.parse(JSON.parse(secret.value)).oneLink).toBe(oneLink);
   });
 
+  test.each([
+    [{ mtu: 1400 }, ["1400", "50"]],
+    [{}, [undefined, undefined]],
+  ])("with %o: the preflight asks each machine's link for it", async (settings, expected) => {
+    new FlannelNetwork("network", { cluster: cluster(1), backend: "vxlan", ...settings });
+    await settle();
+    const secret = made.find(({ name }) => name === "network-preflight")?.inputs["stdin"] as { value: string };
+    const { declared } = preflightInput.parse(JSON.parse(secret.value));
+    expect(Object.values(declared).map(({ mtu, overhead }) => [mtu, overhead])).toEqual([expected, expected]);
+  });
+
   test.each(NETWORK_KINDS)("warns of a NetworkPolicy that it does not enforce: $kind", async ({ kind, make }) => {
     const times = ["bridge", "flannel"].includes(kind) ? 1 : 0;
     const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue(undefined);

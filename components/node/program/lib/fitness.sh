@@ -15,7 +15,18 @@ look_at_address() {
         echo "the internal IP $ip is on lo, which leads to no other machine; correct the node's internalIp, or give the address to the link to the other nodes"
     elif [ "$(cat "/sys/class/net/$link/operstate" 2>/dev/null)" = down ]; then
         echo "the link $link, which has the internal IP $ip, is down; turn it on (ip link set $link up) and see to its cable, or correct the node's internalIp"
+    else
+        look_at_mtu "$link"
     fi
+}
+
+# look_at_mtu LINK: whether the link carries a full packet of a pod, and what the network puts around it.
+look_at_mtu() {
+    local link=$1 declared=${asked[mtu]-} most
+    [ -n "$declared" ] || return 0
+    most=$(($(cat "/sys/class/net/$link/mtu") - ${asked[overhead]-0}))
+    [ "$declared" -le "$most" ] ||
+        echo "mtu $declared is more than the $most that its link $link leaves to pods, and packets between nodes would be lost; declare at most $most, or raise the link's MTU to $((declared + ${asked[overhead]-0})) on all machines"
 }
 
 # CoreDNS asks what the kubelet gives it, from inside a pod: there, a loopback address is CoreDNS itself.

@@ -254,6 +254,17 @@ nft add rule inet theirs input tcp dport 10250 drop`);
   });
 });
 
+test("a link that is too narrow for the declared MTU is named, with what the network puts around a packet, on a node too", async () => {
+  const said = (mtu: number, most: number, needed: number): string =>
+    `mtu ${String(mtu)} is more than the ${String(most)} that its link eth0 leaves to pods, and packets between nodes would be lost; declare at most ${String(most)}, or raise the link's MTU to ${String(needed)} on all machines`;
+  expect(await findings({ ...DECLARED, mtu: "1500", overhead: "0" })).toEqual([]);
+  expect(await findings({ ...DECLARED, mtu: "1450", overhead: "50" })).toEqual([]);
+  expect(await findings({ ...DECLARED, mtu: "1501", overhead: "0" })).toEqual([said(1501, 1500, 1501)]);
+  machine.upload(program);
+  await machine.does("take", TAKE);
+  expect(await findings({ ...DECLARED, mtu: "1451", overhead: "50" })).toEqual([said(1451, 1450, 1501)]);
+});
+
 describe("nodes that have to be each other's next hops", () => {
   const said = (nodes: string, how: string): string =>
     `it reaches ${nodes} ${how}, and this network needs all nodes on one link-layer segment (a next hop must be on-link). Correct the internalIps, or choose a network that crosses gateways: flannel with the backend vxlan, or cilium with the routing mode tunnel`;
