@@ -37,23 +37,21 @@ remove_pod_routes() {
 
 # The cluster's pods' CIDR, for what is left of pods when their network is off.
 export PODS_LEFT=$STATE/pods-left
-# Names of the networks in podnet's and its agents' conflists, by which portmap marks its rules.
-CONFLIST_NAMES='podnet|cbr0|mynet'
 
 # Takes off the rules of pods' host ports whose pods ended without their plugin portmap, and its chains and tables where nobody
-# else has rules there and they were not there before. iptables' rules bear the conflist's name, and nftables' the pod's address.
+# else has rules there and they were not there before. A pod's rules bear its address.
 remove_host_ports() {
     local save family chains pods chain handle
+    pods=$(cat "$PODS_LEFT" 2>/dev/null || true)
     for family in ip ip6; do
         save=iptables-save
         [ "$family" = ip ] || save=ip6tables-save
         command -v "$save" >/dev/null || continue
-        chains=$("$save" -t nat 2>/dev/null | sed -nE "s/^-A CNI-HOSTPORT-DNAT .*\"dnat name: \\\\\"($CONFLIST_NAMES)\\\\\".* -j (CNI-DN-[0-9a-f]+)\$/\2/p" | paste -sd '|')
-        [ -z "$chains" ] || remove_chains_of "$save" "$chains"
+        chains=$({ "$save" -t nat 2>/dev/null || true; } | chains_into "$pods" | paste -sd '|')
+        [ -z "$chains" ] || remove_chains_of "$save" "($chains)$"
         grep -qsxF "chain $family nat CNI-HOSTPORT-DNAT" "$BEFORE" || grep -q '^-A CNI-HOSTPORT-DNAT ' <<<"$("$save" -t nat 2>/dev/null || true)" ||
             remove_chains_of "$save" 'CNI-HOSTPORT-'
     done
-    pods=$(cat "$PODS_LEFT" 2>/dev/null || true)
     [ -n "$pods" ] || return 0
     while read -r chain handle; do
         [ -z "$handle" ] || nft delete rule ip cni_hostport "$chain" handle "$handle"
@@ -63,12 +61,23 @@ remove_host_ports() {
     fi
 }
 
+# What an awk program needs to know of a CIDR in its variable `cidr`.
+export IN_CIDR='
+    function number(text,  p) { split(text, p, "."); return ((p[1] * 256 + p[2]) * 256 + p[3]) * 256 + p[4] }
+    function block(text) { return int(number(text) / 2 ^ (32 - range[2])) }
+    BEGIN { split(cidr, range, "/") }'
+
+# Chains of host ports that lead to an address of the CIDR $1, if there is one, in a table that iptables saved.
+chains_into() {
+    awk -v cidr="${1:-255.255.255.255/32}" "$IN_CIDR"'
+        /^-A CNI-DN-/ && match($0, /--to-destination [0-9.]+/) {
+            if (block(substr($0, RSTART + 17, RLENGTH - 17)) == block(range[1]) && !seen[$2]++) print $2
+        }'
+}
+
 # Rules that lead to an address of the CIDR $1, as `CHAIN HANDLE`, of a table that `nft -a` lists.
 rules_into() {
-    awk -v cidr="$1" '
-        function number(text,  p) { split(text, p, "."); return ((p[1] * 256 + p[2]) * 256 + p[3]) * 256 + p[4] }
-        function block(text) { return int(number(text) / 2 ^ (32 - range[2])) }
-        BEGIN { split(cidr, range, "/") }
+    awk -v cidr="$1" "$IN_CIDR"'
         $1 == "chain" { chain = $2 }
         match($0, /(dnat to|ip daddr [0-9.]+ masquerade)/) {
             text = substr($0, RSTART)
@@ -88,16 +97,24 @@ remove_sets() {
     done
 }
 
-# Index of the host's end of a pod's link, by the namespace's name.
-peer_of() { ip -n "$1" -o link show dev eth0 2>/dev/null | sed -n 's/^[0-9]*: eth0@if\([0-9]*\):.*/\1/p'; }
+# Index of the host's end of a pod's link, by the namespace's name; nothing where it has no such link.
+peer_of() { { ip -n "$1" -o link show dev eth0 type veth 2>/dev/null || true; } | sed -n 's/^[0-9]*: eth0@if\([0-9]*\):.*/\1/p'; }
 
-# Whether a namespace `cni-...` is another program's, such as podman's: its link is on a bridge that no network of podnet's has.
+# Whether the container runtime has a pod in a namespace.
+has_pod() { grep -qsF "/netns/$1\"" /run/containerd/io.containerd.runtime.v2.task/k8s.io/*/config.json; }
+
+# Whether a namespace `cni-...` is another program's, such as podman's: the runtime has no pod there, and it has no link that a
+# network of podnet's gives, on a bridge of its own or as Cilium names them.
 foreign_namespace() {
-    local peer master
-    peer=$(peer_of "$1" || true)
-    [ -n "$peer" ] || return 1
-    master=$(ip -o link show | awk -F': ' -v index_="$peer" '$1 == index_' | sed -n 's/.* master \([^ ]*\).*/\1/p')
-    case $master in '' | "$BRIDGE" | kube-bridge) return 1 ;; esac
+    local peer link
+    ! has_pod "$1" || return 1
+    peer=$(peer_of "$1")
+    [ -n "$peer" ] || return 0
+    link=$(ip -o link show | awk -F': ' -v index_="$peer" '$1 == index_')
+    case $(sed -n 's/.* master \([^ ]*\).*/\1/p' <<<"$link") in
+        "$BRIDGE" | kube-bridge) return 1 ;;
+        '') [[ $link != *": lxc"* ]] ;;
+    esac
 }
 
 # Gives the pods that run already links of $1 bytes: the runtime keeps their namespaces by name. Where a network gives the routes

@@ -82,18 +82,31 @@ kubeadm_reset() {
         timeout 120 kubeadm reset --force --cri-socket "$CRI_SOCKET" >/dev/null 2>&1 || true
 }
 
-# Removes chains and rules whose text has a pattern, in every table of both families.
+# remove_chains NAMES [RULES]: removes, in every table of both families, the chains whose names begin with a pattern, the rules that
+# lead there, and those whose text has the pattern RULES.
 remove_chains() {
-    remove_chains_of iptables-save "$1"
-    remove_chains_of ip6tables-save "$1"
+    remove_chains_of iptables-save "$@"
+    remove_chains_of ip6tables-save "$@"
 }
 
-# The same in one family, by the name of the program that saves its rules.
+# The same in one family, by the name of the program that saves its rules. Nothing else is loaded anew: iptables shows rules that
+# somebody made by nft, and does not understand all of them. Where it cannot list any, none are podnet's.
 remove_chains_of() {
-    local rules
+    local changes
     command -v "$1" >/dev/null || return 0
-    rules=$("$1" -c 2>/dev/null)
-    if grep -qE -- "$2" <<<"$rules"; then grep -vE -- "$2" <<<"$rules" | "${1/save/restore}" -c; fi
+    changes=$({ "$1" 2>/dev/null || true; } | awk -v names="^(${2:-})" -v rules="${3:-^$}" '
+        /^\*/ { table = $0 }
+        /^:/ && substr($1, 2) ~ names { empty = empty "-F " substr($1, 2) "\n"; gone = gone "-X " substr($1, 2) "\n" }
+        /^-A / && $2 !~ names {
+            target = $0
+            sub(/^.* -[jg] /, "", target)
+            if (target ~ names || $0 ~ rules) { sub(/^-A/, "-D"); lead = lead $0 "\n" }
+        }
+        /^COMMIT/ {
+            if (lead empty != "") printf "%s\n%s%s%sCOMMIT\n", table, lead, empty, gone
+            lead = empty = gone = ""
+        }')
+    [ -z "$changes" ] || "${1/save/restore}" --noflush <<<"$changes"
 }
 
 # What was there of others when the machine was taken.

@@ -91,6 +91,10 @@ look_at_change() {
 look_at_data() {
     local folder names
     for folder in /var/lib/etcd /var/lib/kubelet /var/lib/containerd; do
+        if [ -L "$folder" ] && [ ! -e "$folder" ]; then
+            echo "$folder is a link to $(readlink "$folder"), which is not there; mount its disk, or make that folder"
+            continue
+        fi
         names=$({ find -H "$folder" -mindepth 1 -maxdepth 1 -not -name lost+found -printf '%f\n' 2>/dev/null || true; } | sort | awk 'NR <= 4' | paste -sd ' ')
         [ -n "$names" ] || continue
         # The lab's node image brings images in containerd's store.
@@ -158,7 +162,7 @@ look_at_remains() {
     local save chains family
     for save in iptables-save ip6tables-save; do
         chains=$({ "$save" 2>/dev/null || true; } | grep -oE '^:(KUBE-|FLANNEL-|CILIUM_)[^ ]*' | cut -c 2- | sort -u | awk 'NR <= 3 { print } NR == 4 { print "..." }' | paste -sd ' ' || true)
-        [ -z "$chains" ] || echo "there are chains of another Kubernetes or pod network in iptables (${chains// /, }); take it away, and then what it left ($save | grep -vE 'KUBE-|FLANNEL-|CILIUM_' | ${save/save/restore})"
+        [ -z "$chains" ] || echo "there are chains of another Kubernetes or pod network in iptables (${chains// /, }); take it away, and then what it left, by ${save%-save} in each table: delete (-D) the rules that lead to such a chain, empty it (-F) and delete it (-X)"
     done
     for family in ip ip6; do
         ! nft list table "$family" kube-proxy >/dev/null 2>&1 ||

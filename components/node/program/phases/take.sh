@@ -80,6 +80,9 @@ give_back_folders() {
         mode=$(mode_before "$folder")
         if [ -z "$mode" ]; then
             rmdir "$folder" 2>/dev/null || true
+        elif [ -L "$folder" ] && [ ! -e "$folder" ]; then
+            # The disk that it leads to is not there.
+            continue
         elif [ ! -d "$folder" ]; then
             mkdir -p "$folder"
             chmod "$mode" "$folder"
@@ -148,9 +151,12 @@ remove_other_uploads() {
 
 # Mounts below the folders of the runtime and the kubelet, the innermost first, as /proc/mounts writes them.
 pod_mounts() {
-    local folder
+    local folder real
     for folder in /run/containerd /var/lib/containerd /var/lib/kubelet; do
-        awk -v below="$(readlink -f "$folder")/" 'substr($2, 1, length(below)) == below { print $2 }' /proc/mounts
+        # Nothing is mounted below a link that leads nowhere.
+        real=$(readlink -e "$folder" || true)
+        if [ -z "$real" ] || [ "$real" = / ]; then continue; fi
+        awk -v below="$real/" 'substr($2, 1, length(below)) == below { print $2 }' /proc/mounts
     done | sort -r
 }
 
@@ -197,6 +203,7 @@ undo_take() {
     remove_other_uploads
     # The owner's mark goes last, with what was there before, so that an undo that is interrupted can be run again.
     find "$STATE" -mindepth 1 -not -path "$STATE/owner" -not -path "$BEFORE" -delete
+    rm -f "$STATE/owner"
     rm -rf "$STATE" "$RUN"
     remove_program
 }

@@ -148,7 +148,7 @@ nft 'add chain inet theirs forward { type filter hook forward priority 0; policy
 
 describe("rules of another Kubernetes or network", () => {
   const said = (chains: string, version = ""): string =>
-    `there are chains of another Kubernetes or pod network in iptables (${chains}); take it away, and then what it left (ip${version}tables-save | grep -vE 'KUBE-|FLANNEL-|CILIUM_' | ip${version}tables-restore)`;
+    `there are chains of another Kubernetes or pod network in iptables (${chains}); take it away, and then what it left, by ip${version}tables in each table: delete (-D) the rules that lead to such a chain, empty it (-F) and delete it (-X)`;
 
   test.each([
     ["iptables -t nat -N KUBE-SERVICES; iptables -N KUBE-FORWARD", said("KUBE-FORWARD, KUBE-SERVICES")],

@@ -102,7 +102,130 @@ describe("rules that somebody made since the machine was taken", () => {
   });
 });
 
+describe("an owner's own rules, which iptables shows and does not understand", () => {
+  const CANARY = "iptables -t mangle -N KUBE-KUBELET-CANARY; ip6tables -t nat -N KUBE-KUBELET-CANARY";
+  const rules = (): Promise<string> => machine.sh("nft list ruleset");
+
+  test.each([
+    [
+      "sets, and a chain with a hook of its own",
+      `table ip filter {
+        chain INPUT { type filter hook input priority 0; policy accept; ip saddr { 203.0.113.7, 203.0.113.9 } drop; tcp dport { 80, 443 } accept; }
+        chain guard { type filter hook forward priority -10; policy accept; ip saddr 203.0.113.0/24 drop; tcp dport 80 accept; }
+      }`,
+    ],
+    [
+      "addresses that it translates",
+      `table ip nat {
+        chain prerouting { type nat hook prerouting priority dstnat; tcp dport 8443 dnat to 198.51.100.9:443; }
+        chain postrouting { type nat hook postrouting priority srcnat; oifname "eth0" masquerade; }
+      }`,
+    ],
+    [
+      "a rule that it cannot save",
+      "table ip filter { chain INPUT { type filter hook input priority 0; tcp dport 25 meta skuid 1000 drop; }\n}",
+    ],
+  ])("stay as they are when the node is given back: %s", async (_, text) => {
+    machine.write("/tmp/rules", text);
+    await machine.sh("nft -f /tmp/rules");
+    const before = await rules();
+    await machine.does("take", TAKE);
+    await machine.sh(CANARY);
+    await machine.does("take --undo", TAKE);
+    expect(await rules()).toBe(before);
+  });
+
+  test("stay as they are where a network takes kube-proxy's place", async () => {
+    await machine.sh(
+      "nft add table ip nat; nft 'add chain ip nat post { type nat hook postrouting priority srcnat; }'; nft add rule ip nat post oifname eth0 masquerade",
+    );
+    const before = await machine.sh("nft list table ip nat");
+    await machine.does("take", TAKE);
+    await machine.sh("iptables -N KUBE-SERVICES; iptables -A INPUT -j KUBE-SERVICES");
+    await machine.does("network", { ...CILIUM, "replaces-kube-proxy": "yes" });
+    expect(await machine.sh("nft list table ip nat")).toBe(before);
+    expect(await machine.sh("iptables -S")).not.toContain("KUBE-SERVICES");
+  });
+
+  test.each([
+    ["cilium", CILIUM],
+    ["flannel", agentNetwork("flannel", "flannel-vxlan")],
+    ["kube-router", agentNetwork("kube-router", "kube-router")],
+  ])("stay where a comment alone speaks of Kubernetes or a network, when %s leaves", async (_, network) => {
+    await machine.sh(`iptables -A INPUT -p tcp --dport 6443 -m comment --comment "KUBE-API from the LB" -j ACCEPT
+iptables -A INPUT -p tcp --dport 22 -m comment --comment "not CILIUM_ nor FLANNEL- nor kube-router" -j ACCEPT`);
+    const before = await rules();
+    await machine.does("take", TAKE);
+    await machine.does("network", network);
+    await machine.does("take --undo", TAKE);
+    expect(await rules()).toBe(before);
+  });
+
+  test("do not keep the machine from being given back where iptables cannot list them", async () => {
+    await machine.does("take", TAKE);
+    machine.standIn("ip6tables-save");
+    machine.answers("ip6tables-save", "exit 1");
+    await machine.does("take --undo", TAKE);
+    expect(machine.has("/var/lib/podnet")).toBe(false);
+  });
+});
+
+describe("a folder that is a link to a disk which is not there", () => {
+  test.each(["kubelet", "containerd"])("is named before the machine is taken: %s", async (name) => {
+    await machine.sh(`ln -s /data/${name} /var/lib/${name}`);
+    expect(await findings()).toEqual([
+      `/var/lib/${name} is a link to /data/${name}, which is not there; mount its disk, or make that folder`,
+    ]);
+  });
+
+  test.each(["kubelet", "containerd"])("costs no mount of the machine's when it is given back: %s", async (name) => {
+    await machine.sh(
+      `mkdir -p /data/disk/${name} /srv/pg; ln -s /data/disk/${name} /var/lib/${name}; mount -t tmpfs tmpfs /srv/pg; echo precious >/srv/pg/x`,
+    );
+    await machine.does("take", TAKE);
+    await machine.sh("rm -rf /data/disk");
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh(`cat /srv/pg/x; readlink /var/lib/${name}`)).toBe(`precious\n/data/disk/${name}`);
+  });
+});
+
 describe("what only looks like podnet's", () => {
+  test("namespaces without a link of a pod's stay, and so does the MTU of the machine's own link", async () => {
+    await machine.sh(`ip netns add cni-none; ip netns add cni-macvlan
+ip link add link eth0 name mv0 type macvlan mode bridge; ip link set mv0 netns cni-macvlan name eth0; ip -n cni-macvlan link set eth0 up`);
+    await machine.does("take", TAKE);
+    await machine.sh(`ip netns add cni-late; ip netns add cni-ptp
+ip link add vethq type veth peer name eth0 netns cni-ptp; ip link set vethq up`);
+    await machine.does("network", { ...BRIDGE, mtu: 1400 });
+    const mtus =
+      "cat /sys/class/net/eth0/mtu /sys/class/net/vethq/mtu; ip -n cni-macvlan -o link show eth0 | grep -o 'mtu [0-9]*'";
+    expect(await machine.sh(mtus)).toBe("1500\n1500\nmtu 1500");
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("ip netns list | sed 's/ .*//' | sort")).toBe("cni-late\ncni-macvlan\ncni-none\ncni-ptp");
+  });
+
+  test("a namespace of containerd's own goes, whether its pod has a link yet or not", async () => {
+    await machine.does("take", TAKE);
+    await machine.sh("ip netns add cni-starting");
+    machine.write(
+      "/run/containerd/io.containerd.runtime.v2.task/k8s.io/0a1b/config.json",
+      '{"linux":{"namespaces":[{"type":"network","path":"/var/run/netns/cni-starting"}]}}',
+    );
+    await machine.does("network", BRIDGE);
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("ip netns list")).toBe("");
+  });
+
+  test("host ports of another network stay that is called as an agent's is", async () => {
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    await machine.sh(HOST_PORTS + hostPort("mynet", "CNI-DN-aaaa", "10.89.0.5"));
+    const before = await machine.sh("iptables -t nat -S");
+    await machine.sh(hostPort("mynet", "CNI-DN-bbbb", "10.244.1.5"));
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("iptables -t nat -S")).toBe(before);
+  });
+
   test("namespaces of podman's keep their MTU, and live on", async () => {
     const name = "cni-5e3b1f0a-aaaa-bbbb-cccc-000000000001";
     await machine.sh(`ip link add cni-podman0 type bridge; ip link set cni-podman0 up; ip netns add ${name}
@@ -312,6 +435,23 @@ for folder in ${all.join(" ")}; do mkdir -p $folder; mount -t tmpfs -o ro tmpfs 
 });
 
 describe("what a kill leaves", () => {
+  test("of an undo in its last step costs nothing that was there before, when it is run again", async () => {
+    await machine.sh("mkdir -p /var/log/pods/theirs_x_1 /etc/cni/net.d; ip netns add cni-theirs");
+    await machine.does("take", TAKE);
+    machine.standIn("rm");
+    // The record of what was there goes before the mark, and the run with it.
+    machine.answers(
+      "rm",
+      'case "$*" in "-rf /var/lib/podnet "*) /bin/rm -f /var/lib/podnet/before; kill -9 -1; kill -9 $$ ;; esac; exec /bin/rm "$@"',
+    );
+    expect((await machine.run("take --undo", TAKE)).code).toBe(137);
+    machine.answers("rm", 'exec /bin/rm "$@"');
+    await machine.run("take --undo", TAKE);
+    expect(await machine.sh("ls -d /var/log/pods/* /etc/cni/net.d; ip netns list")).toBe(
+      "/etc/cni/net.d\n/var/log/pods/theirs_x_1\ncni-theirs",
+    );
+  });
+
   test("of a mark that was being written is no obstacle", async () => {
     machine.write("/var/lib/podnet/before", "");
     machine.write("/var/lib/podnet/owner.podnet-new", "");
