@@ -27,6 +27,7 @@ import { topologyProblems } from "../components/cluster/topology";
 import { InvalidInputError, type Problem, problemsOf, show, unknownKey } from "../components/args/validate";
 import { sshConnection } from "../components/machine/connection";
 import { privateKeyProblems } from "../components/machine/keys";
+import type { Role } from "../components/machine/Machine";
 import { NETWORK_KINDS, NETWORKS } from "../components/network/registry";
 import { serviceName } from "../components/service/args";
 
@@ -196,12 +197,16 @@ function networkProblems(chosen: string, given: readonly string[]): Problem[] {
 }
 
 function crossProblems(config: z.output<typeof common>): Problem[] {
-  const places = config.hosts ?? config.nodes;
+  const places: Readonly<Record<string, { slot: number; role?: Role | undefined; gone?: boolean | undefined }>> =
+    config.hosts ?? config.nodes;
   const path = config.hosts ? "hosts" : "nodes";
   const problems = topologyProblems({
     ...config,
     nodes: Object.fromEntries(
-      Object.entries(places).map(([name, node]) => [name, { slot: node.slot, role: node.role ?? "worker" }]),
+      Object.entries(places).map(([name, { slot: number, role: part = "worker", gone }]) => [
+        name,
+        { slot: number, role: part, gone },
+      ]),
     ),
   }).map((problem) => ({ ...problem, path: problem.path.replace(/^nodes(?=$|\.)/, path) }));
   if (config.hosts && config.sshPrivateKey === undefined) {

@@ -102,7 +102,7 @@ export class Cluster extends pulumi.ComponentResource {
     super("podnet:index:Cluster", name, {}, changes.noting(opts));
     this.changes = changes;
     const living = Object.entries(args.nodes).filter(([, { gone }]) => gone !== true);
-    const valid = checkedCluster(name, { ...args, nodes: Object.fromEntries(living) });
+    const valid = checkedCluster(name, args);
     noteNames(
       "Cluster args",
       "node of a Cluster",

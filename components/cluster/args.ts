@@ -78,19 +78,17 @@ const clusterArgs = z.strictObject({
 /** A cluster's arguments, complete and valid. */
 export type ValidCluster = z.output<typeof clusterArgs>;
 
-/** Validates a cluster's arguments, with every problem at once, those of connections too. What of these is an Output is checked apart. */
+/**
+ * Validates a cluster's arguments, with every problem at once, those of connections too. What of these is an Output is checked
+ * apart. Nodes whose machines are gone for good are no part of the result.
+ */
 export function checkedCluster(name: string, args: ClusterArgs): pulumi.Output<ValidCluster> {
-  const nodes = Object.fromEntries(
-    Object.entries(args.nodes).map(
-      ([nodeName, { slot: number, role: part, internalIp, kubeletConfig: config, ignorePreflightErrors: ignored }]) => [
-        nodeName,
-        { slot: number, role: part, internalIp, kubeletConfig: config, ignorePreflightErrors: ignored },
-      ],
-    ),
-  );
-  const connections = connectionProblems(args.nodes);
+  const which = (gone: boolean): ClusterArgs["nodes"] =>
+    Object.fromEntries(Object.entries(args.nodes).filter(([, machine]) => (machine.gone === true) === gone));
+  const living = which(false);
+  const connections = connectionProblems(living);
   try {
-    const valid = checkedFields(name, args, nodes);
+    const valid = checkedFields(name, { ...args, nodes: living }, which(true));
     if (connections.length > 0) {
       throw new InvalidInputError("Cluster args", []);
     }
@@ -102,13 +100,23 @@ export function checkedCluster(name: string, args: ClusterArgs): pulumi.Output<V
   }
 }
 
-function checkedFields(name: string, args: ClusterArgs, nodes: object): pulumi.Output<ValidCluster> {
+function checkedFields(name: string, args: ClusterArgs, gone: ClusterArgs["nodes"]): pulumi.Output<ValidCluster> {
   return checked(
     "Cluster args",
     clusterArgs,
     {
       clusterName: args.clusterName ?? name,
-      nodes,
+      nodes: Object.fromEntries(
+        Object.entries(args.nodes).map(
+          ([
+            nodeName,
+            { slot: number, role: part, internalIp, kubeletConfig: config, ignorePreflightErrors: ignored },
+          ]) => [
+            nodeName,
+            { slot: number, role: part ?? "worker", internalIp, kubeletConfig: config, ignorePreflightErrors: ignored },
+          ],
+        ),
+      ),
       podCidr: args.podCidr,
       serviceCidr: args.serviceCidr,
       nodePrefix: args.nodePrefix ?? 24,
@@ -119,11 +127,11 @@ function checkedFields(name: string, args: ClusterArgs, nodes: object): pulumi.O
       checksums: args.checksums,
       owner: args.owner,
     },
-    (value) => [
-      ...topologyProblems(value),
+    ({ nodes = {}, podCidr, serviceCidr, nodePrefix: prefix }) => [
+      ...topologyProblems({ podCidr, serviceCidr, nodePrefix: prefix, nodes: { ...nodes, ...gone } }),
       ...addressProblems(
-        Object.fromEntries(Object.entries(value.nodes).map(([nodeName, { internalIp }]) => [nodeName, internalIp])),
-        { "pod CIDR": value.podCidr, "service CIDR": value.serviceCidr },
+        Object.fromEntries(Object.entries(nodes).map(([nodeName, known]) => [nodeName, known?.internalIp])),
+        { "pod CIDR": podCidr, "service CIDR": serviceCidr },
       ),
     ],
   );

@@ -1,3 +1,4 @@
+import type { Partly } from "../args/checked";
 import {
   addressAt,
   type Cidr,
@@ -17,7 +18,15 @@ export interface TopologyInput {
   readonly serviceCidr: string;
   /** Prefix length of one node's pod CIDR. */
   readonly nodePrefix: number;
-  readonly nodes: Readonly<Record<string, { readonly slot: number; readonly role: string }>>;
+  readonly nodes: Readonly<Record<string, TopologyNode>>;
+}
+
+/** What decides a node's address. */
+interface TopologyNode {
+  readonly slot: number;
+  readonly role: string;
+  /** Whether its machine is gone for good: it is no member, and has no address. */
+  readonly gone?: boolean | undefined;
 }
 
 /** The addresses that follow from a TopologyInput. */
@@ -35,34 +44,50 @@ export function podCidrOf(podCidr: Cidr, nodePrefix: number, slot: number): Cidr
   return subnet(podCidr, nodePrefix, slot);
 }
 
-/** Problems that single values do not show: too few subnets, duplicate slots, overlaps, the number of control planes. */
-export function topologyProblems(input: TopologyInput): Problem[] {
+/**
+ * Problems that single values do not show: too few subnets, duplicate slots, overlaps, the number of control planes. Of values that
+ * are not known yet nothing is said.
+ */
+export function topologyProblems(input: Partly<TopologyInput>): Problem[] {
+  return [...rangeProblems(input), ...slotProblems(input), ...controlPlaneProblems(Object.entries(input.nodes ?? {}))];
+}
+
+function rangeProblems({ podCidr, serviceCidr }: Partly<TopologyInput>): Problem[] {
   const problems: Problem[] = [];
-  const pods = parseCidr(input.podCidr);
-  const services = parseCidr(input.serviceCidr);
-  if (overlaps(pods, services)) {
+  if (podCidr !== undefined && serviceCidr !== undefined && overlaps(parseCidr(podCidr), parseCidr(serviceCidr))) {
     problems.push({
       path: "serviceCidr",
-      message: `${input.serviceCidr} overlaps the pod CIDR ${input.podCidr}; choose one outside it`,
+      message: `${serviceCidr} overlaps the pod CIDR ${podCidr}; choose one outside it`,
     });
   }
-  if (size(services) < 16) {
-    problems.push({ path: "serviceCidr", message: `${input.serviceCidr} is too small; use a /28 or larger` });
+  if (serviceCidr !== undefined && size(parseCidr(serviceCidr)) < 16) {
+    problems.push({ path: "serviceCidr", message: `${serviceCidr} is too small; use a /28 or larger` });
   }
-  for (const path of ["podCidr", "serviceCidr"] as const) {
-    const range = specialRange(input[path]);
+  for (const [path, cidr] of Object.entries({ podCidr, serviceCidr })) {
+    const range = cidr && specialRange(cidr);
     if (range !== undefined) {
-      problems.push({
-        path,
-        message: `${input[path]} overlaps ${range}, whose addresses no pod can have; choose another`,
-      });
+      problems.push({ path, message: `${cidr} overlaps ${range}, whose addresses no pod can have; choose another` });
     }
   }
-  const names = Object.keys(input.nodes);
-  const count = subnetCount(pods, input.nodePrefix);
+  return problems;
+}
+
+function slotProblems({ podCidr, nodePrefix, nodes = {} }: Partly<TopologyInput>): Problem[] {
+  const count =
+    podCidr === undefined || nodePrefix === undefined ? Infinity : subnetCount(parseCidr(podCidr), nodePrefix);
+  const problems: Problem[] = [];
+  if (count === 0) {
+    problems.push({
+      path: "podCidr",
+      message: `${podCidr} is too small for one /${String(nodePrefix)}; use a larger pod CIDR or a longer nodePrefix`,
+    });
+  }
   const bySlot = new Map<number, string>();
-  for (const name of names) {
-    const slot = input.nodes[name]?.slot ?? 0;
+  for (const [name, node] of Object.entries(nodes)) {
+    if (node?.slot === undefined || node.gone === true) {
+      continue;
+    }
+    const { slot } = node;
     const other = bySlot.get(slot);
     if (other !== undefined) {
       problems.push({
@@ -71,35 +96,41 @@ export function topologyProblems(input: TopologyInput): Problem[] {
       });
     }
     bySlot.set(slot, other ?? name);
-    if (slot >= count) {
+    if (count > 0 && slot >= count) {
       problems.push({
         path: "podCidr",
-        message:
-          count === 0
-            ? `${input.podCidr} is too small for one /${String(input.nodePrefix)}; use a larger pod CIDR or a longer nodePrefix`
-            : `${input.podCidr} has ${String(count)} subnets of /${String(input.nodePrefix)}, so slots 0 to ${String(count - 1)}; node "${name}" has slot ${String(slot)}`,
+        message: `${podCidr} has ${String(count)} subnets of /${String(nodePrefix)}, so slots 0 to ${String(count - 1)}; node "${name}" has slot ${String(slot)}`,
       });
     }
   }
-  const controlPlanes = names.filter((name) => input.nodes[name]?.role === "control-plane");
-  if (controlPlanes.length === 0) {
-    problems.push({
-      path: "nodes",
-      message: 'no node has the role "control-plane"; give it to exactly one',
-    });
-  } else if (controlPlanes.length > 1) {
-    problems.push({
-      path: "nodes",
-      message: `${controlPlanes.map((name) => `"${name}"`).join(" and ")} have the role "control-plane"; more than one is not supported yet`,
-    });
-  }
   return problems;
+}
+
+function controlPlaneProblems(nodes: readonly (readonly [string, Partly<TopologyNode> | undefined])[]): Problem[] {
+  const members = nodes.filter(([, node]) => node?.gone !== true);
+  const controlPlanes = nodes.filter(([, node]) => node?.role === "control-plane");
+  const living = controlPlanes.filter((node) => members.includes(node)).map(([name]) => `"${name}"`);
+  if (living.length > 1) {
+    const message = `${living.join(" and ")} have the role "control-plane"; more than one is not supported yet`;
+    return [{ path: "nodes", message }];
+  }
+  if (living.length === 1 || members.some(([, node]) => node?.role === undefined)) {
+    return [];
+  }
+  return controlPlanes.length === 0
+    ? [{ path: "nodes", message: 'no node has the role "control-plane"; give it to exactly one' }]
+    : controlPlanes.map(([name]) => ({
+        path: `nodes.${name}.gone`,
+        message:
+          'the cluster ends with the machine of its control plane; start the machine and take "gone" away, or remove the ' +
+          "stack: pulumi stack rm --force",
+      }));
 }
 
 /** Decides every address of a cluster, or throws one InvalidInputError with all that is wrong. */
 export function planTopology(subject: string, input: TopologyInput): Topology {
   const problems = topologyProblems(input);
-  const names = Object.keys(input.nodes);
+  const names = Object.keys(input.nodes).filter((name) => input.nodes[name]?.gone !== true);
   const controlPlane = names.find((name) => input.nodes[name]?.role === "control-plane");
   if (problems.length > 0 || controlPlane === undefined) {
     throw new InvalidInputError(subject, problems);
@@ -130,14 +161,20 @@ function specialRange(cidr: string): string | undefined {
   return found && `the ${found[1]} range ${found[0]}`;
 }
 
-/** Problems of node addresses against the cluster's CIDRs: an address inside one of them, or used twice. */
+/**
+ * Problems of node addresses against the cluster's CIDRs: an address inside one of them, or used twice. What is not known yet is
+ * undefined.
+ */
 export function addressProblems(
-  internalIps: Readonly<Record<string, string>>,
-  cidrs: Readonly<Record<string, string>>,
+  internalIps: Readonly<Record<string, string | undefined>>,
+  cidrs: Readonly<Record<string, string | undefined>>,
 ): Problem[] {
   const problems: Problem[] = [];
   const seen = new Map<string, string>();
   for (const [name, address] of Object.entries(internalIps)) {
+    if (address === undefined) {
+      continue;
+    }
     const other = seen.get(address);
     if (other !== undefined) {
       problems.push({ path: `nodes.${name}.internalIp`, message: `${address} is also node "${other}"'s` });
@@ -151,7 +188,7 @@ export function addressProblems(
       });
     }
     for (const [what, cidr] of Object.entries(cidrs)) {
-      if (overlaps(parseCidr(cidr), parseCidr(`${address}/32`))) {
+      if (cidr !== undefined && overlaps(parseCidr(cidr), parseCidr(`${address}/32`))) {
         problems.push({ path: `nodes.${name}.internalIp`, message: `${address} lies inside the ${what} ${cidr}` });
       }
     }

@@ -99,9 +99,15 @@ export function subnetProblems(
   }));
 }
 
-/** What is wrong with a lab's nodes in a subnet, a /24 where none was chosen: one that it has no address for. */
-export function roomProblems(subnetText: string | undefined, nodes: readonly { readonly slot: number }[]): Problem[] {
-  const last = Math.max(0, ...nodes.map(({ slot }) => slot));
+/**
+ * What is wrong with a lab's nodes in a subnet, a /24 where none was chosen: one that it has no address for. Of nodes without a
+ * valid slot nothing is said.
+ */
+export function roomProblems(
+  subnetText: string | undefined,
+  nodes: readonly ({ readonly slot?: number | undefined } | undefined)[],
+): Problem[] {
+  const last = Math.max(0, ...nodes.map((node) => node?.slot ?? 0));
   const addresses = subnetText === undefined ? 256 : size(parseCidr(subnetText));
   return LAB_FIRST_HOST + last >= addresses - 1
     ? [

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { unknown } from "@pulumi/pulumi/output";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1";
 import {
@@ -343,6 +344,44 @@ describe("arguments", () => {
     );
     await settle();
     expect(made.filter(({ type }) => !type.startsWith("podnet:"))).toEqual([]);
+  });
+
+  const machine = (slot: number, role: "control-plane" | "worker", more: object = {}) => ({
+    ...{ slot, role, internalIp: pulumi.output(unknown) as unknown as pulumi.Output<string> },
+    ...{ connection: { host: "cp.example", privateKey: keys.private, hostKey: keys.public }, ...more },
+  });
+
+  test("of a cluster are judged at once by all that is plain, while addresses are not known yet", () => {
+    const range = { podCidr: "10.96.0.0/16", serviceCidr: "10.96.0.0/12" };
+    const nodes = {
+      cp: machine(0, "control-plane"),
+      w1: machine(0, "worker"),
+      w2: machine(1, "control-plane"),
+      W3: machine(0, "control-plane"),
+    };
+    expect(() => new Cluster("demo", { nodes, ...range, clusterName: "Demo" })).toThrow(
+      [
+        "invalid Cluster args:",
+        '  clusterName: must be a DNS label (a-z, 0-9 and -, at most 63 characters, starting and ending with a letter or digit), got "Demo"',
+        '  nodes.W3: must be a DNS label (a-z, 0-9 and -, at most 63 characters, starting and ending with a letter or digit), got "W3"',
+        "  serviceCidr: 10.96.0.0/12 overlaps the pod CIDR 10.96.0.0/16; choose one outside it",
+        '  nodes.w1.slot: slot 0 is taken by node "cp"; every node needs its own',
+        '  nodes: "cp" and "w2" have the role "control-plane"; more than one is not supported yet',
+      ].join("\n"),
+    );
+  });
+
+  test("of a cluster need a control plane, and one that is gone is none", () => {
+    const range = { podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/16" };
+    const connection = { host: "192.0.2.10", privateKey: keys.private, hostKey: keys.public };
+    const w1 = new SshHost("w1", { slot: 1, connection });
+    expect(() => new Cluster("demo", { nodes: { w1 }, ...range })).toThrow(
+      'invalid Cluster args: nodes: no node has the role "control-plane"; give it to exactly one',
+    );
+    const cp = new SshHost("cp", { slot: 0, role: "control-plane", gone: true, connection });
+    expect(() => new Cluster("demo", { nodes: { cp, w1 }, ...range })).toThrow(
+      'invalid Cluster args: nodes.cp.gone: the cluster ends with the machine of its control plane; start the machine and take "gone" away, or remove the stack: pulumi stack rm --force',
+    );
   });
 
   test("name what is wrong with an MTU", () => {

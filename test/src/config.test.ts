@@ -56,6 +56,14 @@ test.each<[string, Record<string, string>, string]>([
     'invalid config: nodes: "a" and "b" have the role "control-plane"; more than one is not supported yet',
   ],
   [
+    "a control plane that is gone",
+    {
+      hosts: JSON.stringify({ cp: { ...cp, gone: true, host: "192.0.2.1", hostKey: keys.public } }),
+      sshPrivateKey: keys.private,
+    },
+    'invalid config: hosts.cp.gone: the cluster ends with the machine of its control plane; start the machine and take "gone" away, or remove the stack: pulumi stack rm --force',
+  ],
+  [
     "bad CIDR text",
     { podCidr: "10.244.0.0" },
     'invalid config: podCidr: "10.244.0.0" is not an IPv4 CIDR such as 10.244.0.0/16',
