@@ -1,15 +1,5 @@
 import type { Partly } from "../args/checked";
-import {
-  addressAt,
-  type Cidr,
-  formatCidr,
-  formatIpv4,
-  overlaps,
-  parseCidr,
-  size,
-  subnet,
-  subnetCount,
-} from "../args/ipv4";
+import { addressAt, type Cidr, formatCidr, formatIpv4, overlaps, parseCidr, subnet, subnetCount } from "../args/ipv4";
 import { InvalidInputError, type Problem } from "../args/validate";
 
 /** What decides a cluster's addresses: its CIDRs, and a slot and role for each node, by node name. */
@@ -52,6 +42,15 @@ export function topologyProblems(input: Partly<TopologyInput>): Problem[] {
   return [...rangeProblems(input), ...slotProblems(input), ...controlPlaneProblems(Object.entries(input.nodes ?? {}))];
 }
 
+/**
+ * Prefix lengths that kubeadm takes, which says so only on a machine that is taken: 10 Services and 14 pods at least
+ * (MinimumAddressesInServiceSubnet and -InPodSubnet in its constants), 20 bits of Services at most (MaximumBitsForServiceSubnet).
+ */
+const KUBEADM_TAKES = {
+  podCidr: { shortest: 0, longest: 28, said: "a /28 or larger" },
+  serviceCidr: { shortest: 12, longest: 28, said: "a /12 to a /28" },
+} as const;
+
 function rangeProblems({ podCidr, serviceCidr }: Partly<TopologyInput>): Problem[] {
   const problems: Problem[] = [];
   if (podCidr !== undefined && serviceCidr !== undefined && overlaps(parseCidr(podCidr), parseCidr(serviceCidr))) {
@@ -60,11 +59,19 @@ function rangeProblems({ podCidr, serviceCidr }: Partly<TopologyInput>): Problem
       message: `${serviceCidr} overlaps the pod CIDR ${podCidr}; choose one outside it`,
     });
   }
-  if (serviceCidr !== undefined && size(parseCidr(serviceCidr)) < 16) {
-    problems.push({ path: "serviceCidr", message: `${serviceCidr} is too small; use a /28 or larger` });
-  }
-  for (const [path, cidr] of Object.entries({ podCidr, serviceCidr })) {
-    const range = cidr && specialRange(cidr);
+  for (const [path, cidr] of [
+    ["podCidr", podCidr],
+    ["serviceCidr", serviceCidr],
+  ] as const) {
+    if (cidr === undefined) {
+      continue;
+    }
+    const { prefix } = parseCidr(cidr);
+    const { shortest, longest, said } = KUBEADM_TAKES[path];
+    if (prefix < shortest || prefix > longest) {
+      problems.push({ path, message: `${cidr} is too ${prefix > longest ? "small" : "large"}; kubeadm takes ${said}` });
+    }
+    const range = specialRange(cidr);
     if (range !== undefined) {
       problems.push({ path, message: `${cidr} overlaps ${range}, whose addresses no pod can have; choose another` });
     }

@@ -35,3 +35,29 @@ test("nor can pods or Services have such addresses", () => {
     },
   ]);
 });
+
+test.each([
+  ["172.16.0.0/16", "10.0.0.0/8", 24, ["serviceCidr: 10.0.0.0/8 is too large; kubeadm takes a /12 to a /28"]],
+  ["172.16.0.0/16", "10.96.0.0/11", 24, ["serviceCidr: 10.96.0.0/11 is too large; kubeadm takes a /12 to a /28"]],
+  ["172.16.0.0/16", "10.96.0.0/12", 24, []],
+  ["172.16.0.0/16", "10.96.0.0/28", 24, []],
+  ["172.16.0.0/16", "10.96.0.0/29", 24, ["serviceCidr: 10.96.0.0/29 is too small; kubeadm takes a /12 to a /28"]],
+  ["172.16.0.0/28", "10.96.0.0/16", 28, []],
+  ["172.16.0.0/29", "10.96.0.0/16", 30, ["podCidr: 172.16.0.0/29 is too small; kubeadm takes a /28 or larger"]],
+  [
+    "172.16.0.0/30",
+    "10.96.0.0/16",
+    24,
+    [
+      "podCidr: 172.16.0.0/30 is too small; kubeadm takes a /28 or larger",
+      "podCidr: 172.16.0.0/30 is too small for one /24; use a larger pod CIDR or a longer nodePrefix",
+    ],
+  ],
+])(
+  "kubeadm's bounds are told before any machine is touched: pods %s, Services %s",
+  (podCidr, serviceCidr, nodePrefix, said) => {
+    const nodes = { cp: { slot: 0, role: "control-plane" } };
+    const problems = topologyProblems({ nodes, nodePrefix, podCidr, serviceCidr });
+    expect(problems.map(({ path, message }) => `${path}: ${message}`)).toEqual(said);
+  },
+);
