@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import { parseCidr, parseIpv4 } from "./ipv4";
 import { messageOf, show } from "./validate";
@@ -65,9 +66,31 @@ export const dnsDomain = z
     error: (issue) => `must be a DNS name such as cluster.local, got ${show(issue.input)}`,
   });
 
+/** Labels by RFC 1123 in letters of any case, joined by single dots. */
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/i;
+
+/**
+ * Whether a text names a host. Digits and dots are an address or nothing. An IPv6 address with a zone is one on this machine only,
+ * and one that starts with :: is none of a machine's.
+ */
+function isHost(text: string): boolean {
+  return isIP(text) === 0 ? HOST_NAME.test(text) && !/^[0-9.]+$/.test(text) : /^[0-9a-f][0-9a-f.:]*$/i.test(text);
+}
+
+/** The port behind a host, where a text is both. */
+function portAfterHost(text: string): string | undefined {
+  const [, bracketed, plain, number] = /^(?:\[(.+)\]|([^:]+)):([0-9]{1,5})$/.exec(text) ?? [];
+  return isHost(bracketed ?? plain ?? "") ? number : undefined;
+}
+
 /** A machine's DNS name or address, to connect to. */
-export const hostName = z.string().refine((value) => /^[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?$/.test(value), {
-  error: (issue) => `must be a host name or an address, got ${show(issue.input)}`,
+export const hostName = z.string().refine(isHost, {
+  error: ({ input }) => {
+    const number = portAfterHost(String(input));
+    return number === undefined
+      ? `must be a host name such as cp.example.com, or an IP address, got ${show(input)}`
+      : `must be a host name or an IP address alone, got ${show(input)}; give ${number} as "port"`;
+  },
 });
 
 const LABEL_NAME = /^[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$/;

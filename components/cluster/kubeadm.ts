@@ -63,7 +63,7 @@ function initControlPlane(
           "node-pod-cidr": nodePodCidr,
           "service-cidr": known.serviceCidr,
           "dns-domain": known.dnsDomain,
-          "cert-san": [host],
+          "cert-san": [host.toLowerCase()],
         })),
       secretAnswer: true,
       // Its answer is the provider's kubeconfig: not knowing it, a preview would say that all objects are replaced. A control

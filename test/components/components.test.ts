@@ -193,6 +193,14 @@ describe("a whole program", () => {
     );
   });
 
+  test("asks kubeadm for a certificate in the machine's name in small letters, the only ones that it takes", async () => {
+    const connection = { host: "CP.Example", privateKey: keys.private, hostKey: keys.public };
+    const cp = new SshHost("cp", { slot: 0, role: "control-plane", internalIp: "192.0.2.10", connection });
+    new Cluster("demo", { nodes: { cp }, podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/16" });
+    await settle();
+    expect(parameters("demo-cp-init")).toContain("cert-san: cp.example");
+  });
+
   test("uploads the program again to a machine that was made anew, and into another user's home", async () => {
     const triggers = new Map<string, pulumi.Input<unknown>>();
     const transformations: pulumi.ResourceTransformation[] = [

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { dnsLabel, image, isLabelKey, isLabelValue, mirrorUrl } from "../../../components/args/schemas";
+import { dnsLabel, hostName, image, isLabelKey, isLabelValue, mirrorUrl } from "../../../components/args/schemas";
 
 test("no name, image, label or URL holds what a shell or the node program would read as its own", () => {
   const special = fc.tuple(
@@ -17,5 +17,52 @@ test("no name, image, label or URL holds what a shell or the node program would 
       expect(isLabelKey(text)).toBe(false);
       expect(isLabelValue(text)).toBe(false);
     }),
+  );
+});
+
+test.each([
+  "192.0.2.10",
+  "cp",
+  "cp.example.com",
+  "CP-1.Example.com",
+  "1.example.com",
+  "2001:db8::10",
+  `${"a".repeat(63)}.example`,
+])("takes %s as a machine's name or address", (host) => {
+  expect(hostName.safeParse(host).error).toBeUndefined();
+});
+
+const messageOf = (host: string): string | undefined => hostName.safeParse(host).error?.issues[0]?.message;
+
+test.each([
+  "",
+  "cp..example.com",
+  ".example.com",
+  "example.com.",
+  " cp",
+  "cp ",
+  "-cp",
+  "cp-.example.com",
+  "my_host",
+  "192.0.2.300",
+  "192.0.2",
+  "192.0.2.010",
+  "2001:db8::1::2",
+  "fe80::1%eth0",
+  "::1",
+  `${"a".repeat(64)}.example`,
+  `${"a.".repeat(127)}com`,
+  "$(id)",
+])("refuses %j as one", (host) => {
+  expect(messageOf(host)).toMatch(/^must be a host name such as cp\.example\.com, or an IP address, got "/);
+});
+
+test.each([
+  ["cp.example.com:2222", "2222"],
+  ["192.0.2.10:22", "22"],
+  ["[2001:db8::10]:22", "22"],
+])("says where the port of %s belongs", (host, port) => {
+  expect(messageOf(host)).toBe(
+    `must be a host name or an IP address alone, got ${JSON.stringify(host)}; give ${port} as "port"`,
   );
 });

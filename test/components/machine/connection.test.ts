@@ -41,7 +41,7 @@ test("names the node and all that is plainly wrong at once, and nothing of a sec
   expect(() => checkedConnection("w1", wrong)).toThrow(
     [
       'invalid connection of node "w1":',
-      '  host: must be a host name or an address, got ""',
+      '  host: must be a host name such as cp.example.com, or an IP address, got ""',
       "  port: must be a whole number between 1 and 65535, got 0",
       '  user: must be a user name, got "Root"',
       "  hostKey: is a private key; give the public one, the file with .pub",
