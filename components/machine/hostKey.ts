@@ -15,7 +15,7 @@ export function readableHostKey(text: string): string {
   const lines = text.split(/\r?\n/).map((line) => line.trim());
   const found = lines.flatMap((line) => {
     const [, type = "", key = ""] =
-      /^(?:[^#\s]\S* )?((?:ssh|ecdsa)-[a-z0-9@.-]+) (AAAA[A-Za-z0-9+/]+=*)( .*)?$/.exec(line) ?? [];
+      /^(?:[^#\s]\S*[ \t]+)?((?:ssh|ecdsa)-[a-z0-9@.-]+)[ \t]+(AAAA[A-Za-z0-9+/]+=*)([ \t].*)?$/.exec(line) ?? [];
     return type === "" ? [] : [{ type, line: `${type} ${key}` }];
   });
   if (found.length === 0) {
@@ -32,6 +32,7 @@ export function readableHostKey(text: string): string {
   if (parsed instanceof Error) {
     throw new Error(`cannot be read (${parsed.message}); is it whole? ${MEANT}`, { cause: parsed });
   }
+  const rest = text.slice(usable.line.length);
   // What is one line already stays as it is, so that a stack that has it does not change.
-  return lines.length === 1 && lines[0]?.startsWith(usable.line) === true ? text : usable.line;
+  return lines.length === 1 && text.startsWith(usable.line) && /^(?:[ \t\r]|$)/.test(rest) ? text : usable.line;
 }

@@ -69,7 +69,8 @@ function readKey(text: string, passphrase: string | undefined): string {
   if (locked) {
     return written(createPrivateKey(key.getPrivatePEM()));
   }
-  return text.startsWith(block) && text.trim() === block ? text : `${block}\n`;
+  // Nothing else may stand behind it for Go's reader, which the official plugin has.
+  return text.startsWith(block) && /^(?:[ \t]|\r?\n)*$/.test(text.slice(block.length)) ? text : `${block}\n`;
 }
 
 /** The one block of a text that is a private key, with plain line ends and without what stands around it. */

@@ -75,6 +75,9 @@ describe("a private key", () => {
     ["on one line with spaces", (file) => file.trim().replaceAll("\n", " ")],
     ["indented, as YAML has it", (file) => file.replaceAll(/^/gm, "    ")],
     ["after a byte order mark", (file) => `\uFEFF${file}`],
+    ["after spaces", (file) => `  ${file}`],
+    ["before a byte order mark", (file) => `${file.trim()}\uFEFF`],
+    ["with the first half of a Windows line end", (file) => `${file.trim()}\r`],
     ["in quotes", (file) => JSON.stringify(file)],
     [
       "after another block, as openssl leaves it",
@@ -166,9 +169,22 @@ describe("a host key", () => {
   const keyOf = (line: string): string => line.split(" ")[1] ?? "";
 
   test("on one line stays as it was given", () => {
-    for (const line of [ed25519, ecdsa, `${ed25519} root@cp\n`]) {
-      expect(readableHostKey(line.trim())).toBe(line.trim());
+    for (const line of [ed25519, ecdsa, `${ed25519} root@cp`, `${ed25519}\r`, `${ed25519} `]) {
+      expect(readableHostKey(line)).toBe(line);
     }
+  });
+
+  test.each<[string, (line: string) => string]>([
+    ["after spaces", (line) => `  ${line}`],
+    ["after a tab", (line) => `\t${line}`],
+    ["after a byte order mark", (line) => `\uFEFF${line}`],
+    ["before a byte order mark", (line) => `${line}\uFEFF`],
+    ["with two spaces in it", (line) => line.replace(" ", "  ")],
+    ["with a tab in it", (line) => line.replace(" ", "\t")],
+    ["with a comment after a tab", (line) => `\t${line}\troot@cp`],
+    ["behind names and a tab", (line) => `cp,192.0.2.10\t${line.replace(" ", " \t")}\n`],
+  ])("%s is read as OpenSSH reads it, and left as every library reads it", (_, change) => {
+    expect(readableHostKey(change(ed25519))).toBe(ed25519);
   });
 
   test("is taken from known_hosts, from a file with other keys, and from what ssh-keyscan prints", () => {
