@@ -17,6 +17,7 @@ import {
   oneOf,
   ownerIdentity,
   port,
+  programArgs,
   replicas,
   role,
   selector,
@@ -81,7 +82,7 @@ const common = z.strictObject({
   serviceTargetPort: port.default(8080),
   serviceSelector: selector.default({ app: "web" }),
   serviceImage: image.optional(),
-  serviceArgs: z.array(z.string()).optional(),
+  serviceArgs: programArgs.optional(),
 });
 
 /** Settings that only one of the networks reads, by key. */
@@ -118,6 +119,9 @@ const JSONS = [
   ...["nodes", "hosts", "checksums", "serviceSelector", "serviceArgs"],
   ...Object.entries(networkSettings).flatMap(([key, { schema }]) => (isBoolean(schema) ? [key] : [])),
 ];
+
+/** Keys whose value may be a secret, which no message repeats. */
+const UNSAID = ["serviceArgs"];
 
 /** Whether a setting is written as true or false. */
 function isBoolean(schema: z.ZodType): boolean {
@@ -168,7 +172,7 @@ function read(key: string, text: string, problems: Problem[]): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    problems.push({ path: key, message: `must be JSON, got ${show(text)}` });
+    problems.push({ path: key, message: UNSAID.includes(key) ? "must be JSON" : `must be JSON, got ${show(text)}` });
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { parseCidr, parseIpv4 } from "./ipv4";
-import { messageOf, show } from "./validate";
+import { messageOf, show, showType } from "./validate";
 
 /** Text that a parser accepts; the parser's own error is the message. */
 function parsedText(parse: (text: string) => unknown) {
@@ -13,6 +13,20 @@ function parsedText(parse: (text: string) => unknown) {
     }
   });
 }
+
+/** What a schema of something secret is made with: its messages name a value's type, and never repeat it. */
+export function unsaid(what: string) {
+  return {
+    error: ({ input }: { readonly input?: unknown }) =>
+      input === undefined ? "is required" : `must be ${what}, got ${showType(input)}`,
+  };
+}
+
+/** Text that is a secret. */
+export const secretText = z.string(unsaid("a string"));
+
+/** Arguments of a program, any of which may be a secret. */
+export const programArgs = z.array(secretText, unsaid("an array"));
 
 /** A whole number in a closed range. */
 export function whole(min: number, max: number) {

@@ -38,6 +38,11 @@ export function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
+/** Names the type of a value that may be a secret, so that no message repeats it. */
+export function showType(value: unknown): string {
+  return value === null ? "null" : article(Array.isArray(value) ? "array" : typeof value);
+}
+
 /** The candidate nearest to a mistyped word, or undefined when none is within two edits (a third of a short word). */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
@@ -72,7 +77,8 @@ export function problemsOf(error: z.ZodError, schema: z.ZodType): Problem[] {
       const known = knownKeys(schemaAt(schema, path));
       return issue.keys.map((key) => ({ path: [...path, key].join("."), message: unknownKey(key, known) }));
     }
-    if (issue.code === "invalid_type" && !("custom" in issue)) {
+    // A schema with a message of its own has it said: zod's own all begin like this.
+    if (issue.code === "invalid_type" && issue.message.startsWith("Invalid input")) {
       const message = issue.input === undefined ? "is required" : `must be ${article(issue.expected)}`;
       return [
         { path: path.join("."), message: issue.input === undefined ? message : `${message}, got ${show(issue.input)}` },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { secretText } from "../args/schemas";
 import { dialTable } from "../machine/dialTable";
 import { NETWORK_PROMISES } from "../network/definition";
 import { checkedService } from "../service/checked";
@@ -10,7 +11,7 @@ export type DeclaredWorks = z.output<typeof works>;
 
 /** What the check reads from standard input, as JSON. Holds secrets. */
 export const checkInput = z.strictObject({
-  kubeconfig: z.string(),
+  kubeconfig: secretText,
   dnsDomain: z.string(),
   /** Nodes by name. */
   nodes: z.record(

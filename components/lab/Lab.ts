@@ -2,7 +2,7 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checked } from "../args/checked";
-import { absolutePath, cidrText, dnsLabel, dockerHost, image, role, slot } from "../args/schemas";
+import { absolutePath, cidrText, dnsLabel, dockerHost, image, role, secretText, slot } from "../args/schemas";
 import { known } from "../args/known";
 import { type JoinedName, noteNames } from "../args/names";
 import { triggersOf } from "../args/triggers";
@@ -45,7 +45,7 @@ const labArgs = z.strictObject({
   nodes: z.record(dnsLabel, z.strictObject({ slot, role: role.optional() })),
 });
 
-const keyPair = z.strictObject({ privateKey: z.string(), publicKey: z.string() });
+const keyPair = z.strictObject({ privateKey: secretText, publicKey: z.string() });
 
 /**
  * Containers of one L2 network that boot systemd, run their own sshd and containerd, and are reached over SSH like

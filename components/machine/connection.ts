@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checkPlain } from "../args/checked";
-import { hostName, port } from "../args/schemas";
+import { hostName, port, secretText, unsaid } from "../args/schemas";
 import { InvalidInputError, messageOf, type Problem, show, validate } from "../args/validate";
 import type { DialTable } from "./dialTable";
 import type { Dialled } from "./dialled";
@@ -33,23 +33,26 @@ const hostKey = z.string().transform((text, context) => {
   }
 });
 
-const fields = z.strictObject({
-  host: hostName,
-  port: port.optional(),
-  user: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_-]{0,31}\$?$/, { error: (issue) => `must be a user name, got ${show(issue.input)}` })
-    .optional(),
-  privateKey: z.string(),
-  privateKeyPassword: z.string().optional(),
-  hostKey,
-});
+const fields = z.strictObject(
+  {
+    host: hostName,
+    port: port.optional(),
+    user: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_-]{0,31}\$?$/, { error: (issue) => `must be a user name, got ${show(issue.input)}` })
+      .optional(),
+    privateKey: secretText,
+    privateKeyPassword: secretText.optional(),
+    hostKey,
+  },
+  unsaid("an object"),
+);
 
 /** Schema of {@link SshConnection}; its keys are read by the library that will use them, and the host key is left as one line. */
 export const sshConnection = fields.superRefine(
   ({ privateKey, privateKeyPassword }, context) => {
     // What is no text was reported as such, and what is not known yet is undefined.
-    if (typeof privateKey === "string") {
+    if (typeof privateKey === "string" && ["string", "undefined"].includes(typeof privateKeyPassword)) {
       for (const { path, message } of privateKeyProblems(privateKey, privateKeyPassword)) {
         context.addIssue({ code: "custom", path: [path], message });
       }
@@ -76,7 +79,7 @@ const FIELDS = {
 
 /** A private key and its passphrase become one key that needs none: at a preview, by the library that will use it. */
 const keys = z
-  .strictObject({ privateKey: z.string(), privateKeyPassword: z.string().optional() })
+  .strictObject({ privateKey: secretText, privateKeyPassword: secretText.optional() })
   .transform(({ privateKey, privateKeyPassword }, context) => {
     const problems = privateKeyProblems(privateKey, privateKeyPassword);
     problems.forEach(({ path, message }) => context.addIssue({ code: "custom", path: [path], message }));

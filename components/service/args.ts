@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dnsLabel, image, oneOf, port, replicas, selector, whole } from "../args/schemas";
+import { dnsLabel, image, oneOf, port, programArgs, replicas, selector, whole } from "../args/schemas";
 import { show } from "../args/validate";
 import { CHECK_NAMESPACE, SERVICE_LABEL } from "./selector";
 
@@ -49,7 +49,7 @@ const fields = z.strictObject({
   namespace: dnsLabel,
   selector,
   image: image.optional(),
-  args: z.array(z.string()).optional(),
+  args: programArgs.optional(),
   replicas: replicas.optional(),
   ports: z.array(servicePort).min(1, { error: "must have at least one port" }),
   type: oneOf(SERVICE_TYPES),

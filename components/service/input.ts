@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { secretText } from "../args/schemas";
 
 /** What the endpoints' command reads from standard input, as JSON. Holds a secret. */
 export const endpointsInput = z.strictObject({
-  kubeconfig: z.string(),
+  kubeconfig: secretText,
   namespace: z.string(),
   name: z.string(),
   selector: z.record(z.string(), z.string()),

@@ -120,6 +120,21 @@ test.each<[string, Record<string, string>, string]>([
   ],
   ["text that is no JSON", { nodes: "cp,w1" }, 'invalid config: nodes: must be JSON, got "cp,w1"'],
   [
+    "arguments of an image that are no JSON, which may hold a password",
+    { serviceArgs: "--password=hunter2" },
+    "invalid config: serviceArgs: must be JSON",
+  ],
+  [
+    "arguments of an image that are no list of texts",
+    { serviceArgs: '["--password", 12345678]' },
+    "invalid config: serviceArgs.1: must be a string, got a number",
+  ],
+  [
+    "one argument of an image that is in no list",
+    { serviceArgs: '"--password=hunter2"' },
+    "invalid config: serviceArgs: must be an array, got a string",
+  ],
+  [
     "hosts without a key",
     { hosts: JSON.stringify({ cp: { ...cp, host: "192.0.2.1", hostKey: keys.public } }) },
     "invalid config: sshPrivateKey: is required with hosts; set it with: pulumi config set --secret podnet:sshPrivateKey < key",

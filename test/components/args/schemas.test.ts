@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { z } from "zod";
 import { dnsLabel, hostName, image, isLabelKey, isLabelValue, mirrorUrl } from "../../../components/args/schemas";
+import { validate } from "../../../components/args/validate";
+import { checkInput } from "../../../components/connectivity/input";
+import { dialTable } from "../../../components/machine/dialTable";
+import { dialled } from "../../../components/machine/dialled";
+import { endpointsInput } from "../../../components/service/input";
 
 test("no name, image, label or URL holds what a shell or the node program would read as its own", () => {
   const special = fc.tuple(
@@ -64,5 +70,27 @@ test.each([
 ])("says where the port of %s belongs", (host, port) => {
   expect(messageOf(host)).toBe(
     `must be a host name or an IP address alone, got ${JSON.stringify(host)}; give ${port} as "port"`,
+  );
+});
+
+test("every schema of something secret says a value's type alone", () => {
+  const dialTables = { keys: { key1: 12345678 }, nodes: {} };
+  const said = [
+    [dialTable, dialTables],
+    [dialled.pick({ privateKey: true }), { privateKey: 12345678 }],
+    [checkInput.pick({ kubeconfig: true }), { kubeconfig: 12345678 }],
+    [endpointsInput.pick({ kubeconfig: true }), { kubeconfig: 12345678 }],
+  ].map(([schema, value]) => {
+    try {
+      validate("input", schema as z.ZodType, value);
+    } catch (error) {
+      return String(error);
+    }
+    return "";
+  });
+  expect(said).toEqual(
+    ["keys.key1", "privateKey", "kubeconfig", "kubeconfig"].map(
+      (path) => `InvalidInputError: invalid input: ${path}: must be a string, got a number`,
+    ),
   );
 });

@@ -20,6 +20,32 @@ type Seen = pulumi.Output<Dialled> & { readonly isKnown: Promise<boolean>; promi
 const dialled = (connection: Parameters<typeof checkedConnection>[1]): Seen =>
   checkedConnection("w1", connection).dialled as Seen;
 
+/** What a program is ended with, as text. */
+function messageOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  return "";
+}
+
+/** What ends a program later, which nothing in it catches. */
+async function firstRejection(work: () => unknown): Promise<string> {
+  const listeners = process.listeners("unhandledRejection");
+  process.removeAllListeners("unhandledRejection");
+  try {
+    const ended = new Promise<unknown>((end) => process.on("unhandledRejection", end));
+    work();
+    const reason = String(await ended);
+    await new Promise((done) => setTimeout(done, 50));
+    return reason;
+  } finally {
+    process.removeAllListeners("unhandledRejection");
+    listeners.forEach((listener) => process.on("unhandledRejection", listener));
+  }
+}
+
 test("hands on what is fit for both SSH libraries, with every default", async () => {
   expect(await dialled(ssh).promise()).toEqual({ ...ssh, port: 22, user: "root" });
 });
@@ -50,6 +76,28 @@ test("names the node and all that is plainly wrong at once, and nothing of a sec
   );
   expect(() => checkedConnection("w1", { ...ssh, privateKey: locked })).toThrow(
     'invalid connection of node "w1": privateKeyPassword: is required: the private key is protected by a passphrase',
+  );
+});
+
+test("says the type of a secret that is no text, and never its value, however it is given", async () => {
+  const wrong = { ...ssh, privateKey: locked, privateKeyPassword: 12345678 as unknown as string };
+  const said = 'invalid connection of node "w1": privateKeyPassword: must be a string, got a number';
+  expect(messageOf(() => checkedConnection("w1", wrong))).toBe(said);
+  expect(messageOf(() => new SshHost("w1", { slot: 0, connection: wrong }))).toBe(
+    "invalid SshHost args: connection.privateKeyPassword: must be a string, got a number",
+  );
+  expect(messageOf(() => checkedConnection("w1", { ...ssh, privateKey: ["hunter2"] as unknown as string }))).toBe(
+    'invalid connection of node "w1": privateKey: must be a string, got an array',
+  );
+  expect(messageOf(() => checkedConnection("w1", { host: "cp", hostKey: keys.public } as typeof ssh))).toBe(
+    'invalid connection of node "w1": privateKey: is required',
+  );
+  const listed = [{ privateKeyPassword: "hunter2" }] as unknown as typeof ssh;
+  expect(messageOf(() => new SshHost("w1", { slot: 0, connection: listed }))).toBe(
+    "invalid SshHost args: connection: must be an object, got an array",
+  );
+  expect(await firstRejection(() => dialled({ ...wrong, privateKeyPassword: pulumi.secret(12345678) as never }))).toBe(
+    `InvalidInputError: ${said}`,
   );
 });
 
@@ -87,19 +135,9 @@ test("leaves what is not known yet unknown, and checks what is beside it", async
 });
 
 test("refuses what turns out wrong as soon as it is known, which ends the program", async () => {
-  const listeners = process.listeners("unhandledRejection");
-  process.removeAllListeners("unhandledRejection");
-  try {
-    const ended = new Promise<unknown>((end) => process.on("unhandledRejection", end));
-    dialled({ ...ssh, privateKey: pulumi.secret(keys.public) });
-    expect(String(await ended)).toBe(
-      'InvalidInputError: invalid connection of node "w1": privateKey: is a public key; give the private one, the file without .pub',
-    );
-    await new Promise((done) => setTimeout(done, 50));
-  } finally {
-    process.removeAllListeners("unhandledRejection");
-    listeners.forEach((listener) => process.on("unhandledRejection", listener));
-  }
+  expect(await firstRejection(() => dialled({ ...ssh, privateKey: pulumi.secret(keys.public) }))).toBe(
+    'InvalidInputError: invalid connection of node "w1": privateKey: is a public key; give the private one, the file without .pub',
+  );
 });
 
 test("of an SshHost is checked with its other arguments, and keeps its passphrase a secret", async () => {
