@@ -39,7 +39,10 @@ const fields = z.strictObject(
     port: port.optional(),
     user: z
       .string()
-      .regex(/^[a-z_][a-z0-9_-]{0,31}\$?$/, { error: (issue) => `must be a user name, got ${show(issue.input)}` })
+      // What sshd takes, directories of an organization included; nothing that a shell would read in a line to copy.
+      .regex(/^[A-Za-z0-9_][A-Za-z0-9._@-]{0,254}\$?$/, {
+        error: (issue) => `must be a user name (letters, digits, ., _, - and @), got ${show(issue.input)}`,
+      })
       .optional(),
     privateKey: secretText,
     privateKeyPassword: secretText.optional(),

@@ -91,9 +91,10 @@ async function ask(
   });
 }
 
-/** What an SSH user has to be allowed. */
+/** What an SSH user has to be allowed. sudo reads an @ in quotes only, and no file whose name has a dot. */
 function sudoRemedy(user: string): string {
-  return `its SSH user has to be root or to run everything by "sudo -n" without a password: echo '${user} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/${user}`;
+  const written = user.includes("@") ? `"${user}"` : user;
+  return `its SSH user has to be root or to run everything by "sudo -n" without a password: echo '${written} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/podnet`;
 }
 
 /** Joins findings by node. */

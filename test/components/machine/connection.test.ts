@@ -63,13 +63,13 @@ test("opens a key with its passphrase, plain or as secrets, and hands on one tha
 });
 
 test("names the node and all that is plainly wrong at once, and nothing of a secret", () => {
-  const wrong = { host: "", port: 0, user: "Root", privateKey: keys.public, hostKey: keys.private };
+  const wrong = { host: "", port: 0, user: "ro ot", privateKey: keys.public, hostKey: keys.private };
   expect(() => checkedConnection("w1", wrong)).toThrow(
     [
       'invalid connection of node "w1":',
       '  host: must be a host name such as cp.example.com, or an IP address, got ""',
       "  port: must be a whole number between 1 and 65535, got 0",
-      '  user: must be a user name, got "Root"',
+      '  user: must be a user name (letters, digits, ., _, - and @), got "ro ot"',
       "  hostKey: is a private key; give the public one, the file with .pub",
       "  privateKey: is a public key; give the private one, the file without .pub",
     ].join("\n"),
@@ -77,6 +77,17 @@ test("names the node and all that is plainly wrong at once, and nothing of a sec
   expect(() => checkedConnection("w1", { ...ssh, privateKey: locked })).toThrow(
     'invalid connection of node "w1": privateKeyPassword: is required: the private key is protected by a passphrase',
   );
+});
+
+test.each(["root", "jane.doe", "Administrator", "jane@corp.example", "_svc", "1user", "host$"])(
+  "takes the user %s, as sshd does",
+  async (user) => {
+    expect((await dialled({ ...ssh, user }).promise()).user).toBe(user);
+  },
+);
+
+test.each(["", "-x", "ubuntu ", "a'b", "a;b", "$(id)", "a\nb", "corp\\jane"])("refuses the user %j", (user) => {
+  expect(() => checkedConnection("w1", { ...ssh, user })).toThrow("user: must be a user name (");
 });
 
 test("says the type of a secret that is no text, and never its value, however it is given", async () => {

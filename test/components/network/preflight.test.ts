@@ -31,12 +31,16 @@ const asUser = (user: string): PreflightInput => ({
   gone: [],
 });
 
-test("a user who may not become root is told so by sudo's own words, with what to do", async () => {
+test.each([
+  ["ops", "ops"],
+  ["jane.doe", "jane.doe"],
+  ["jane@corp", '"jane@corp"'],
+])("the user %s who may not become root is told so by sudo's own words, with what to do", async (user, written) => {
   writeFileSync(join(bin, "sudo"), "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n");
   chmodSync(join(bin, "sudo"), 0o755);
-  await expect(preflight(asUser("ops"), earlierOutput(undefined))).rejects.toThrow(
+  await expect(preflight(asUser(user), earlierOutput(undefined))).rejects.toThrow(
     `cannot look at every machine; nothing on any machine was touched:
-  w1: sudo: a password is required; its SSH user has to be root or to run everything by "sudo -n" without a password: echo 'ops ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ops`,
+  w1: sudo: a password is required; its SSH user has to be root or to run everything by "sudo -n" without a password: echo '${written} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/podnet`,
   );
 });
 
