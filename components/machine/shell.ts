@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Client, utils } from "ssh2";
 import { messageOf } from "../args/validate";
 import { type Look, waitUntil } from "../args/wait";
@@ -24,6 +25,34 @@ const BOOTING = new RegExp(
     "System is (booting up|going down)|not permitted to log in yet",
   ].join("|"),
 );
+
+/** What to do where a machine says no, by what is heard of it then. What is dialled again while it boots has no remedy. */
+const REMEDIES: readonly (readonly [heard: RegExp, remedy: (dialled: Dialled) => string])[] = [
+  [
+    /verification failed/,
+    ({ host }) =>
+      `where the machine was installed anew, give its new key as hostKey (ssh-keyscan ${host}); else it is another machine, or one in between`,
+  ],
+  [
+    /configured authentication methods failed/,
+    ({ user }) =>
+      `see that ${user} is its SSH user, and has the public part of privateKey in ~/.ssh/authorized_keys there`,
+  ],
+  [
+    /no matching host key format/,
+    ({ hostKey }) =>
+      `it has no host key of the pinned type ${hostKey.split(" ")[0] ?? ""}; pin one that it has (ssh-keyscan, /etc/ssh/ssh_host_*_key.pub)`,
+  ],
+  [
+    /ENOTFOUND|EAI_AGAIN/,
+    ({ host }) => `see that the name ${host} is right and is known on the machine that runs podnet`,
+  ],
+];
+
+/** A key's fingerprint, as OpenSSH writes it. */
+function fingerprint(key: Buffer): string {
+  return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
+}
 
 /** An SSH connection to one machine, on which commands run as root. */
 export class Shell {
@@ -56,7 +85,8 @@ export class Shell {
         if (BOOTING.test(reason)) {
           return { reason };
         }
-        throw error;
+        const [, remedy] = REMEDIES.find(([heard]) => heard.test(reason)) ?? [];
+        throw remedy === undefined ? error : new Error(`${reason}; ${remedy(connection)}`, { cause: error });
       }
     });
   }
@@ -86,8 +116,11 @@ export class Shell {
       client.on("ready", () => resolve(new Shell(name, client, user)));
       // sshd says in a banner why it lets nobody in, such as pam_nologin's "System is booting up".
       let banner = "";
+      let other = "";
       client.on("banner", (text) => (banner = `: ${text.trim()}`));
-      client.on("error", ({ message }) => reject(new Error(`${name} (${host}:${String(port)}): ${message}${banner}`)));
+      client.on("error", ({ message }) =>
+        reject(new Error(`${name} (${host}:${String(port)}): ${message}${other}${banner}`)),
+      );
       client.connect({
         host,
         port,
@@ -97,7 +130,10 @@ export class Shell {
         // A machine that is frozen or gone answers nothing and ends nothing: it is known after 20 seconds.
         keepaliveInterval: 5_000,
         keepaliveCountMax: 3,
-        hostVerifier: (seen: Buffer) => seen.equals(key),
+        hostVerifier: (seen: Buffer) => {
+          other = seen.equals(key) ? "" : `: its host key is ${fingerprint(seen)}, and hostKey is ${fingerprint(key)}`;
+          return other === "";
+        },
         algorithms: {
           serverHostKey: type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type as "ssh-ed25519"],
         },

@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { type AddressInfo, createServer, Socket } from "node:net";
-import { Server } from "ssh2";
+import { Server, utils } from "ssh2";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Dialled } from "../../../components/machine/dialled";
 import { Shell } from "../../../components/machine/shell";
@@ -37,15 +38,32 @@ test("sends what is small at once, and does not wait for the other side's delaye
 });
 
 test("refuses another host key than the pinned one, naming the machine", async () => {
+  const fingerprint = (key: string): string => {
+    const raw = Buffer.from(key.split(" ")[1] ?? "", "base64");
+    return `SHA256:${createHash("sha256").update(raw).digest("base64").replace(/=$/, "")}`;
+  };
   await expect(Shell.open("w1", { ...dialled, hostKey: server.otherHostKey })).rejects.toThrow(
-    `w1 (127.0.0.1:${String(server.port)}): `,
+    `w1 (127.0.0.1:${String(server.port)}): Host denied (verification failed): its host key is ${fingerprint(server.hostKey)}, and hostKey is ${fingerprint(server.otherHostKey)}; where the machine was installed anew, give its new key as hostKey (ssh-keyscan 127.0.0.1); else it is another machine, or one in between`,
+  );
+});
+
+test("says what to do where the host's name is unknown, or it has no host key of the pinned type", async () => {
+  const nowhere = "w1.podnet.invalid";
+  await expect(Shell.open("w1", { ...dialled, host: nowhere })).rejects.toThrow(
+    `; see that the name ${nowhere} is right and is known on the machine that runs podnet`,
+  );
+  const pinned = utils.generateKeyPairSync("ecdsa", { bits: 256 }).public;
+  await expect(Shell.open("w1", { ...dialled, hostKey: pinned })).rejects.toThrow(
+    "; it has no host key of the pinned type ecdsa-sha2-nistp256; pin one that it has (ssh-keyscan, /etc/ssh/ssh_host_*_key.pub)",
   );
 });
 
 test("does not try again where the user is refused", async () => {
   server.refuse(1);
   const before = server.total();
-  await expect(Shell.open("w1", dialled)).rejects.toThrow("All configured authentication methods failed");
+  await expect(Shell.open("w1", dialled)).rejects.toThrow(
+    "All configured authentication methods failed; see that root is its SSH user, and has the public part of privateKey in ~/.ssh/authorized_keys there",
+  );
   expect(server.total() - before).toBe(1);
 });
 
