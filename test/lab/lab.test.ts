@@ -96,7 +96,7 @@ describe("up", () => {
       "no-nat": 132,
       "pod-ip": 6,
       mtu: 12,
-      service: 18,
+      service: 21,
       hairpin: 6,
       endpoints: 7,
       dns: 3,

@@ -14,15 +14,30 @@ interface Judged {
 /** Judges the program's Services by the verdicts on the check's own, which has the same way to go. */
 export function judgeUserServices(facts: JudgedBy, own: readonly Verdict[], broken: BrokenWays): Verdict[] {
   const requests = facts.requestsOf("service").filter(({ service }) => service !== undefined);
-  return [...requests.map((request) => judgeOne(request, facts, own, broken)), ...unproven(facts)];
+  const atPods = requests
+    .filter(({ pod }) => pod !== undefined)
+    .map((request) => judgeOne(request, facts, reasonOf(request, own, broken)));
+  const inFront = requests
+    .filter(({ pod }) => pod === undefined)
+    .map((request) => judgeOne(request, facts, reasonOf(request, own, broken) ?? deafPod(request, atPods)));
+  return [...inFront, ...atPods, ...unproven(facts)];
 }
 
-function judgeOne(request: Request, facts: JudgedBy, own: readonly Verdict[], broken: BrokenWays): Verdict {
+/** The pod behind a port that does not answer there itself, whatever stands in front of it. */
+function deafPod({ service, servicePort }: Request, atPods: readonly Verdict[]): string | undefined {
+  const failed = atPods.find(
+    ({ status, request }) =>
+      status === "failed" && request?.service === service && request?.servicePort === servicePort,
+  )?.request;
+  return failed && blockedBy(failed);
+}
+
+function judgeOne(request: Request, facts: JudgedBy, reason: string | undefined): Verdict {
   const seen = seenService(facts.topology, request.service ?? "");
   const answer = facts.answerTo(request);
   const judged = answer.ok
     ? judgeAnswer(request, answer.values, facts, seen)
-    : judgeSilence(request, answer.error, facts, reasonOf(request, own, broken));
+    : judgeSilence(request, answer.error, facts, reason);
   return verdict(request, judged.status, expectedOf(request), judged.seen);
 }
 

@@ -3,8 +3,9 @@ import type { Ask, PlannedRequest } from "../request";
 import { type SeenService, seenService, type Topology } from "../topology";
 
 type Port = CheckedService["ports"][number];
+type Asker = Pick<PlannedRequest, "node" | "probe">;
 
-/** What of a Service's port is asked: its ClusterIP, a node's port, or a pod of a headless Service. */
+/** What of a Service's port is asked: its ClusterIP, a node's port, or a pod. */
 interface Destination {
   /** How it is called in the report, beside the Service and its port. */
   readonly suffix: string;
@@ -15,13 +16,13 @@ interface Destination {
   readonly pod?: string;
 }
 
-/** What the program's Services are asked: each port, from every node and its `probe-b`. */
+/** What the program's Services are asked: each port, from every node and its `probe-b`, and each ready pod on it. */
 export function userServiceRequests(topology: Topology): PlannedRequest[] {
   const { input, nodes } = topology;
   return nodes.flatMap((node) =>
     (["probe-b", "probe-host"] as const).flatMap((probe) =>
       input.services.flatMap((service) =>
-        service.ports.flatMap((port) => requestsTo(service, port, topology).map((to) => ({ ...to, node, probe }))),
+        service.ports.flatMap((port) => requestsTo(service, port, topology, { node, probe })),
       ),
     ),
   );
@@ -42,18 +43,20 @@ export function tellsAffinity(port: Port, seen: SeenService | undefined): boolea
   return port.answersName && (seen?.pods.length ?? 0) > 1;
 }
 
-function requestsTo(service: CheckedService, port: Port, topology: Topology): Omit<PlannedRequest, "node" | "probe">[] {
+function requestsTo(service: CheckedService, port: Port, topology: Topology, asker: Asker): PlannedRequest[] {
   const seen = seenService(topology, serviceText(service));
-  const about = { service: serviceText(service), servicePort: port.name, target: portText(service, port) };
-  const reach = destinations(service, port, topology).map(({ suffix, address, port: number, targetNode, pod }) => ({
-    ...about,
-    target: `${about.target}${suffix}`,
-    ...(targetNode !== undefined && { targetNode }),
-    ...(pod !== undefined && { pod }),
-    ...(port.protocol === "UDP" && !port.answersName && { once: true }),
-    ...(port.protocol === "UDP" && port.answersName && { only: pod === undefined ? (seen?.pods ?? []) : [pod] }),
-    ask: askFor(port, address, number),
-  }));
+  const about = { ...asker, service: serviceText(service), servicePort: port.name, target: portText(service, port) };
+  const reach = destinations(service, port, topology, asker).map(
+    ({ suffix, address, port: number, targetNode, pod }) => ({
+      ...about,
+      target: `${about.target}${suffix}`,
+      ...(targetNode !== undefined && { targetNode }),
+      ...(pod !== undefined && { pod }),
+      ...(port.protocol === "UDP" && !port.answersName && { once: true }),
+      ...(port.protocol === "UDP" && port.answersName && { only: pod === undefined ? (seen?.pods ?? []) : [pod] }),
+      ask: askFor(port, address, number),
+    }),
+  );
   if (service.sessionAffinity !== "ClientIP" || !tellsAffinity(port, seen)) {
     return reach;
   }
@@ -62,24 +65,40 @@ function requestsTo(service: CheckedService, port: Port, topology: Topology): Om
   return [...reach, { ...about, proof: "affinity", atMost: 1, only: seen?.pods ?? [], ask }];
 }
 
-function destinations(service: CheckedService, { port, nodePort }: Port, topology: Topology): Destination[] {
-  if (service.type === "Headless") {
-    const places = Object.entries(seenService(topology, serviceText(service))?.places ?? {});
-    return places
-      .filter(([, { ready }]) => ready)
-      .map(([pod, { ip, node }]) => ({ suffix: ` at ${pod}`, address: ip, port, targetNode: node, pod }));
-  }
+function destinations(service: CheckedService, port: Port, topology: Topology, asker: Asker): Destination[] {
+  const pods = Object.entries(seenService(topology, serviceText(service))?.places ?? {})
+    .filter(([, { node, ready }]) => ready && (service.type === "Headless" || asksPodsOn(node, topology, asker)))
+    .map(([pod, { ip, node }]) => ({
+      suffix: ` at ${pod}`,
+      address: ip,
+      port: port.targetPort,
+      targetNode: node,
+      pod,
+    }));
+  return service.type === "Headless" ? pods : [...inFront(service, port, topology), ...pods];
+}
+
+/** What stands in front of the pods: whichever of them it sends a client to, one that does not listen may hide behind the others. */
+function inFront(service: CheckedService, { port, nodePort }: Port, { input }: Topology): Destination[] {
   const clusterIp = { suffix: "", address: service.clusterIP, port };
   if (service.type !== "NodePort" || nodePort === undefined) {
     return [clusterIp];
   }
-  const nodes = Object.entries(topology.input.nodes).map(([node, { internalIp }]) => ({
+  const nodes = Object.entries(input.nodes).map(([node, { internalIp }]) => ({
     suffix: ` at ${node}:${String(nodePort)}`,
     address: internalIp,
     port: nodePort,
     targetNode: node,
   }));
   return [clusterIp, ...nodes];
+}
+
+/**
+ * Whether an asker is the one that asks the pods on a node themselves: `probe-b` there, so that requests grow with the pods and not
+ * with pods times nodes; the first node's where that node has none.
+ */
+function asksPodsOn(place: string, { nodes, podOf }: Topology, { node, probe }: Asker): boolean {
+  return probe === "probe-b" && node === (podOf(place, probe) ? place : nodes[0]);
 }
 
 function askFor({ protocol }: Port, address: string, port: number): Ask {

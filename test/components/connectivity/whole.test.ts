@@ -25,9 +25,10 @@ const around =
     node !== targetNode &&
     ((node === name && probe !== "probe-host") || targetNode === name);
 /** Whether a request goes to a ClusterIP. */
-const toService = ({ ask }: Request): boolean =>
-  ask.kind === "connect" || (ask.kind === "hostnames" && ask.address.startsWith("10.96.1."));
+const toService = ({ ask, pod }: Request): boolean =>
+  (ask.kind === "connect" && pod === undefined) || (ask.kind === "hostnames" && ask.address.startsWith("10.96.1."));
 
+const REFUSED: Answer = { ok: false, error: "connection refused" };
 const SHOP = { ...WEB, name: "shop", clusterIP: "10.96.7.8", selector: { tier: "front", app: "shop" } };
 
 /** Worlds by what is different in them. What the judge says of each is in `whole/`. */
@@ -193,7 +194,10 @@ const WORLDS: Readonly<Record<string, Change>> = {
     answer: where(({ ask, node }) => ask.kind === "connect" && node === "w1", silent),
   },
   "a service that a broken pair hides": {
-    answer: where((request) => between("cp", "w1")(request) || request.ask.kind === "connect", silent),
+    answer: where(
+      (request) => between("cp", "w1")(request) || (request.ask.kind === "connect" && !request.pod),
+      silent,
+    ),
   },
   "a service of two ports": {
     services: [
@@ -207,6 +211,7 @@ const WORLDS: Readonly<Record<string, Change>> = {
     ],
     answer: where(({ ask }) => ask.kind === "connect" && ask.port === 443, silent),
   },
+  "a pod that listens on no port": { answer: where(({ pod }) => pod === "web-2", REFUSED) },
   "nothing answers": { answer: () => silent },
   "nothing was asked": { answer: () => ({ ok: false, error: "the request was not made" }) },
 };

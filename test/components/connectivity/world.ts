@@ -51,12 +51,17 @@ export const WEB: CheckInput["services"][number] = {
   ports: [{ name: "main", port: 80, targetPort: 8080, protocol: "TCP", answersName: true }],
 };
 
-const FOUND = {
-  name: "default/web",
-  selector: { app: "web" },
-  pods: ["web-1", "web-2"],
-  endpoints: ["web-2", "web-1"],
-};
+/** That service with a pod on the first node and one on the next, where there is one. */
+function foundWeb(nodes: readonly string[]): SeenService {
+  const place = (slot: number, ip: string) => ({ node: nodes[slot] ?? nodes[0] ?? "", ip, ready: true });
+  return {
+    name: "default/web",
+    selector: { app: "web" },
+    pods: ["web-1", "web-2"],
+    endpoints: ["web-2", "web-1"],
+    places: { "web-1": place(0, "10.244.0.9"), "web-2": place(1, "10.244.1.9") },
+  };
+}
 
 /** An answer of these values. */
 export const ok = (...values: string[]): Answer => ({ ok: true, values, errors: [] });
@@ -142,7 +147,7 @@ function goodAnswer(
   const { node, probe, ask, service } = request;
   const seen = found.find(({ name }) => name === service);
   if (seen && ask.kind === "hostnames") {
-    return ok(...seen.pods.slice(0, 1));
+    return ok(request.pod ?? seen.pods[0] ?? "");
   }
   if (seen && ask.kind === "resolve") {
     return ok(...Object.values(seen.places).map(({ ip }) => ip));
@@ -182,7 +187,7 @@ export function world(change: Change = {}): World {
   const input = inputOf(change);
   const pods = podsOf(input);
   const nodes = Object.keys(input.nodes);
-  const found = (change.found ?? [FOUND]).map((service) => ({ places: {}, ...service }));
+  const found = (change.found ?? [foundWeb(nodes)]).map((service) => ({ places: {}, ...service }));
   const topology = topologyOf(input, pods, found);
   const requests = planRequests(topology);
   const answers = new Map(

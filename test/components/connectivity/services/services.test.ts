@@ -7,6 +7,7 @@ type Service = typeof WEB;
 const TCP = { name: "http", port: 80, targetPort: 8080, protocol: "TCP", answersName: true } as const;
 const UDP = { name: "dns", port: 53, targetPort: 5353, protocol: "UDP", answersName: true } as const;
 const foreign = { answersName: false } as const;
+const REFUSED = { ok: false, error: "connection refused" } as const;
 const PLACES = {
   "web-1": { node: "cp", ip: "10.244.0.9", ready: true },
   "web-2": { node: "w1", ip: "10.244.1.9", ready: true },
@@ -50,7 +51,7 @@ describe("ports", () => {
   const both = withService({ ports: [TCP, UDP] });
 
   test("are each asked from every node, from a pod and from the node", () => {
-    expect(asked(both)).toEqual(
+    expect(asked(both).filter((text) => !text.includes(" at "))).toEqual(
       ASKERS.flatMap((source) => [
         `${source} -> default/web:http connect TCP 10.96.7.7:80`,
         `${source} -> default/web:dns hostnames UDP 10.96.7.7:53 x1`,
@@ -58,13 +59,72 @@ describe("ports", () => {
     );
   });
 
+  test("are each asked of every ready pod itself, by a pod of its own node", () => {
+    expect(asked(both).filter((text) => text.includes(" at "))).toEqual([
+      "cp/probe-b -> default/web:http at web-1 connect TCP 10.244.0.9:8080",
+      "cp/probe-b -> default/web:dns at web-1 hostnames UDP 10.244.0.9:5353 x1",
+      "w1/probe-b -> default/web:http at web-2 connect TCP 10.244.1.9:8080",
+      "w1/probe-b -> default/web:dns at web-2 hostnames UDP 10.244.1.9:5353 x1",
+    ]);
+  });
+
+  test("are asked of a pod on a node without a probe by the first node", () => {
+    const places = { ...PLACES, "web-2": { ...PLACES["web-2"], node: "gone" } };
+    expect(asked(withService({ ports: [TCP] }, {}, places)).filter((text) => text.includes("web-2"))).toEqual([
+      "cp/probe-b -> default/web at web-2 connect TCP 10.244.1.9:8080",
+    ]);
+  });
+
+  test("name the pod that listens on one of them nowhere, whoever else answers there", () => {
+    const change = withService(
+      { ports: [TCP, { ...TCP, ...foreign, name: "metrics", port: 9090, targetPort: 9090 }] },
+      answering(({ pod, servicePort }) => pod === "web-2" && servicePort === "metrics", REFUSED),
+    );
+    expect(problems(change)).toEqual([
+      "w1/probe-b -> default/web:metrics at web-2 TCP failed: the pod takes connections | connection refused",
+    ]);
+  });
+
+  test("are blocked by the pod that does not answer, where the ClusterIP does not either", () => {
+    const change = withService(
+      { ports: [TCP, { ...TCP, ...foreign, name: "metrics", port: 9090, targetPort: 9090 }] },
+      answering(
+        ({ pod, source, servicePort }) => servicePort === "metrics" && (pod === "web-2" || source === "cp"),
+        REFUSED,
+      ),
+    );
+    expect(problems(change)).toEqual([
+      "cp -> default/web:metrics TCP blocked: the ClusterIP takes connections | service from w1/probe-b to default/web:metrics at web-2 over TCP failed",
+      "w1/probe-b -> default/web:metrics at web-2 TCP failed: the pod takes connections | connection refused",
+    ]);
+  });
+
+  test("are blocked at a pod where pods of its node do not reach each other", () => {
+    const change = withService(
+      { ports: [TCP] },
+      {
+        answer: (request, good) =>
+          request.pod === "web-2" || (request.claim === "pod-to-pod" && request.source === "w1/probe-b")
+            ? silent
+            : good,
+      },
+    );
+    expect(problems(change)).toEqual([
+      "w1/probe-b -> default/web at web-2 TCP blocked: the pod takes connections | pod-to-pod from w1/probe-b to w1/probe-a over TCP failed",
+    ]);
+  });
+
   test("pass where they take connections, and by UDP where a pod answers with its name", () => {
-    expect(found(both)).toEqual(
-      ASKERS.flatMap((source) => [
+    expect(found(both)).toEqual([
+      ...ASKERS.flatMap((source) => [
         `${source} -> default/web:http TCP passed: the ClusterIP takes connections | connected`,
         `${source} -> default/web:dns UDP passed: the ClusterIP answers | answers from web-1`,
       ]),
-    );
+      "cp/probe-b -> default/web:http at web-1 TCP passed: the pod takes connections | connected",
+      "cp/probe-b -> default/web:dns at web-1 UDP passed: the pod answers | answers from web-1",
+      "w1/probe-b -> default/web:http at web-2 TCP passed: the pod takes connections | connected",
+      "w1/probe-b -> default/web:dns at web-2 UDP passed: the pod answers | answers from web-2",
+    ]);
   });
 
   test("fail by UDP where nobody answers, or somebody who is none of its pods", () => {
@@ -96,13 +156,25 @@ describe("a port over UDP whose image is not podnet's", () => {
     const own = world(port)
       .facts.requestsOf("service")
       .filter(({ service }) => service !== undefined);
-    expect(own.map(({ once }) => once)).toEqual([true, true, true, true]);
+    expect(own.map(({ once }) => once)).toEqual([true, true, true, true, true, true]);
   });
 
   test("passes with any answer", () => {
-    expect(found(onW1(ok("who knows")))).toEqual(
-      ASKERS.map((source) => `${source} -> default/web UDP passed: the ClusterIP answers | an answer`),
-    );
+    expect(found(onW1(ok("who knows")))).toEqual([
+      ...ASKERS.map((source) => `${source} -> default/web UDP passed: the ClusterIP answers | an answer`),
+      "cp/probe-b -> default/web at web-1 UDP passed: the pod answers | an answer",
+      "w1/probe-b -> default/web at web-2 UDP passed: the pod answers | an answer",
+    ]);
+  });
+
+  test("fails at the pod that refuses it", () => {
+    const change: Change = {
+      ...port,
+      ...answering(({ pod }) => pod === "web-2", REFUSED),
+    };
+    expect(problems(change)).toEqual([
+      "w1/probe-b -> default/web at web-2 UDP failed: the pod answers | connection refused",
+    ]);
   });
 
   test("does not apply without an answer, with the reason", () => {
@@ -112,7 +184,7 @@ describe("a port over UDP whose image is not podnet's", () => {
   });
 
   test("fails where it is refused: nobody listens", () => {
-    expect(problems(onW1({ ok: false, error: "connection refused" }))).toEqual([
+    expect(problems(onW1(REFUSED))).toEqual([
       "w1 -> default/web UDP failed: the ClusterIP answers | connection refused",
     ]);
   });
@@ -133,7 +205,7 @@ describe("a node port", () => {
   const nodePort = withService({ type: "NodePort", ports: [{ ...TCP, nodePort: 30080 }] });
 
   test("is asked on every node's internalIp, from every node, beside the ClusterIP", () => {
-    expect(asked(nodePort)).toEqual(
+    expect(asked(nodePort).filter((text) => !text.includes(" at web-"))).toEqual(
       ASKERS.flatMap((source) => [
         `${source} -> default/web connect TCP 10.96.7.7:80`,
         `${source} -> default/web at cp:30080 connect TCP 192.0.2.10:30080`,
@@ -143,7 +215,7 @@ describe("a node port", () => {
   });
 
   test("passes where it takes connections", () => {
-    expect(countsOf("service", nodePort)).toEqual({ passed: 8 + 12 });
+    expect(countsOf("service", nodePort)).toEqual({ passed: 8 + 12 + 2 });
     expect(found(nodePort)[1]).toBe(
       "cp/probe-b -> default/web at cp:30080 TCP passed: the node's port takes connections | connected",
     );
@@ -204,11 +276,11 @@ describe("a headless Service", () => {
 
   test("is answered over UDP by the very pod that is asked", () => {
     const udp = withService({ type: "Headless", clusterIP: "None", ports: [{ ...UDP, port: 5353 }] });
-    expect(problems(udp)).toEqual(
+    expect(problems(udp)).toEqual([]);
+    const wrong = { ...udp, ...answering(({ pod }) => pod === "web-2", ok("web-1")) };
+    expect(problems(wrong)).toEqual(
       ASKERS.map((source) => `${source} -> default/web at web-2 UDP failed: the pod answers | answers from web-1`),
     );
-    const right = { ...udp, ...answering(({ pod }) => pod === "web-2", ok("web-2")) };
-    expect(problems(right)).toEqual([]);
   });
 
   test("has a name that resolves to exactly its pods, on every node", () => {
@@ -274,7 +346,7 @@ describe("session affinity", () => {
 
   test("is asked so often that pods without it are seen but once in a million runs", () => {
     expect([2, 3, 10].map(affinityTries)).toEqual([21, 14, 7]);
-    expect(asked(affinity)).toEqual(
+    expect(asked(affinity).filter((text) => !text.includes(" at "))).toEqual(
       ASKERS.flatMap((source) => [
         `${source} -> default/web connect TCP 10.96.7.7:80`,
         `${source} -> default/web hostnames TCP 10.96.7.7:80 x21`,
@@ -307,7 +379,7 @@ describe("session affinity", () => {
 
   test("does not apply where the pods are not known to tell their names", () => {
     const change = withService({ sessionAffinity: "ClientIP", ports: [{ ...TCP, ...foreign }] });
-    expect(asked(change)).toHaveLength(4);
+    expect(asked(change)).toHaveLength(4 + 2);
     expect(
       findingsOf(change)
         .filter(({ status }) => status === "not-applicable")
@@ -330,7 +402,7 @@ describe("session affinity", () => {
   });
 
   test("is not asked for where it is not declared", () => {
-    expect(asked(withService({ ports: [TCP] }))).toHaveLength(4);
+    expect(asked(withService({ ports: [TCP] }))).toHaveLength(4 + 2);
   });
 });
 
@@ -358,6 +430,16 @@ describe("a Service that publishes pods which are not ready", () => {
     ]);
     expect(problems(withService({ publishNotReadyAddresses: true }, silence))).toEqual([
       "w1 -> default/web TCP failed: the ClusterIP takes connections | no answer within 1.5 s",
+    ]);
+  });
+
+  test("is asked at the ready ones, which have to answer", () => {
+    const change = withService({ publishNotReadyAddresses: true }, {}, places);
+    expect(asked(change).filter((text) => text.includes(" at "))).toEqual([
+      "cp/probe-b -> default/web at web-1 connect TCP 10.244.0.9:8080",
+    ]);
+    expect(problems({ ...change, ...answering(({ pod }) => pod !== undefined, REFUSED) })).toEqual([
+      "cp/probe-b -> default/web at web-1 TCP failed: the pod takes connections | connection refused",
     ]);
   });
 
