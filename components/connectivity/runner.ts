@@ -37,7 +37,11 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     const services = await Promise.all(input.services.map((service) => lookAt(client, service)));
     say("asking");
     const ask = asker(shells, seen);
-    const topology = topologyOf(input, pods, services);
+    const topology = topologyOf(
+      input,
+      pods,
+      services.filter((service) => service !== undefined),
+    );
     const requests = planRequests(topology);
     const [answers, statuses] = await Promise.all([askAll(ask, requests, up), statusesOf(shells)]);
     const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, dns });

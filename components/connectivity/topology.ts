@@ -26,7 +26,7 @@ export interface Topology {
   readonly onPodNetwork: readonly ProbePod[];
   /** All probes, those on the pod network first. */
   readonly askers: readonly ProbePod[];
-  /** The program's Services as they were found. */
+  /** The program's Services as they were found; without those that are not there. */
   readonly services: readonly SeenService[];
   /** A node's probe, if it has it. */
   readonly podOf: (node: string, probe: Probe) => ProbePod | undefined;

@@ -30,6 +30,9 @@ export const endpoints = {
   },
 } as const satisfies Claim;
 
+/** What is said of a Service that somebody deleted: the state still has it, so that an update alone does not make it again. */
+const NOT_THERE = "the Service is not there; `pulumi refresh` and another update make it again";
+
 function judgeDeclared(declared: CheckedService, service: SeenService | undefined): Verdict {
   const name = `${declared.namespace}/${declared.name}`;
   const { pods, endpoints: members, selector } = service ?? { pods: [], endpoints: [], selector: undefined };
@@ -37,12 +40,13 @@ function judgeDeclared(declared: CheckedService, service: SeenService | undefine
   const which = declared.publishNotReadyAddresses ? "" : "ready ";
   const same = pods.length > 0 && sorted(pods) === sorted(members);
   const other = selector && text(selector) !== wanted ? `it selects ${text(selector)}; ` : "";
+  const seen = service ? `${other}endpoints are ${sorted(members)}` : NOT_THERE;
   return {
     source: name,
     target: wanted,
     status: same ? "passed" : "failed",
     expected: `endpoints are the ${which}pods with ${wanted}: ${pods.length > 0 ? sorted(pods) : "at least one"}`,
-    seen: `${service ? "" : "no such Service; "}${other}endpoints are ${sorted(members)}`,
+    seen,
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { endpointsOf, isReady, isRunning, type KubeClient, podsOf } from "../../kubernetes/client";
+import { messageOf } from "../../args/validate";
+import { ApiError, endpointsOf, isReady, isRunning, type KubeClient, podsOf } from "../../kubernetes/client";
 import type { CheckedService } from "../../service/checked";
 import type { SeenService } from "../topology";
 import { waitFor } from "../wait";
@@ -11,33 +12,44 @@ const liveService = z.looseObject({
   spec: z.looseObject({ selector: z.record(z.string(), z.string()).optional() }),
 });
 
-/** Looks at a Service of the program: what it selects, its pods and its endpoints. */
-export async function lookAt(client: KubeClient, declared: CheckedService): Promise<SeenService> {
-  let seen: SeenService = {
-    name: `${declared.namespace}/${declared.name}`,
-    selector: undefined,
-    pods: [],
-    endpoints: [],
-    places: {},
-  };
+/**
+ * Looks at a Service of the program: what it selects, its pods and its endpoints; undefined when it is not there. Throws when it
+ * cannot look, which says nothing about the Service.
+ */
+export async function lookAt(client: KubeClient, declared: CheckedService): Promise<SeenService | undefined> {
+  let seen: SeenService | undefined;
+  let failure: unknown;
   await waitFor(async () => {
     try {
       seen = await lookOnce(client, declared);
-    } catch {
+      failure = undefined;
+    } catch (error) {
+      failure = error;
       return false;
     }
-    return seen.pods.length > 0 && [...seen.pods].sort().join() === [...seen.endpoints].sort().join();
+    return (
+      seen !== undefined && seen.pods.length > 0 && [...seen.pods].sort().join() === [...seen.endpoints].sort().join()
+    );
   }, SETTLE_SECONDS);
+  if (failure !== undefined) {
+    const where = `service ${declared.namespace}/${declared.name}`;
+    throw new Error(`${where} cannot be looked at: ${messageOf(failure)}; when that is mended, run the check again`, {
+      cause: failure,
+    });
+  }
   return seen;
 }
 
-async function lookOnce(client: KubeClient, declared: CheckedService): Promise<SeenService> {
+async function lookOnce(client: KubeClient, declared: CheckedService): Promise<SeenService | undefined> {
   const { namespace, name, selector, publishNotReadyAddresses } = declared;
   const [service, pods, endpoints] = await Promise.all([
-    client.get(`/api/v1/namespaces/${namespace}/services/${name}`, liveService),
+    client.get(`/api/v1/namespaces/${namespace}/services/${name}`, liveService).catch(notThere),
     podsOf(client, namespace, selector, publishNotReadyAddresses),
     endpointsOf(client, namespace, name),
   ]);
+  if (!service) {
+    return undefined;
+  }
   const published = pods.filter(publishNotReadyAddresses ? isRunning : isReady);
   return {
     name: `${namespace}/${name}`,
@@ -51,4 +63,11 @@ async function lookOnce(client: KubeClient, declared: CheckedService): Promise<S
       ]),
     ),
   };
+}
+
+function notThere(error: unknown): undefined {
+  if (error instanceof ApiError && error.code === 404) {
+    return undefined;
+  }
+  throw error;
 }

@@ -7,7 +7,7 @@ import type { Proving } from "../../../components/connectivity/claims/claim";
 import { judge } from "../../../components/connectivity/judge";
 import type { Request } from "../../../components/connectivity/request";
 import { lookAt } from "../../../components/connectivity/services/look";
-import type { KubeClient } from "../../../components/kubernetes/client";
+import { ApiError, type KubeClient } from "../../../components/kubernetes/client";
 import { ok, silent, WEB, world } from "./world";
 
 interface FakePod {
@@ -197,11 +197,36 @@ test("a Service is seen with its ready pods", async () => {
 test("a Service that publishes pods which are not ready is seen with all that run, those on their way out too", async () => {
   const api = new FakeApi(WEB_PODS, { web: { app: "web" } }, true);
   const seen = await lookAt(api.client, { ...WEB, publishNotReadyAddresses: true });
-  expect(seen.pods).toEqual(["web-1", "web-2", "web-3"]);
-  expect(seen.endpoints).toEqual(["web-1", "web-2", "web-3"]);
-  expect(Object.entries(seen.places).map(([name, { ready }]) => [name, ready])).toEqual([
+  expect(seen?.pods).toEqual(["web-1", "web-2", "web-3"]);
+  expect(seen?.endpoints).toEqual(["web-1", "web-2", "web-3"]);
+  expect(Object.entries(seen?.places ?? {}).map(([name, { ready }]) => [name, ready])).toEqual([
     ["web-1", true],
     ["web-2", false],
     ["web-3", false],
   ]);
+});
+
+/** An API server that has the pods and fails for what a path ends with. */
+function failing(end: RegExp, error: Error, times = Infinity): KubeClient {
+  const api = new FakeApi(WEB_PODS, { web: { app: "web" } });
+  let failed = 0;
+  const get = (path: string, schema: z.ZodType): Promise<unknown> =>
+    end.test(path) && failed++ < times ? Promise.reject(error) : api.get(path, schema);
+  return { get } as unknown as KubeClient;
+}
+const SILENT = new Error("GET https://192.0.2.10:6443/api/v1/namespaces/default/pods: no answer within 5000 ms");
+
+test("a Service that is not there is seen as such", async () => {
+  const gone = new ApiError(404, 'GET /api/v1/namespaces/default/services/web: 404 services "web" not found');
+  expect(await lookAt(failing(/services\/web$/, gone), WEB)).toBeUndefined();
+});
+
+test("a Service that cannot be looked at is no Service without endpoints: the check could not run", async () => {
+  await expect(lookAt(failing(/pods\?/, SILENT), WEB)).rejects.toThrow(
+    "service default/web cannot be looked at: GET https://192.0.2.10:6443/api/v1/namespaces/default/pods: no answer within 5000 ms; when that is mended, run the check again",
+  );
+});
+
+test("a Service is looked at again where the API server did not answer once", async () => {
+  expect((await lookAt(failing(/./, SILENT, 1), WEB))?.pods).toEqual(["web-1"]);
 });

@@ -187,10 +187,7 @@ const WORLDS: Readonly<Record<string, Change>> = {
   },
   "two services of which one is not there": {
     services: [WEB, SHOP],
-    found: [
-      { name: "default/web", selector: { app: "web" }, pods: ["web-1"], endpoints: ["web-1"] },
-      { name: "default/shop", selector: undefined, pods: [], endpoints: [] },
-    ],
+    found: [{ name: "default/web", selector: { app: "web" }, pods: ["web-1"], endpoints: ["web-1"] }],
     answer: where(({ ask, node }) => ask.kind === "connect" && node === "w1", silent),
   },
   "a service that a broken pair hides": {

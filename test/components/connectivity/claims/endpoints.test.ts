@@ -35,7 +35,7 @@ test("fails for a Service without a ready pod", () => {
 
 test("fails for a Service that is not there", () => {
   expect(problemsOf("endpoints", { found: [] })).toEqual([
-    "default/web -> app=web - failed: endpoints are the ready pods with app=web: at least one | no such Service; endpoints are none",
+    "default/web -> app=web - failed: endpoints are the ready pods with app=web: at least one | the Service is not there; `pulumi refresh` and another update make it again",
   ]);
 });
 
