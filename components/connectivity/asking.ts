@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { own } from "../args/own";
 import type { Discovered } from "./discover";
-import { type Answer, parseAnswers, probeParameters } from "./driver";
+import { type Answer, isSilence, parseAnswers, probeParameters } from "./driver";
 import { type Request, triesFor } from "./request";
 import type { Shell } from "../machine/shell";
 import { askNode } from "../node/ask";
@@ -103,12 +103,12 @@ function together(request: Request | undefined, before: Answer | undefined, answ
 
 /** Whether asking again can help: an answer that broke a rule is an answer, and stands. */
 function worthAsking(request: Request, answer: Answer | undefined, round: number): boolean {
-  const { ask, answers = 1, atMost = Infinity, once } = request;
+  const { ask, answers = 1, atMost = Infinity, silenceStands } = request;
   if (ask.kind === "packet") {
     // A lost ping is as good as a lost request: it gets a second chance, and no third.
     return round === 0 && answer?.ok === false && answer.error.startsWith("no answer");
   }
-  if (once) {
+  if (silenceStands && answer?.ok === false && isSilence(answer.error)) {
     return false;
   }
   if (!answer?.ok) {

@@ -66,6 +66,11 @@ export type Answer =
   | { readonly ok: true; readonly values: readonly string[]; readonly errors: readonly string[] }
   | { readonly ok: false; readonly error: string };
 
+/** Whether an error is that nothing came back, which is not a refusal. */
+export function isSilence(error: string): boolean {
+  return /^no answer|timeout/i.test(error);
+}
+
 /** What a failed transfer's code means to a reader who looks for a broken network. */
 function failure(code: string, message: string): string {
   switch (code) {

@@ -61,8 +61,8 @@ export interface Request {
   readonly atMost?: number;
   /** Names of the pods that may answer, or the addresses of a name; while another does, it is made again, since kube-proxy may still follow a change. */
   readonly only?: readonly string[];
-  /** Whether it is not made again: no answer is what can be expected. */
-  readonly once?: boolean;
+  /** Whether it is not made again when nothing answers, which is what can be expected; a refusal is an answer of its kind. */
+  readonly silenceStands?: boolean;
 }
 
 /** A request as a claim plans it; the plan adds the rest. */

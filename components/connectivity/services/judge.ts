@@ -1,6 +1,7 @@
 import type { CheckedService } from "../../service/checked";
 import { blockedBy, type BrokenWays, serviceTrouble } from "../broken";
 import { type JudgedBy, sorted, type Status, type Verdict, verdict } from "../claims/claim";
+import { isSilence } from "../driver";
 import type { Request } from "../request";
 import { type SeenService, seenService } from "../topology";
 import { portText, serviceText, tellsAffinity } from "./requests";
@@ -87,7 +88,7 @@ function judgeSilence(request: Request, error: string, facts: JudgedBy, reason: 
       seen: `${service} publishes pods that are not ready, which need not answer: ${names}`,
     };
   }
-  if (request.ask.kind === "hostnames" && !answersName(request, facts) && /^no answer|timeout/i.test(error)) {
+  if (request.ask.kind === "hostnames" && !answersName(request, facts) && isSilence(error)) {
     return { status: "not-applicable", seen: SILENT_UDP };
   }
   return { status: "failed", seen: error };

@@ -52,7 +52,7 @@ function requestsTo(service: CheckedService, port: Port, topology: Topology, ask
       target: `${about.target}${suffix}`,
       ...(targetNode !== undefined && { targetNode }),
       ...(pod !== undefined && { pod }),
-      ...(port.protocol === "UDP" && !port.answersName && { once: true }),
+      ...(port.protocol === "UDP" && !port.answersName && { silenceStands: true }),
       ...(port.protocol === "UDP" && port.answersName && { only: pod === undefined ? (seen?.pods ?? []) : [pod] }),
       ask: askFor(port, address, number),
     }),

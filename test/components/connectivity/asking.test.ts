@@ -102,3 +102,17 @@ test("a node that started less than two minutes ago gets more time to write its 
   expect(await run([request("a")], rounds, 119)).toEqual({ asked: ["a", "a", "a", "a"], answers: { a: ok("x") } });
   expect(await run([request("a")], rounds, 120)).toEqual({ asked: ["a", "a", "a"], answers: { a: silent } });
 });
+
+test("where silence is what can be expected, it is not asked again, and a refusal is", async () => {
+  const refused: Answer = { ok: false, error: "read udp 10.244.0.3:4711->10.96.1.1:53: read: connection refused" };
+  const quiet = (id: string): Request => request(id, { silenceStands: true });
+  const { asked, answers } = await run([quiet("a"), quiet("b"), quiet("c"), quiet("d"), quiet("e")], {
+    a: [silent],
+    b: [{ ok: false, error: "read udp 10.244.0.3:4711->10.96.1.1:53: i/o timeout" }],
+    c: [refused, ok("y")],
+    d: [refused, refused, refused],
+    e: [ok("x")],
+  });
+  expect(asked).toEqual(["a b c d e", "c d", "d"]);
+  expect(answers).toMatchObject({ a: silent, c: ok("y"), d: refused, e: ok("x") });
+});
