@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { own } from "../args/own";
 import { messageOf } from "../args/validate";
-import { isReady, isRunning, type KubeClient, type Pod, podsOf } from "../kubernetes/client";
-import { nodesOf, nodeTroubles, reasonOf, warningAbout } from "../kubernetes/reason";
+import { OutOfTime, waitUntil } from "../args/wait";
+import { hasEnded, isReady, type KubeClient, type Pod, podsOf } from "../kubernetes/client";
+import { laggards, nodesOf, nodeTroubles, reasonOf, warningAbout } from "../kubernetes/reason";
 import { type Discovered, discover } from "./discover";
 import type { CheckInput } from "./input";
 import { type Probe, PROBE_LABEL, PROBE_NAMESPACE, PROBES } from "./probes";
@@ -101,7 +102,7 @@ function sortOut(all: readonly Pod[], nodes: readonly string[]): { pods: ProbePo
       const good = candidates.find((pod) => isReady(pod) && pod.status.podIP !== undefined);
       if (!good) {
         // One that was evicted stays beside the one that came in its place.
-        missing.push({ probe, node, pod: candidates.find(isRunning) ?? candidates.at(-1) });
+        missing.push({ probe, node, pod: candidates.find((pod) => !hasEnded(pod)) ?? candidates.at(-1) });
         return [];
       }
       return [{ probe, node, name: good.metadata.name, ip: good.status.podIP ?? "" }];
@@ -144,14 +145,27 @@ export interface SeenDns {
  * The cluster's DNS. A new cluster's starts when its first node is Ready, so it is waited for: that it is not up yet says nothing
  * about the network.
  */
-export async function readyDns(client: KubeClient): Promise<SeenDns> {
+export async function readyDns(client: KubeClient, say: Say): Promise<SeenDns> {
   let pods: Pod[] = [];
-  await waitFor(async () => {
-    pods = await podsOf(client, "kube-system", { "k8s-app": "kube-dns" });
-    return pods.length > 0 && pods.every(isReady);
-  }, DNS_SECONDS);
+  let trouble: string | undefined;
+  try {
+    // A look reads the reason too, so there are fewer of them than by default.
+    await waitUntil({ what: "the cluster's DNS is not ready", seconds: DNS_SECONDS, everyMs: 250, say }, async () => {
+      pods = await podsOf(client, "kube-system", { "k8s-app": "kube-dns" });
+      const living = pods.filter((pod) => !hasEnded(pod));
+      if (living.length > 0 && living.every(isReady)) {
+        return { value: true };
+      }
+      trouble = await dnsTrouble(client, laggards(pods));
+      return { reason: trouble };
+    });
+  } catch (error) {
+    if (!(error instanceof OutOfTime)) {
+      throw error;
+    }
+  }
   const nodes = [...new Set(pods.filter(isReady).map(({ spec }) => spec.nodeName ?? ""))];
-  return nodes.length > 0 ? { nodes } : { nodes, trouble: await dnsTrouble(client, pods) };
+  return nodes.length > 0 ? { nodes } : { nodes, trouble };
 }
 
 async function dnsTrouble(client: KubeClient, [pod]: readonly Pod[]): Promise<string> {

@@ -32,7 +32,7 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     await openShells(input, shells);
     say("waiting for the probes");
     const { pods, seen, addresses, up } = await settledProbes(client, shells, input, say);
-    const dns = await readyDns(client);
+    const dns = await readyDns(client, say);
     await Promise.all(CLAIMS.map(async ({ prepare }) => prepare?.(client, pods)));
     const services = await Promise.all(input.services.map((service) => lookAt(client, service)));
     say("asking");

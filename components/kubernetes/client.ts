@@ -201,9 +201,14 @@ export function isReady({ metadata, status }: Pod): boolean {
   );
 }
 
+/** Whether a Pod has ended, such as by an eviction: it stays beside the one that comes in its place, and never runs again. */
+export function hasEnded({ status }: Pod): boolean {
+  return status.phase === "Succeeded" || status.phase === "Failed";
+}
+
 /** Whether a Pod runs at an address, ready or not: what a Service with `publishNotReadyAddresses` has for an endpoint. */
-export function isRunning({ status }: Pod): boolean {
-  return status.podIP !== undefined && status.phase !== "Succeeded" && status.phase !== "Failed";
+export function isRunning(pod: Pod): boolean {
+  return pod.status.podIP !== undefined && !hasEnded(pod);
 }
 
 /** The pods of a namespace that a selector matches, those on their way out left away unless they are asked for too. */

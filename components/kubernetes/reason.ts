@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { KubeClient, Pod } from "./client";
+import { hasEnded, isReady, type KubeClient, type Pod } from "./client";
 
 const node = z.looseObject({
   metadata: z.looseObject({ name: z.string() }),
@@ -72,6 +72,13 @@ export function troubledContainer({ status }: Pod): ContainerStatus | undefined 
       (state.running === undefined && lastState?.terminated !== undefined),
   );
   return failed ?? status.containerStatuses.find(({ ready }) => ready === false);
+}
+
+/** The pods that are waited for: those not ready; those that ended or are on their way out only where there is no other. */
+export function laggards(pods: readonly Pod[]): Pod[] {
+  const lagging = pods.filter((pod) => !isReady(pod));
+  const coming = lagging.filter((pod) => !hasEnded(pod) && pod.metadata.deletionTimestamp === undefined);
+  return coming.length > 0 ? coming : lagging;
 }
 
 /** Whether a pod can never become ready by itself: its image has a name that no registry can have. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../args/validate";
 import { endpointsOf, isReady, isRunning, KubeClient, type Pod, podsOf } from "../kubernetes/client";
-import { isHopeless, nodesOf, reasonOf } from "../kubernetes/reason";
+import { isHopeless, laggards, nodesOf, reasonOf } from "../kubernetes/reason";
 import { endpointsInput, type EndpointsInput } from "./input";
 import { deploymentOf, judgeRollout } from "./rollout";
 import { judgeEndpoints } from "./selector";
@@ -12,7 +12,7 @@ interface Seen {
   readonly names: string[];
   /** Why to wait longer; nothing where all is well. */
   readonly wait?: string | undefined;
-  /** Pods that are not ready. */
+  /** Pods that are waited for. */
   readonly lagging: readonly Pod[];
 }
 
@@ -75,7 +75,7 @@ async function look(client: KubeClient, input: EndpointsInput): Promise<Seen> {
   if (wrong !== undefined) {
     throw new Error(wrong);
   }
-  return { names, wait: rollout ?? wait, lagging: pods.filter((pod) => !isReady(pod)) };
+  return { names, wait: rollout ?? wait, lagging: laggards(pods) };
 }
 
 /** Pods whose causes a message names one by one. */

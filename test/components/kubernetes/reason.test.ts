@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { z } from "zod";
 import { type Pod, podList } from "../../../components/kubernetes/client";
-import { isHopeless, type NodeObject, nodeTroubles, podReason, reasonOf } from "../../../components/kubernetes/reason";
+import {
+  isHopeless,
+  laggards,
+  type NodeObject,
+  nodeTroubles,
+  podReason,
+  reasonOf,
+} from "../../../components/kubernetes/reason";
 
 /** A pod of a status, as the API server tells it. */
 function pod(status: object, spec: object = { nodeName: "w1" }, metadata: object = {}): Pod {
@@ -218,4 +225,15 @@ test("only an image whose name no registry can have is beyond hope", () => {
   expect(isHopeless(waiting("InvalidImageName"))).toBe(true);
   expect(isHopeless(waiting("ImagePullBackOff"))).toBe(false);
   expect(isHopeless(pod({}))).toBe(false);
+});
+
+test("the pods that are waited for are not those that ended or go, unless there is no other", () => {
+  const named = (name: string, status: object, more: object = {}): Pod => pod(status, {}, { name, ...more });
+  const ended = [named("evicted", { phase: "Failed" }), named("done", { phase: "Succeeded" })];
+  const going = named("going", { phase: "Running" }, { deletionTimestamp: "2026-01-01T00:00:00Z" });
+  const good = named("good", { conditions: [{ type: "Ready", status: "True" }] });
+  const names = (...pods: Pod[]): string[] => laggards(pods).map(({ metadata }) => metadata.name);
+  expect(names(...ended, going, good, named("late", { phase: "Pending" }))).toEqual(["late"]);
+  expect(names(...ended, going, good)).toEqual(["evicted", "done", "going"]);
+  expect(names(good)).toEqual([]);
 });
