@@ -156,7 +156,11 @@ const pod = z.looseObject({
     labels: z.record(z.string(), z.string()).default({}),
     deletionTimestamp: z.string().optional(),
   }),
-  spec: z.looseObject({ nodeName: z.string().optional(), hostNetwork: z.boolean().optional() }),
+  spec: z.looseObject({
+    nodeName: z.string().optional(),
+    hostNetwork: z.boolean().optional(),
+    containers: z.array(z.looseObject({ image: words })).default([]),
+  }),
   status: z.looseObject({
     phase: z.string().optional(),
     /** Why it failed as a whole, such as `Evicted`. */

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../args/validate";
-import { endpointsOf, isReady, isRunning, KubeClient, type Pod, podsOf } from "../kubernetes/client";
+import { type Endpoint, endpointsOf, isReady, isRunning, KubeClient, type Pod, podsOf } from "../kubernetes/client";
 import { isHopeless, laggards, nodesOf, reasonOf } from "../kubernetes/reason";
 import { endpointsInput, type EndpointsInput } from "./input";
-import { deploymentOf, judgeRollout } from "./rollout";
+import { type DeploymentObject, deploymentOf, judgeRollout, presentPods } from "./rollout";
 import { judgeEndpoints } from "./selector";
 
 /** A service as it was seen at one moment. */
@@ -14,6 +14,8 @@ interface Seen {
   readonly wait?: string | undefined;
   /** Pods that are waited for. */
   readonly lagging: readonly Pod[];
+  /** Whether one of them never becomes ready, whatever is waited. */
+  readonly hopeless: boolean;
 }
 
 /**
@@ -25,11 +27,10 @@ export async function waitForEndpoints(input: EndpointsInput): Promise<string[]>
   const deadline = Date.now() + input.timeout * 1000;
   try {
     for (;;) {
-      const { names, wait, lagging } = await look(client, input);
+      const { names, wait, lagging, hopeless } = await look(client, input);
       if (wait === undefined) {
         return names.sort();
       }
-      const hopeless = lagging.some(isHopeless);
       if (hopeless || Date.now() > deadline) {
         const causes = await causesOf(client, lagging);
         const waited = hopeless ? "which no waiting mends" : `waited ${String(input.timeout)} s`;
@@ -44,23 +45,20 @@ export async function waitForEndpoints(input: EndpointsInput): Promise<string[]>
 
 async function look(client: KubeClient, input: EndpointsInput): Promise<Seen> {
   const { namespace, name, selector, replicas, publishNotReadyAddresses } = input;
-  let seen: [Pod[], { address: string; pod?: string | undefined }[], string | undefined];
+  let seen: [Pod[], Endpoint[], DeploymentObject | string | undefined];
   try {
     seen = await Promise.all([
       podsOf(client, namespace, selector, publishNotReadyAddresses),
       endpointsOf(client, namespace, name),
       replicas === undefined
         ? undefined
-        : deploymentOf(client, namespace, name).then(
-            (one) => judgeRollout(`deployment ${namespace}/${name}`, replicas, one),
-            // What is wrong with the selector is wrong without a Deployment too.
-            messageOf,
-          ),
+        : // What is wrong with the selector is wrong without a Deployment too.
+          deploymentOf(client, namespace, name).catch(messageOf),
     ]);
   } catch (error) {
-    return { names: [], wait: messageOf(error), lagging: [] };
+    return { names: [], wait: messageOf(error), lagging: [], hopeless: false };
   }
-  const [pods, endpoints, rollout] = seen;
+  const [pods, endpoints, deployment] = seen;
   const names = endpoints.map(({ pod, address }) => pod ?? address);
   const { wrong, wait } = judgeEndpoints(
     input,
@@ -75,7 +73,18 @@ async function look(client: KubeClient, input: EndpointsInput): Promise<Seen> {
   if (wrong !== undefined) {
     throw new Error(wrong);
   }
-  return { names, wait: rollout ?? wait, lagging: laggards(pods) };
+  const rollout =
+    typeof deployment === "object"
+      ? judgeRollout(`deployment ${namespace}/${name}`, replicas ?? 0, deployment)
+      : deployment;
+  // Somebody else's pods, and those of an earlier form, may be mended while they are waited for.
+  const present = typeof deployment === "object" ? laggards(presentPods(deployment, pods)) : [];
+  return {
+    names,
+    wait: rollout ?? wait,
+    lagging: present.length > 0 ? present : laggards(pods),
+    hopeless: present.some(isHopeless),
+  };
 }
 
 /** Pods whose causes a message names one by one. */

@@ -1,8 +1,11 @@
 import { z } from "zod";
-import type { KubeClient } from "../kubernetes/client";
+import type { KubeClient, Pod } from "../kubernetes/client";
 
 const deployment = z.looseObject({
   metadata: z.looseObject({ generation: z.number().default(0) }),
+  spec: z.looseObject({
+    template: z.looseObject({ spec: z.looseObject({ containers: z.array(z.looseObject({ image: z.string() })) }) }),
+  }),
   status: z
     .looseObject({
       observedGeneration: z.number().default(0),
@@ -44,4 +47,10 @@ export function judgeRollout(
   }
   const old = status.replicas - status.updatedReplicas;
   return old > 0 ? `${where}: ${String(old)} pods of its earlier form are still there` : undefined;
+}
+
+/** The pods that run the images which a Deployment declares now: others are of its earlier form, and go when these are ready. */
+export function presentPods({ spec }: Pick<DeploymentObject, "spec">, pods: readonly Pod[]): Pod[] {
+  const declared = spec.template.spec.containers.map(({ image }) => image);
+  return pods.filter((pod) => declared.every((image) => pod.spec.containers.some((one) => one.image === image)));
 }

@@ -31,6 +31,7 @@ vi.mock("../../../components/kubernetes/client", async (original) => {
 });
 
 const GOOD = "registry.example.com/web:2";
+const READY = { phase: "Running", podIP: "10.244.1.9", conditions: [{ type: "Ready", status: "True" }] };
 const EVICTED = { phase: "Failed", reason: "Evicted", message: "The node was low on resource: memory." };
 const waiting = (reason: string, message?: string): object => ({
   phase: "Pending",
@@ -75,4 +76,44 @@ test("pods that ended are named where there is no other", async () => {
     deployment: deployment(GOOD, { replicas: 1, updatedReplicas: 1 }),
   });
   await expect(wait()).rejects.toThrow(/^web-a on w1: Evicted: The node was low on resource: memory\.; /);
+});
+
+const BAD = "registry.example.com/Web";
+const INVALID = waiting("InvalidImageName", "invalid reference format");
+const old = ["a", "b", "c", "d", "e"].map((name) => pod(`web-old-${name}`, INVALID, BAD));
+
+test("an image name that none can have ends the wait at once, while it is the declared one", async () => {
+  cluster = () => ({ pods: old, deployment: deployment(BAD, { replicas: 5, updatedReplicas: 5 }) });
+  await expect(wait({ replicas: 5, timeout: 60 })).rejects.toThrow(
+    /^web-old-a on w1: InvalidImageName: invalid reference format; .* 0 of 5 pods are ready \(which no waiting mends\)$/,
+  );
+});
+
+test("pods of an earlier form with such a name do not end the wait for those of the mended one", async () => {
+  let looks = 0;
+  cluster = () =>
+    ++looks < 9
+      ? {
+          pods: [...old, pod("web-new", waiting("ContainerCreating"))],
+          deployment: deployment(GOOD, { replicas: 6, updatedReplicas: 1 }),
+        }
+      : { pods: [pod("web-new", READY)], deployment: deployment(GOOD, { replicas: 1, updatedReplicas: 1 }) };
+  expect(await wait({ timeout: 60 })).toEqual(["web-new"]);
+});
+
+test("pods of an earlier form do not hide why those of the present one do not start", async () => {
+  cluster = () => ({
+    pods: [...old, pod("web-present", waiting("ImagePullBackOff", "pull access denied"))],
+    deployment: deployment(GOOD, { replicas: 6, updatedReplicas: 1 }),
+  });
+  await expect(wait()).rejects.toThrow(
+    /^web-present on w1: ImagePullBackOff: pull access denied; deployment default\/web: 5 pods of its earlier form are still there \(waited 1 s\)$/,
+  );
+});
+
+test("somebody else's pods with such a name are waited for: their owner may mend it", async () => {
+  cluster = () => ({ pods: old.map((one) => ({ ...one, metadata: { name: "theirs", namespace: "default" } })) });
+  await expect(wait({ replicas: undefined })).rejects.toThrow(
+    /^theirs on w1: InvalidImageName: invalid reference format; .*\(waited 1 s\)$/,
+  );
 });

@@ -3,6 +3,7 @@ import { type DeploymentObject, judgeRollout } from "../../../components/service
 
 const deployment = (status: Partial<DeploymentObject["status"]>): DeploymentObject => ({
   metadata: { generation: 2 },
+  spec: { template: { spec: { containers: [] } } },
   status: { observedGeneration: 2, replicas: 3, updatedReplicas: 3, conditions: [], ...status },
 });
 const judged = (status: Partial<DeploymentObject["status"]>): string | undefined =>
