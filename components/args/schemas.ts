@@ -174,9 +174,21 @@ export const checksums = z.record(
   }),
 );
 
-/** Reference of a container image: characters that registries allow, nothing that a shell would read. */
-export const image = z.string().refine((value) => /^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$/.test(value), {
-  error: (issue) => `must be an image reference such as registry.k8s.io/pause:3.10.1, got ${show(issue.input)}`,
+// The grammar of https://pkg.go.dev/github.com/distribution/reference, by which the kubelet refuses others for good. A registry is
+// told from a path by its dot or its port.
+const REGISTRY =
+  /(?=[^/]*[.:])[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*(:[0-9]+)?\//;
+const PATH_PART = /[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*/;
+const TAG = /:[A-Za-z0-9_][-.A-Za-z0-9_]{0,127}/;
+const DIGEST = /@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})/;
+const IMAGE = new RegExp(
+  `^(${REGISTRY.source})?${PATH_PART.source}(/${PATH_PART.source})*(${TAG.source})?(${DIGEST.source})?$`,
+);
+
+/** Reference of a container image, with or without its registry, tag and digest: nothing that a shell would read. */
+export const image = z.string().refine((value) => value.length <= 255 && IMAGE.test(value), {
+  error: (issue) =>
+    `must be an image reference such as registry.k8s.io/pause:3.10.1 (its path in lower case, no part of it empty, at most 255 characters), got ${show(issue.input)}`,
 });
 
 /** Path on a machine: absolute, without NUL or line breaks. */

@@ -94,3 +94,48 @@ test("every schema of something secret says a value's type alone", () => {
     ),
   );
 });
+
+const SHA256 = `sha256:${"0123456789abcdef".repeat(4)}`;
+
+test.each([
+  "nginx",
+  "nginx:1.29",
+  "library/nginx",
+  "localhost/web",
+  "localhost:5000/web:1",
+  "192.0.2.1/none:1",
+  "127.0.0.1:1/none:1",
+  "registry.k8s.io/e2e-test-images/agnhost:2.63.0",
+  "Registry.Example.com:5000/team_a/web--x/a.b__c:V1.0_rc-1",
+  `registry.example.com:5000/web:1@${SHA256}`,
+  `web@${SHA256}`,
+])("an image may be called %s", (name) => {
+  expect(image.safeParse(name).success).toBe(true);
+});
+
+test.each([
+  "",
+  "Nginx",
+  "nginx:",
+  "nginx:1.29:2",
+  "nginx:-1",
+  "library//nginx",
+  "/nginx",
+  "nginx/",
+  "registry.example.com/",
+  "registry.example.com/Web",
+  "Team/web",
+  "registry.example.com:/web",
+  "registry.example.com:port/web",
+  "web-",
+  "web..x",
+  "web@",
+  "web@sha256:0123",
+  `web@${SHA256.toUpperCase()}`,
+  `web:${"1".repeat(129)}`,
+])("no image can be called %j", (name) => {
+  const { error } = image.safeParse(name);
+  expect(error?.issues.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^must be an image reference such as registry\.k8s\.io\/pause:3\.10\.1 .*, got "/),
+  ]);
+});
