@@ -6,6 +6,7 @@ import { messageOf } from "../args/validate";
 import { dialTable } from "../machine/dialTable";
 import type { Dialled } from "../machine/dialled";
 import { addressOf } from "../machine/presence";
+import { portTrouble } from "../machine/reach";
 import { Shell } from "../machine/shell";
 import { answerLines } from "../node/parameters";
 import {
@@ -97,6 +98,29 @@ function sudoRemedy(user: string): string {
   return `its SSH user has to be root or to run everything by "sudo -n" without a password: echo '${written} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/podnet`;
 }
 
+/** The port of Kubernetes' API. */
+const API_PORT = 6443;
+/** Seconds in which the control plane has to answer there. */
+const API_SECONDS = 5;
+
+/** That this machine does not reach where the API will be, by which it makes all objects of the cluster; without a host, nothing. */
+async function unreachableApi(control: string, host: string | undefined): Promise<Record<string, string[]>> {
+  const { HTTPS_PROXY, https_proxy } = process.env;
+  // A proxy may reach what this machine does not.
+  if (host === undefined || (HTTPS_PROXY ?? https_proxy ?? "") !== "") {
+    return {};
+  }
+  const trouble = await portTrouble(host, API_PORT, API_SECONDS);
+  const port = String(API_PORT);
+  return trouble === undefined
+    ? {}
+    : {
+        [control]: [
+          `the machine that runs podnet does not reach it at ${host} port ${port} (${trouble}), where Kubernetes' API will be; let TCP to that port pass between them`,
+        ],
+      };
+}
+
 /** Joins findings by node. */
 function joined(...all: readonly Readonly<Record<string, readonly string[]>>[]): Record<string, string[]> {
   const found: Record<string, string[]> = {};
@@ -121,6 +145,7 @@ export async function preflight(input: PreflightInput, earlier: PreflightOutput)
   const news = names.some((_, index) => !isKnown(index));
   const toAsk = Object.entries(nodes).filter(([name], index) => !isKnown(index) || (news && name === control));
   const asking = toAsk.map(([name]) => name);
+  const api = unreachableApi(control, asking.includes(control) ? own(nodes, control)?.host : undefined);
   const results = await Promise.allSettled(
     toAsk.map(
       async ([name, ssh]) => [name, await ask(name, ssh, input, peersOf(name, control, asking, declared))] as const,
@@ -150,6 +175,7 @@ export async function preflight(input: PreflightInput, earlier: PreflightOutput)
     machineProblem(
       joined(
         Object.fromEntries(Object.entries(answers).map(([name, { findings }]) => [name, findings])),
+        await api,
         betweenMachines({ ...machines, ...answers }, control),
         movedMachines(earlier.machines, machines, ours),
         movedControlPlane(earlier.machines, control),

@@ -1,7 +1,8 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import * as reach from "../../../components/machine/reach";
 import { earlierOutput, preflight, type PreflightInput } from "../../../components/network/preflight";
 import { startSshServer, type TestServer } from "../../packages/pulumi-command/sshd";
 
@@ -29,6 +30,20 @@ const asUser = (user: string): PreflightInput => ({
   declared: {},
   passing: [],
   gone: [],
+});
+
+test("a control plane whose API this machine would not reach is named, unless a proxy may reach it", async () => {
+  const trouble = vi.spyOn(reach, "portTrouble").mockResolvedValue("no answer within 5 s");
+  const input = { ...asUser("root"), declared: { w1: { role: "control-plane" } } };
+  await expect(preflight(input, earlierOutput(undefined))).rejects.toThrow(
+    `these machines cannot be the nodes that are declared; nothing on any machine was touched:
+  w1: the machine that runs podnet does not reach it at 127.0.0.1 port 6443 (no answer within 5 s), where Kubernetes' API will be; let TCP to that port pass between them`,
+  );
+  expect(trouble.mock.calls).toEqual([["127.0.0.1", 6443, 5]]);
+  vi.stubEnv("HTTPS_PROXY", "http://192.0.2.1:3128");
+  expect((await preflight(input, earlierOutput(undefined))).fit).toHaveLength(1);
+  trouble.mockRestore();
+  vi.unstubAllEnvs();
 });
 
 test.each([

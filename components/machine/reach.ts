@@ -1,0 +1,20 @@
+import { connect } from "node:net";
+
+/**
+ * Why nothing answers at a port, within a time in seconds; undefined where a service does, or the machine says that none listens:
+ * both show that packets get there and back.
+ */
+export function portTrouble(host: string, port: number, seconds: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const end = (reason?: string): void => {
+      socket.destroy();
+      resolve(reason);
+    };
+    socket.setTimeout(seconds * 1000, () => end(`no answer within ${String(seconds)} s`));
+    socket.on("connect", () => end());
+    socket.on("error", (error: NodeJS.ErrnoException) =>
+      end(error.code === "ECONNREFUSED" ? undefined : error.message),
+    );
+  });
+}
