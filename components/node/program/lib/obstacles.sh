@@ -151,11 +151,13 @@ look_at_network() {
     done
     [ -n "$pods" ] || return 0
     while read -r family table chain; do
-        # Whoever names the pods in a table of rules has thought of them.
-        [ -z "$chain" ] || grep -qF "$pods" <<<"$(nft list table "$family" "$table" 2>/dev/null)" ||
+        [ -z "$chain" ] || names_pods "$family" "$table" "$pods" ||
             echo "nft's chain $family $table $chain drops what the machine forwards, pods' packets too; $(let_pass "$family" "$table" "$chain" "$pods")"
     done <<<"$(closed_chains)"
 }
+
+# names_pods FAMILY TABLE CIDR: whoever names the pods in a table of rules has thought of them.
+names_pods() { grep -qF -- "$3" <<<"$(nft list table "$1" "$2" 2>/dev/null)"; }
 
 # Rules of another kube-proxy, kubelet or network, in force or left behind. Those of podnet's have the same names, and go by them.
 look_at_remains() {
@@ -170,26 +172,55 @@ look_at_remains() {
     done
 }
 
-# Chains that let nothing be forwarded but what a rule of theirs accepts: by their policy, or by a last rule for all packets. That
-# of iptables is opened by podnet itself (`routes`), or by the network's agent.
+# Whether iptables shows that its chain FORWARD drops, in a way that podnet itself (`routes`) or the network's agent opens.
+iptables_drops() { iptables -S FORWARD 2>/dev/null | grep -xE -- '-P FORWARD DROP|-A FORWARD -j (DROP|REJECT.*)' >/dev/null; }
+
+# Chains that let nothing be forwarded but what a rule of theirs accepts: by their policy, or by a rule for all packets. That of
+# iptables is one only where iptables does not show it so: without that program, or with its legacy form, nobody would open it.
 closed_chains() {
     local family table chain policy
     while read -r family table chain policy; do
         case $family/$table/$chain in
-            ip/filter/FORWARD | *//) ;;
-            *) if [ "$policy" = drop ] || refuses_all "$family" "$table" "$chain"; then echo "$family $table $chain"; fi ;;
+            *//) continue ;;
+            ip/filter/FORWARD) ! iptables_drops || continue ;;
         esac
+        if [ "$policy" = drop ] || refuses_all "$family" "$table" "$chain"; then echo "$family $table $chain"; fi
     done <<<"$(nft list chains 2>/dev/null | awk '
         $1 == "table" { table = $2 " " $3 }
         $1 == "chain" { chain = $2 }
         /hook forward/ { print table, chain, (/policy drop/ ? "drop" : "accept") }')"
 }
 
-# Whether the last rule of a chain drops or rejects whatever comes to it.
+# Whether a chain drops or rejects whatever comes to it, or a chain does that it hands it to. One that lets some return has chosen
+# what it drops.
 refuses_all() {
+    local family=$1 table=$2 to rules
+    rules=$(rules_for_all "$@")
+    ! grep -qx drop <<<"$rules" || return 0
+    while read -r to; do
+        [ -n "$to" ] || continue
+        rules=$(rules_for_all "$family" "$table" "$to")
+        if grep -qx drop <<<"$rules" && ! grep -qx return <<<"$rules"; then return 0; fi
+    done <<<"$(sed -n 's/^to //p' <<<"$rules")"
+    return 1
+}
+
+# What a chain does with whatever comes to it, or with all that is new: `drop` or `to CHAIN`; and `return`, be it for some only.
+rules_for_all() {
     nft list chain "$@" 2>/dev/null | awk '
-        NF && $1 != "}" { line = $0 }
-        END { sub(/^[ \t]*(counter packets [0-9]+ bytes [0-9]+ )?/, "", line); exit line !~ /^(drop|reject)( |$)/ }'
+        /(^|[ \t])return( |$)/ { print "return" }
+        {
+            sub(/^[ \t]+/, "")
+            do {
+                before = $0
+                sub(/^counter (packets [0-9]+ bytes [0-9]+ |name [^ ]+ )?/, "")
+                sub(/^log (prefix "[^"]*" |level [a-z]+ |group [0-9]+ |flags (all|skuid|ether|ip options|tcp [a-z,]+) )*/, "")
+                sub(/^ct state (([a-z]+,)*new(,[a-z]+)*|[{] ([a-z]+, )*new(, [a-z]+)* [}]|!= ([{] )?(established|related)((,|, | [|] )(established|related))*( [}])?) /, "")
+            } while ($0 != before)
+        }
+        /^(accept|return)( |$)/ { over = 1 }
+        !over && /^(drop|reject)( |$)/ { print "drop" }
+        !over && /^(jump|goto) / { print "to " $2 }'
 }
 
 # What to do so that pods' packets pass a chain.

@@ -97,12 +97,17 @@ egress_json() {
     printf '{"wanted":%s,"now":"%s"}' "$wanted" "$now"
 }
 
-# Whether the host drops what it forwards, and whether podnet's accepts for the pods stand in that chain.
+# Whether the host drops what it forwards, and whether podnet's accepts for the pods stand in that chain, or the owner's.
 forward_json() {
-    local rules drops=false accepted=false
-    rules=$(iptables -S FORWARD 2>/dev/null || true)
-    ! grep -qxE -- '-P FORWARD DROP|-A FORWARD -j (DROP|REJECT.*)' <<<"$rules" || drops=true
-    [ "$(grep -c -- '--comment podnet -j ACCEPT' <<<"$rules")" -lt 2 ] || accepted=true
+    local drops=false accepted=false pods=''
+    if iptables_drops; then
+        drops=true
+        [ "$(iptables -S FORWARD | grep -c -- '--comment podnet -j ACCEPT')" -lt 2 ] || accepted=true
+    elif grep -qx 'ip filter FORWARD' <<<"$(closed_chains)"; then
+        drops=true
+        if [ -e "$NETWORK_FILE" ]; then read -r _ _ pods <"$NETWORK_FILE"; fi
+        if [ -n "$pods" ] && names_pods ip filter "$pods"; then accepted=true; fi
+    fi
     printf '{"drops":%s,"accepted":%s}' "$drops" "$accepted"
 }
 

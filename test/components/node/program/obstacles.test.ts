@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Asked } from "../../../../components/node/preflight";
+import { parseNodeStatus } from "../../../../components/node/status";
 import { bundled, Machine } from "./machine";
-import { DECLARED, NONCE, preflightQuestion, TAKE } from "./node";
+import { BRIDGE, DECLARED, NONCE, preflightQuestion, TAKE } from "./node";
 
 const program = bundled();
 
@@ -185,6 +186,9 @@ nft 'add chain inet theirs other'
 nft 'add chain inet theirs forward { type filter hook forward priority 0; policy ${policy}; }'
 ${rules}`;
   const said = (detail: string): string[] => [`nft's chain ${detail}`];
+  const FORWARD = said(
+    "ip filter FORWARD drops what the machine forwards, pods' packets too; let them pass first (nft insert rule ip filter FORWARD ip saddr 10.244.0.0/16 accept; nft insert rule ip filter FORWARD ip daddr 10.244.0.0/16 accept)",
+  );
   const theirs = said(
     "inet theirs forward drops what the machine forwards, pods' packets too; let them pass first (nft insert rule inet theirs forward ip saddr 10.244.0.0/16 accept; nft insert rule inet theirs forward ip daddr 10.244.0.0/16 accept)",
   );
@@ -192,6 +196,21 @@ ${rules}`;
   test.each([
     ["whose last rule rejects all", "nft add rule inet theirs forward reject with icmpx admin-prohibited"],
     ["whose last rule drops all and counts", "nft add rule inet theirs forward counter drop"],
+    [
+      "whose last rule logs and drops all",
+      `nft 'add rule inet theirs forward counter log prefix "drop: " level info flags tcp options drop comment "x"'`,
+    ],
+    [
+      "that jumps to one that drops all",
+      "nft add rule inet theirs other drop; nft add rule inet theirs forward jump other; nft add rule inet theirs forward counter",
+    ],
+    [
+      "that goes to one that rejects all",
+      "nft add rule inet theirs other counter reject; nft add rule inet theirs forward counter goto other",
+    ],
+    ["that drops what is new", "nft add rule inet theirs forward ct state new drop"],
+    ["that drops what is new or invalid", "nft 'add rule inet theirs forward ct state { invalid, new } counter drop'"],
+    ["that drops what is not known", "nft add rule inet theirs forward ct state != established,related drop"],
   ])("%s is named", async (_, rules) => {
     await machine.sh(chain(`nft add rule inet theirs forward ct state established accept\n${rules}`));
     expect(await findings()).toEqual(theirs);
@@ -202,6 +221,22 @@ ${rules}`;
   test.each([
     ["whose last rule drops some", "nft add rule inet theirs forward ct state invalid drop"],
     ["with a chain beside it that drops all", "nft add rule inet theirs other drop"],
+    [
+      "that accepts what is new",
+      "nft add rule inet theirs forward ct state new accept; nft add rule inet theirs forward drop",
+    ],
+    [
+      "that lets what is not on a list return from one that drops",
+      "nft add rule inet theirs other ip saddr != 203.0.113.0/24 return; nft add rule inet theirs other drop; nft add rule inet theirs forward jump other",
+    ],
+    [
+      "that jumps for some to one that drops all",
+      "nft add rule inet theirs other drop; nft add rule inet theirs forward ip saddr 203.0.113.0/24 jump other",
+    ],
+    [
+      "that logs a few, and drops some",
+      `nft 'add rule inet theirs forward limit rate 3/minute log prefix "drop "'; nft add rule inet theirs forward limit rate over 9/second drop`,
+    ],
     ["that has no rules", ""],
   ])("%s is none", async (_, rules) => {
     await machine.sh(chain(rules));
@@ -220,9 +255,58 @@ nft add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited`);
     );
   });
 
-  test("of iptables is opened by podnet itself, or by an agent", async () => {
-    await machine.sh("iptables -P FORWARD DROP; iptables -A FORWARD -j REJECT");
+  test.each([
+    ["by its policy", "iptables -P FORWARD DROP"],
+    ["by its last rule", "iptables -A FORWARD -j REJECT"],
+    [
+      "as ufw does it",
+      "iptables -P FORWARD DROP; iptables -N ufw-reject; iptables -A ufw-reject -j REJECT; iptables -A FORWARD -j ufw-reject",
+    ],
+  ])("of iptables is opened by podnet itself, or by an agent: %s", async (_, rules) => {
+    await machine.sh(rules);
     expect(await findings()).toEqual([]);
+  });
+
+  test("of Docker's and libvirt's that is open is none", async () => {
+    await machine.sh(`
+for name in DOCKER-USER DOCKER-FORWARD DOCKER LIBVIRT_FWI; do iptables -N $name; done
+iptables -A DOCKER-USER -j RETURN
+iptables -A DOCKER ! -i docker0 -o docker0 -j DROP
+iptables -A DOCKER-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+iptables -A DOCKER-FORWARD -o docker0 -j DOCKER
+iptables -A LIBVIRT_FWI -o virbr0 -j REJECT
+for name in DOCKER-USER DOCKER-FORWARD LIBVIRT_FWI; do iptables -A FORWARD -j $name; done`);
+    expect(await findings()).toEqual([]);
+  });
+
+  test("of iptables that podnet would not open is named", async () => {
+    await machine.sh("iptables -N REST; iptables -A REST -j DROP; iptables -A FORWARD -j REST");
+    expect(await findings()).toEqual(FORWARD);
+    await machine.sh("iptables -F FORWARD; iptables -A FORWARD -m conntrack --ctstate NEW -j DROP");
+    expect(await findings()).toEqual(FORWARD);
+  });
+
+  test.each([
+    ["there is no program iptables", "rm -f /usr/sbin/iptables*"],
+    [
+      "the program iptables is the legacy one",
+      "for p in iptables iptables-save iptables-restore; do ln -sf /opt/real/${p/iptables/iptables-legacy} /usr/sbin/$p; done",
+    ],
+  ])("with the name of iptables' own is named where %s, in the status too", async (_, change) => {
+    await machine.sh(`nft add table ip filter
+nft 'add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'
+mkdir -p /opt/real; mount --bind /usr/sbin /opt/real; mount -t tmpfs t /usr/sbin; ln -s /opt/real/* /usr/sbin/
+${change}`);
+    expect(await findings()).toEqual(FORWARD);
+    await machine.sh(/[(](nft insert [^)]*)[)]$/.exec(FORWARD[0] ?? "")?.[1] ?? "false");
+    expect(await findings()).toEqual([]);
+    machine.upload(program);
+    await machine.does("take", TAKE);
+    await machine.does("network", BRIDGE);
+    const forward = async (): Promise<unknown> => parseNodeStatus(await machine.does("status", {})).forward;
+    expect(await forward()).toEqual({ drops: true, accepted: true });
+    await machine.sh("nft flush chain ip filter FORWARD");
+    expect(await forward()).toEqual({ drops: true, accepted: false });
   });
 });
 
