@@ -123,6 +123,14 @@ expect_sysctl() {
     [ "$before" = "$2" ] || sysctl_noted "$1" || note sysctl "$1" "$before" "$2"
 }
 
+# Notes, before br_netfilter is loaded, what it turns on as it comes: it stays after the machine is given back, and with its settings
+# on, packets on bridges of the owner's would go through his rules.
+expect_br_netfilter() {
+    local name
+    [ ! -e /proc/sys/net/bridge/bridge-nf-call-iptables ] || return 0
+    for name in iptables ip6tables arptables; do note sysctl "net.bridge.bridge-nf-call-$name" 0 1; done
+}
+
 # Sets every setting of a sysctl.d file, from standard input. A leading minus lets one that the kernel refuses pass.
 apply_sysctls() {
     local key wanted

@@ -47,6 +47,7 @@ keep_routing() {
     local peers
     nft list table ip "$EGRESS_TABLE" >/dev/null 2>&1 && [ ! -e "$NETWORK_FOLDER/egress.nft" ] &&
         fail "an nftables table ip $EGRESS_TABLE was there before podnet; take it away first (nft delete table ip $EGRESS_TABLE)"
+    expect_br_netfilter
     modprobe br_netfilter 2>/dev/null || true
     apply_sysctls <"$ROOT/files/network-sysctl.conf"
     peers=$(mktemp "$RUN/routes.XXXXXX")
@@ -88,6 +89,7 @@ drop_routing() {
 
 # Kernel settings that a bridge of pods needs, for networks whose agent does the rest.
 keep_sysctls() {
+    expect_br_netfilter
     modprobe br_netfilter 2>/dev/null || true
     apply_sysctls <"$ROOT/files/network-sysctl.conf"
 }

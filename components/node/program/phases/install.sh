@@ -85,6 +85,7 @@ set_kernel() {
     local module key value
     make_file /etc/modules-load.d/podnet.conf <"$ROOT/files/modules.conf"
     cat "$ROOT/files/network-sysctl.conf" "$ROOT/files/sysctl.conf" | make_file /etc/sysctl.d/90-podnet.conf
+    expect_br_netfilter
     while read -r module; do modprobe "$module" 2>/dev/null || true; done <"$ROOT/files/modules.conf"
     apply_sysctls </etc/sysctl.d/90-podnet.conf
     # What the kubelet and kube-proxy set (protectKernelDefaults; localhostNodePorts).

@@ -215,6 +215,25 @@ sysctl -qw net.ipv4.conf.all.accept_redirects=0 net.ipv4.conf.eth0/100.forwardin
     expect(await machine.sh(`sysctl -n net.ipv4.ip_forward ${keys}`)).toBe("0\n0\n0\n1\n1");
   });
 
+  test.each(["install", "network"] as const)(
+    "what br_netfilter turns on when %s loads it is off again",
+    async (phase) => {
+      const keys = ["iptables", "ip6tables", "arptables"].map((name) => `net.bridge.bridge-nf-call-${name}`).join(" ");
+      // Until it is loaded the kernel has none of them.
+      await machine.sh("mount -t tmpfs tmpfs /proc/sys/net/bridge");
+      machine.answers(
+        "modprobe",
+        `if [ "$*" = br_netfilter ] && umount /proc/sys/net/bridge 2>/dev/null; then for key in ${keys}; do sysctl -qw $key=1; done; fi`,
+      );
+      await machine.does("take", TAKE);
+      await machine.does(phase, { install, network: BRIDGE }[phase]);
+      await machine.does("network", BRIDGE);
+      expect(await machine.sh(`sysctl -n ${keys}`)).toBe("1\n1\n1");
+      await machine.does("take --undo", TAKE);
+      expect(await machine.sh(`sysctl -n ${keys}`)).toBe("0\n0\n0");
+    },
+  );
+
   test("the conntrack settings of sysctl.d are set at once, on record, and put back, after a boot too", async () => {
     const keys = ["established", "close_wait"]
       .map((name) => `net.netfilter.nf_conntrack_tcp_timeout_${name}`)
