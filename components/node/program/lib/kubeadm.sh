@@ -7,6 +7,8 @@ export PATCHES=$STATE/kubeadm-patches
 KUBELET_PATCH=$PATCHES/kubeletconfiguration0+merge.json
 KUBELET_PATCH_APPLIED=$STATE/kubelet-patch
 KUBELET_CONFIG=/var/lib/kubelet/config.yaml
+# The configuration that the kubelet ran with, while it is given another one.
+KUBELET_CONFIG_BEFORE=$STATE/kubelet-config.before
 
 cgroup_v1() { [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ]; }
 
@@ -33,7 +35,10 @@ write_kubelet_patch() {
 }
 
 # Notes that kubeadm has just given the kubelet what the patch says.
-note_kubelet_patch() { put_file "$KUBELET_PATCH_APPLIED" <"$KUBELET_PATCH"; }
+note_kubelet_patch() {
+    put_file "$KUBELET_PATCH_APPLIED" <"$KUBELET_PATCH"
+    rm -f "$KUBELET_CONFIG_BEFORE"
+}
 
 kubelet_answers() {
     local port text
@@ -43,9 +48,13 @@ kubelet_answers() {
 
 # Gives a kubelet that runs already what is new in the patch. One that does not start with it gets back what it had.
 apply_kubelet_patch() {
-    local before=$RUN/kubelet-config.before words began
+    local words began
     ! cmp -s "$KUBELET_PATCH" "$KUBELET_PATCH_APPLIED" || return 0
-    cp -p "$KUBELET_CONFIG" "$before"
+    # None counts as applied until the kubelet runs with it: a run that was killed in between may have left either, or half of one.
+    if [ -e "$KUBELET_PATCH_APPLIED" ] || [ ! -e "$KUBELET_CONFIG_BEFORE" ]; then
+        cp -p "$KUBELET_CONFIG" "$KUBELET_CONFIG_BEFORE"
+        rm -f "$KUBELET_PATCH_APPLIED"
+    fi
     kubeadm_run upgrade node phase kubelet-config --patches "$PATCHES"
     # kubeadm's own copy of what was before.
     rm -rf /etc/kubernetes/tmp/kubeadm-kubelet-config*
@@ -53,7 +62,7 @@ apply_kubelet_patch() {
     systemctl restart kubelet
     if ! wait_until 30 "the kubelet" kubelet_answers; then
         words=$(kubelet_error "$began")
-        cp -p "$before" "$KUBELET_CONFIG"
+        cp -p "$KUBELET_CONFIG_BEFORE" "$KUBELET_CONFIG"
         systemctl restart kubelet
         fail "the kubelet does not run with this kubeletConfig, and has its old one again; correct it. The kubelet's last error: ${words:-none, see journalctl -u kubelet}"
     fi
@@ -85,5 +94,5 @@ node_registration() {
 # Gives this machine's kubelet its cluster's way of telling nodes apart: one that was a member of another cluster is reset.
 forget_cluster() {
     kubeadm_reset
-    rm -rf "$STATE/initialized" "$STATE/joined" "$PATCHES" "$KUBELET_PATCH_APPLIED" "$FIXED"
+    rm -rf "$STATE/initialized" "$STATE/joined" "$PATCHES" "$KUBELET_PATCH_APPLIED" "$KUBELET_CONFIG_BEFORE" "$FIXED"
 }

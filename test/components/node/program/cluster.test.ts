@@ -391,6 +391,7 @@ esac
 
 describe("the kubelet's configuration of a node", () => {
   const changed: Parameters = { ...JOIN, "kubelet-config": '{"maxPods":50}' };
+  const PATCH = "/var/lib/podnet/kubeadm-patches/kubeletconfiguration0+merge.json";
   const kubeletCalls = (): string[] =>
     machine.calls().filter((call) => /^(kubeadm (upgrade|join)|systemctl restart kubelet)/.test(call));
 
@@ -430,6 +431,39 @@ describe("the kubelet's configuration of a node", () => {
     await machine.does("join --update", changed);
     expect(machine.read("/var/lib/kubelet/config.yaml")).toBe("new: true\n");
   }, 60_000);
+
+  describe("after an update that was killed", () => {
+    const CONFIG = "/var/lib/kubelet/config.yaml";
+    beforeEach(async () => {
+      machine.answers("kubeadm", KUBEADM.replace('echo "new: true"', `cat ${PATCH}`));
+      await machine.does("join", JOIN);
+      machine.calls();
+    });
+
+    test("is the one that was put back", async () => {
+      machine.crashAt("systemctl restart kubelet");
+      expect((await machine.run("join --update", changed)).code).toBe(137);
+      expect(JSON.parse(machine.read(CONFIG))).toMatchObject({ maxPods: 50 });
+      machine.calls();
+      await machine.does("join --update", JOIN);
+      expect(machine.read(CONFIG)).toBe(machine.read(PATCH));
+      expect(machine.read(CONFIG)).not.toContain("maxPods");
+      expect(kubeletCalls()).toHaveLength(2);
+      await machine.does("join --update", JOIN);
+      expect(kubeletCalls()).toEqual([]);
+    });
+
+    test("is the old one again, where the kubelet does not run with the new one", async () => {
+      machine.answers("curl", "if [ -e /stub/armed ]; then rm /stub/armed; kill -9 -1; fi; exit 7");
+      machine.write("/stub/armed", "");
+      expect((await machine.run("join --update", changed)).code).toBe(137);
+      expect((await machine.run("join --update", changed)).stderr).toContain("and has its old one again");
+      expect(machine.read(CONFIG)).toBe("old: true\n");
+      machine.answers("curl", SIGNED);
+      await machine.does("join --update", changed);
+      expect(await machine.sh("ls /var/lib/podnet | grep kubelet")).toBe("kubelet-patch");
+    }, 60_000);
+  });
 });
 
 describe("configure", () => {
