@@ -111,11 +111,20 @@ run_inner() {
         flock -w $((phase_seconds - 1)) 9 || fail "another run of podnet holds this node for more than $((phase_seconds - 1)) s"
         owned
         [ ! -e "$STATE/owner" ] || note_upload
+        [ "$ACTION" = undo ] || make_current
     fi
     case $ACTION in
         undo) undo_phase ;;
         *) do_phase ;;
     esac
+}
+
+# Makes this the node's program, which its units run.
+make_current() {
+    local base=${ROOT%/*} hash=${ROOT##*/}
+    [ "$(readlink "$base/current" 2>/dev/null)" != "$hash" ] || return 0
+    ln -sfn "$hash" "$base/.current.$$"
+    mv -fT "$base/.current.$$" "$base/current"
 }
 
 # Folders that the program was uploaded to, one a line: another SSH user has another home.

@@ -2,7 +2,7 @@ import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync } from "node:fs
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { parametersText } from "../../../../components/node/parameters";
+import { type Parameters, parametersText } from "../../../../components/node/parameters";
 import { bundled, edit, Machine } from "./machine";
 import { TAKE } from "./node";
 
@@ -102,6 +102,28 @@ describe("another SSH user's upload", () => {
     await start("take --undo");
     expect(await machine.sh("find /root /home -mindepth 1")).toBe("/home/admin\n/home/admin/mine");
     expect(machine.has("/var/lib/podnet")).toBe(false);
+  });
+
+  test("becomes the node's program once a phase of the owner's changes the node by it, and not before", async () => {
+    await machine.does("take", TAKE);
+    const other = bundled((components) =>
+      edit(join(components, "node/program/lib/wait.sh"), "# Waiting", "# Longer waiting"),
+    );
+    cpSync(other, machine.path("/home/admin/.podnet/program"), { recursive: true });
+    const run = async (words: string, parameters: Parameters): Promise<[number, string]> => {
+      const text = parametersText(words.split(" ")[0] ?? "", parameters);
+      const { code } = await machine.exec(
+        ["sh", "-c", `cd /home/admin && exec bash --norc -p .podnet/program/start ${words}`],
+        text,
+      );
+      return [code, await machine.sh(`readlink ${BASE}/current`)];
+    };
+    const theirs = { ...TAKE, owner: "99999999-2222-3333-4444-555555555555" };
+    expect(await run("status", {})).toEqual([0, HASH]);
+    expect(await run("take --update", theirs)).toEqual([1, HASH]);
+    expect(await run("take --undo", theirs)).toEqual([0, HASH]);
+    expect(await run("take --update", TAKE)).toEqual([0, hashOf(other)]);
+    expect(await run("status", {})).toEqual([0, hashOf(other)]);
   });
 
   test("goes where an undo died in between", async () => {
