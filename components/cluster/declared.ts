@@ -37,6 +37,8 @@ export function declaredMachines(
             "pod-cidr": podCidr,
             "service-cidr": serviceCidr,
             resolver: typeof resolver === "string" ? resolver : [],
+            // Whoever declares it has the kubelet's own thresholds off.
+            eviction: node.kubeletConfig?.["evictionHard"] === undefined ? [] : "declared",
             ignore: node.ignorePreflightErrors ?? [],
           },
         ];

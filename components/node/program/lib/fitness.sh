@@ -78,10 +78,17 @@ in_cidr() {
         BEGIN { split(cidr, range, "/"); exit block(address) != block(range[1]) }'
 }
 
+# The folder that a path lies in, as far as it is there.
+nearest() {
+    local path=$1
+    while [ ! -d "$path" ]; do path=${path%/*} path=${path:-/}; done
+    echo "$path"
+}
+
 # free PATH MEGABYTES WHAT: room for what podnet puts there.
 look_at_room() {
-    local path=$1 free
-    while [ ! -d "$path" ]; do path=${path%/*} path=${path:-/}; done
+    local path free
+    path=$(nearest "$1")
     free=$(df -Pm "$path" | awk 'NR == 2 { print $4 }')
     [ "${free:-$2}" -ge "$2" ] || echo "$1 has $free MiB free, and $3 take up to $2 MiB; make room there"
 }
@@ -98,13 +105,35 @@ look_at_size() {
     look_at_room /var/lib/containerd 2048 "images"
 }
 
+# Below what shares the kubelet by default evicts pods, and takes none, whatever room they leave
+# (https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#hard-eviction-thresholds).
+look_at_eviction() {
+    if [ -n "${asked[eviction]-}" ] || kubelet_defaults | grep -E -- '--eviction[-_]hard' >/dev/null; then return 0; fi
+    look_at_share /var/lib/containerd 15
+    # The stricter of the two holds for both where they are one file system.
+    [ "$(device_of /var/lib/containerd)" = "$(device_of /var/lib/kubelet)" ] || look_at_share /var/lib/kubelet 10
+}
+
+device_of() { stat -Lc %d "$(nearest "$1")"; }
+
+# look_at_share PATH PERCENT: what of its file system has to be free; of inodes it is 5 %. Some file systems do not count those.
+look_at_share() {
+    local path=$1 least=$2 folder percent what
+    folder=$(nearest "$path")
+    while read -r what least percent; do
+        [ -z "$what" ] || echo "the file system of $path has $percent % of its $what free, and the kubelet evicts pods below $least %; make room there, or set evictionHard in the node's kubeletConfig"
+    done <<<"$({
+        df -Pm "$folder" | awk -v least="$least" 'NR == 2 && $2 + 0 > 0 && 100 * $4 < least * $2 { print "space", least, int(100 * $4 / $2) }'
+        df -Pi "$folder" | awk -v least=5 'NR == 2 && $2 + 0 > 0 && 100 * $4 < least * $2 { print "inodes", least, int(100 * $4 / $2) }'
+    } 2>/dev/null)"
+}
+
 # Folders that podnet, kubeadm, the kubelet and the runtime put files into: nothing can be installed where one is read-only.
 look_at_writable() {
     local folder path
     for folder in /usr/local/bin /usr/local/sbin /opt/cni/bin /etc/systemd/system /etc/sysctl.d /etc/modules-load.d /etc/cni/net.d \
         /etc/containerd /etc/kubernetes /var/lib /var/lib/{etcd,kubelet,containerd}; do
-        path=$folder
-        while [ ! -d "$path" ]; do path=${path%/*} path=${path:-/}; done
+        path=$(nearest "$folder")
         # Once where it is for a folder above.
         [ -w "$path" ] || [[ $folder == /var/lib/* && ! -w /var/lib ]] || echo "$folder cannot be written: $path is read-only; mount it writable, or use another machine"
     done
@@ -253,6 +282,7 @@ look_at_fitness() {
     look_at_next_hops
     look_at_resolver
     look_at_size
+    look_at_eviction
     look_at_writable
     look_at_cgroups
     overruled

@@ -469,6 +469,55 @@ describe("a machine that is not fit", () => {
   });
 });
 
+describe("a file system that the kubelet would call full at once", () => {
+  /** A disk of 1000000 MiB and inodes with this many free of each. */
+  const disk = (free: number, inodes: number): void => {
+    machine.standIn("df");
+    machine.answers(
+      "df",
+      `case $* in *-Pi*) free=${String(inodes)} ;; *) free=${String(free)} ;; esac; printf 'h\\n/dev/vda1 1000000 1 %s 94%% /\\n' $free`,
+    );
+  };
+  const said = (path: string, seen: string, least: number): string =>
+    `the file system of ${path} has ${seen} free, and the kubelet evicts pods below ${String(least)} %; make room there, or set evictionHard in the node's kubeletConfig`;
+  const space = said("/var/lib/containerd", "14 % of its space", 15);
+  const inodes = said("/var/lib/containerd", "4 % of its inodes", 5);
+
+  test.each([
+    [150000, 50000, []],
+    [149999, 50000, [space]],
+    [150000, 49999, [inodes]],
+    [149999, 49999, [space, inodes]],
+  ])("is named by its shares: %i MiB and %i inodes of a million", async (free, count, found) => {
+    disk(free, count);
+    expect(await findings()).toEqual(found);
+  });
+
+  test("may be the kubelet's own, which may have less free", async () => {
+    await machine.sh("mkdir -p /var/lib/kubelet; mount -t tmpfs tmpfs /var/lib/kubelet");
+    disk(149999, 50000);
+    expect(await findings()).toEqual([space]);
+    disk(99999, 50000);
+    expect(await findings()).toEqual([
+      said("/var/lib/containerd", "9 % of its space", 15),
+      said("/var/lib/kubelet", "9 % of its space", 10),
+    ]);
+  });
+
+  test("is none where the thresholds are said, or inodes are not counted", async () => {
+    disk(99999, 49999);
+    expect(await findings({ ...DECLARED, eviction: "declared" })).toEqual([]);
+    machine.write("/etc/default/kubelet", 'KUBELET_EXTRA_ARGS="--eviction-hard=nodefs.available<1%"\n');
+    expect(await findings()).toEqual([]);
+    await machine.sh("rm /etc/default/kubelet");
+    machine.answers(
+      "df",
+      "case $* in *-Pi*) echo h; echo 'x 0 0 0 - /' ;; *) echo h; echo 'x 100000 1 90000 1% /' ;; esac",
+    );
+    expect(await findings()).toEqual([]);
+  });
+});
+
 describe("settings of the machine's own that win over podnet's", () => {
   test.each([
     ["/etc/sysctl.d/99-hardening.conf", "net.ipv4.ip_forward=0\n", "net.ipv4.ip_forward = 0", 1],
