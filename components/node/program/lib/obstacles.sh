@@ -148,12 +148,35 @@ look_at_network() {
         [ -n "$cidr" ] || continue
         { ip -4 route show root "$cidr"; ip -4 route show match "$cidr" | awk '$1 != "default"'; } 2>/dev/null | awk '!seen[$0]++' | sed 's/ *$//' |
             sed "s|.*|the route \"&\" leads to addresses of the $name $cidr; choose another one, or take the route away|"
+        look_at_tables "$name" "$cidr"
     done
     [ -n "$pods" ] || return 0
     while read -r family table chain; do
         [ -z "$chain" ] || names_pods "$family" "$table" "$pods" ||
             echo "nft's chain $family $table $chain drops what the machine forwards, pods' packets too; $(let_pass "$family" "$table" "$chain" "$pods")"
     done <<<"$(closed_chains)"
+}
+
+# Tables of routes that the kernel looks into for every packet before main, where pods' routes are. What a table throws goes on to
+# main. A default route takes pods' packets there, too.
+look_at_tables() {
+    local name=$1 cidr=$2 table covering
+    while read -r table; do
+        [ -n "$table" ] || continue
+        covering=$(ip -4 route show table "$table" match "$cidr" 2>/dev/null || true)
+        ! grep -q '^throw ' <<<"$covering" || covering=''
+        {
+            ip -4 route show table "$table" root "$cidr" 2>/dev/null || true
+            if [ "$name" = pod-cidr ]; then echo "$covering"; else awk '$1 != "default"' <<<"$covering"; fi
+        } | awk 'NF && $1 != "throw" && !seen[$0]++' | sed 's/ *$//' |
+            sed "s|.*|the route \"&\" of the table $table, which a rule has looked into before main (ip rule), leads to addresses of the $name $cidr; choose another one, take the route away, or have the table leave them (ip route add throw $cidr table $table)|"
+    done <<<"$(tables_before_main)"
+}
+
+# Such tables. A rule for some packets only is none: pods' bear no mark and come from no address of the machine's.
+tables_before_main() {
+    ip -4 rule 2>/dev/null | sed 's/^[0-9]*:[ \t]*//; s/ *$//; s/ proto [a-z0-9]*$//; s/^not from all fwmark [^ ]* /from all /' |
+        awk '/^from all lookup main/ { over = 1 } !over && /^from all lookup [a-z0-9_-]+$/ && $4 != "local" && !seen[$4]++ { print $4 }'
 }
 
 # names_pods FAMILY TABLE CIDR: whoever names the pods in a table of rules has thought of them.

@@ -310,6 +310,41 @@ ${change}`);
   });
 });
 
+describe("a table of routes that is looked into before main", () => {
+  const said = (route: string, table: string, what: string): string =>
+    `the route "${route}" of the table ${table}, which a rule has looked into before main (ip rule), leads to addresses of the ${what}; choose another one, take the route away, or have the table leave them (ip route add throw ${what.split(" ")[1] ?? ""} table ${table})`;
+  const TEN = "10.0.0.0/8 dev eth0 scope link";
+  const [PODS, SERVICES] = ["pod-cidr 10.244.0.0/16", "service-cidr 10.96.0.0/16"];
+
+  test("is named where its routes lead to pods or services, until it throws them", async () => {
+    await machine.sh("ip route add 10.0.0.0/8 dev eth0 table 52; ip rule add pref 5270 lookup 52");
+    expect(await findings()).toEqual([said(TEN, "52", PODS), said(TEN, "52", SERVICES)]);
+    await machine.sh("ip route add throw 10.244.0.0/16 table 52; ip route add throw 10.96.0.0/16 table 52");
+    expect(await findings()).toEqual([]);
+    await machine.sh("ip route add 10.244.3.0/24 dev eth0 table 52");
+    expect(await findings()).toEqual([said("10.244.3.0/24 dev eth0 scope link", "52", PODS)]);
+  });
+
+  test("is named for a default route, by which pods' own are never found", async () => {
+    await machine.sh("ip route add default dev eth0 table 200; ip rule add not fwmark 7 lookup 200");
+    expect(await findings()).toEqual([said("default dev eth0 scope link", "200", PODS)]);
+    // As WireGuard's own tool does it.
+    await machine.sh("ip rule add lookup main suppress_prefixlength 0");
+    expect(await findings()).toEqual([]);
+  });
+
+  test.each([
+    ["after main", "ip rule add pref 32767 lookup 52"],
+    ["for a source of the machine's", "ip rule add from 192.0.2.11 lookup 52"],
+    ["for marked packets", "ip rule add fwmark 7 lookup 52"],
+    ["by nobody", ""],
+    ["where none is", "ip rule add pref 10 lookup 77"],
+  ])("is none that is looked into %s", async (_, rule) => {
+    await machine.sh(`ip route add 10.0.0.0/8 dev eth0 table 52; ${rule}`);
+    expect(await findings()).toEqual([]);
+  });
+});
+
 describe("machines that the node will talk to", () => {
   const peer = ["cp 192.0.2.11 6443", "w2 192.0.2.11 10250"];
   const said = (name: string, port: number, reason: string, ip = "192.0.2.11"): string =>
