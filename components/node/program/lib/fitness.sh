@@ -139,6 +139,17 @@ look_at_writable() {
     done
 }
 
+# Folders of programs: where nothing can be run, the first program of podnet's fails.
+look_at_noexec() {
+    local folder target options told=' '
+    for folder in /usr/local/bin /usr/local/sbin /opt/cni/bin; do
+        read -r target options <<<"$(findmnt -nro TARGET,OPTIONS -T "$(nearest "$folder")" 2>/dev/null || true)"
+        if [[ ,$options, != *,noexec,* || $told == *" $target "* ]]; then continue; fi
+        told+="$target "
+        echo "$folder cannot hold programs: $target is mounted noexec; take that out (mount -o remount,exec $target, and in /etc/fstab), or use another machine"
+    done
+}
+
 # Controllers of control groups, without which neither kubelet nor runtime starts a pod.
 look_at_cgroups() {
     local name there missing=''
@@ -284,6 +295,7 @@ look_at_fitness() {
     look_at_size
     look_at_eviction
     look_at_writable
+    look_at_noexec
     look_at_cgroups
     overruled
 }

@@ -504,6 +504,16 @@ describe("a machine that is not fit", () => {
   });
 });
 
+test("a file system that programs cannot be run from is named once", async () => {
+  const said = (folder: string, on: string): string =>
+    `${folder} cannot hold programs: ${on} is mounted noexec; take that out (mount -o remount,exec ${on}, and in /etc/fstab), or use another machine`;
+  await machine.sh("mkdir -p /opt/cni; mount -t tmpfs -o noexec tmpfs /opt; mount -o remount,noexec /usr/local");
+  const found = [said("/usr/local/bin", "/usr/local"), said("/opt/cni/bin", "/opt")];
+  expect(await findings()).toEqual(found);
+  await machine.sh("mount -o remount,exec /opt");
+  expect(await findings()).toEqual(found.slice(0, 1));
+});
+
 describe("a file system that the kubelet would call full at once", () => {
   /** A disk of 1000000 MiB and inodes with this many free of each. */
   const disk = (free: number, inodes: number): void => {
