@@ -85,16 +85,20 @@ nearest() {
     echo "$path"
 }
 
-# free PATH MEGABYTES WHAT: room for what podnet puts there.
+# look_at_room PATH MEGABYTES WHAT: room for what podnet puts there. `room` is what was asked for of each file system.
 look_at_room() {
-    local path free
+    local path free device
     path=$(nearest "$1")
+    device=$(device_of "$path")
+    [ "${room["$device"]-0}" -lt "$2" ] || return 0
+    room["$device"]=$2
     free=$(df -Pm "$path" | awk 'NR == 2 { print $4 }')
     [ "${free:-$2}" -ge "$2" ] || echo "$1 has $free MiB free, and $3 take up to $2 MiB; make room there"
 }
 
 look_at_size() {
     local least=500 memory
+    local -A room=()
     [ "${asked[role]-}" != control-plane ] || least=1700
     memory=$(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo)
     [ -z "${asked[role]-}" ] || [ "$memory" -ge "$least" ] || may_fail Mem ||
@@ -103,6 +107,9 @@ look_at_size() {
         echo "it has one processor, and a control plane needs two; give it more, or list NumCPU in the node's ignorePreflightErrors"
     look_at_room /usr/local/bin 512 "Kubernetes' programs"
     look_at_room /var/lib/containerd 2048 "images"
+    look_at_room /var/lib/podnet 600 "downloads"
+    [ "${asked[role]-}" != control-plane ] || look_at_room /var/lib/etcd 512 "the cluster's objects"
+    look_at_room /var/lib/kubelet 100 "what pods write"
 }
 
 # Below what shares the kubelet by default evicts pods, and takes none, whatever room they leave

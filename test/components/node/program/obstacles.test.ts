@@ -514,6 +514,22 @@ test("a file system that programs cannot be run from is named once", async () =>
   expect(await findings()).toEqual(found.slice(0, 1));
 });
 
+test("a file system of its own that is too small for what goes there is named, once for all that shares it", async () => {
+  machine.standIn("nproc");
+  machine.answers("nproc", "echo 2");
+  const said = (folder: string, free: number, what: string): string =>
+    `/var/lib/${folder} has ${String(free)} MiB free, and ${what}; make room there`;
+  await machine.sh("mount -t tmpfs -o size=60m tmpfs /var/lib; mkdir /var/lib/{containerd,etcd,kubelet}");
+  await machine.sh("mount -t tmpfs -o size=3g tmpfs /var/lib/containerd");
+  const downloads = said("podnet", 60, "downloads take up to 600 MiB");
+  expect(await findings()).toEqual([downloads]);
+  await machine.sh("mount -t tmpfs -o size=50m tmpfs /var/lib/etcd; mount -t tmpfs -o size=40m tmpfs /var/lib/kubelet");
+  const pods = said("kubelet", 40, "what pods write take up to 100 MiB");
+  expect(await findings()).toEqual([downloads, pods]);
+  const objects = said("etcd", 50, "the cluster's objects take up to 512 MiB");
+  expect(await findings({ ...DECLARED, role: "control-plane" })).toEqual([downloads, objects, pods]);
+});
+
 describe("a file system that the kubelet would call full at once", () => {
   /** A disk of 1000000 MiB and inodes with this many free of each. */
   const disk = (free: number, inodes: number): void => {
