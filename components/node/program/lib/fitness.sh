@@ -177,15 +177,30 @@ later_sysctl_files() {
     [ ! -e /etc/sysctl.conf ] || echo /etc/sysctl.conf
 }
 
+# Links that pods' packets come in by: what nodes make for pods, and the node's own to the other nodes and to the world.
+forwarding_links() {
+    local ip=${asked[internal-ip]-}
+    # On a node nothing is declared, and it has been told.
+    [ -n "$ip" ] || ip=$(sed -n 's/^internal-ip: //p' /var/lib/podnet/network-parameters 2>/dev/null || true)
+    echo default cni0 cbr0 kube-bridge flannel.1 cilium_host cilium_net cilium_vxlan
+    {
+        [ -z "$ip" ] || ip -o -4 address show to "$ip/32" | awk '{ print "dev", $2 }'
+        ip -4 route show default
+    } 2>/dev/null | awk '{ for (i = 1; i < NF; i++) if ($i == "dev") print $(i + 1) }'
+}
+
 # Kernel settings that another file sets otherwise, after podnet's.
 overruled_sysctls() {
     # shellcheck disable=SC2016
-    later_sysctl_files | xargs -r awk '
+    later_sysctl_files | xargs -r awk -v links=" $(forwarding_links | paste -sd ' ') " '
         /^[ \t]*[#;]/ || !/=/ { next }
         {
             key = $0; sub(/[ \t]*=.*/, "", key); sub(/^[ \t]*-?[ \t]*/, "", key); gsub("/", ".", key)
             value = $0; sub(/^[^=]*=[ \t]*/, "", value); sub(/[ \t]*$/, "", value)
             if (key == "net.ipv4.conf.all.forwarding") key = "net.ipv4.ip_forward"
+            link = key
+            # A pattern is taken for one that has such a link.
+            if (sub(/^net[.]ipv4[.]conf[.]/, "", link) && sub(/[.]forwarding$/, "", link) && (link ~ /[*?[]/ || index(links, " " link " "))) { said[key] = value; at[key] = FILENAME " line " FNR }
             if (key == "net.ipv4.ip_forward" || key == "net.bridge.bridge-nf-call-iptables") { said[key] = value; at[key] = FILENAME " line " FNR }
         }
         END { for (key in said) if (said[key] != 1) print at[key] " sets " key " = " said[key] ", which wins over the 1 that pods need; take it out" }

@@ -592,6 +592,27 @@ describe("settings of the machine's own that win over podnet's", () => {
     ]);
   });
 
+  test.each([
+    "net.ipv4.conf.eth0.forwarding",
+    "net/ipv4/conf/default/forwarding",
+    "net.ipv4.conf.*.forwarding",
+    "net.ipv4.conf.eth*.forwarding",
+    "net.ipv4.conf.cni0.forwarding",
+    "net.ipv4.conf.uplink.forwarding",
+  ])("a later file that turns forwarding off for links of pods' packets: %s", async (key) => {
+    await machine.sh("ip link add uplink type bridge; ip link set uplink up; ip route add default dev uplink");
+    machine.write("/etc/sysctl.d/99-x.conf", `-${key} = 0\n`);
+    expect(await findings()).toEqual([
+      `/etc/sysctl.d/99-x.conf line 1 sets ${key.replaceAll("/", ".")} = 0, which wins over the 1 that pods need; take it out`,
+    ]);
+  });
+
+  test("forwarding that is off for a link that carries nothing of pods is none", async () => {
+    await machine.sh("ip link add office type bridge; ip link set office up");
+    machine.write("/etc/sysctl.d/99-x.conf", "net.ipv4.conf.office.forwarding = 0\nnet.ipv4.conf.lo.forwarding = 0\n");
+    expect(await findings()).toEqual([]);
+  });
+
   test("an earlier file, the same value, another setting or a comment is none", async () => {
     const same = "net.ipv4.ip_forward = 1\nkernel.panic = 0\n#net.ipv4.ip_forward = 0\n";
     machine.write("/etc/sysctl.d/10-earlier.conf", "net.ipv4.ip_forward = 0\n");

@@ -136,6 +136,15 @@ rm /stub/active/podnet-network`);
   expect((await status()).egress).toEqual({ wanted: true, now: "missing" });
 });
 
+test("names a later file that turns forwarding off for the link to the other nodes", async () => {
+  await machine.does("take", TAKE);
+  await machine.does("network", BRIDGE);
+  machine.write("/etc/sysctl.d/99-hardening.conf", "net.ipv4.conf.eth0.forwarding = 0\n");
+  expect((await status()).overruled).toEqual([
+    "/etc/sysctl.d/99-hardening.conf line 1 sets net.ipv4.conf.eth0.forwarding = 0, which wins over the 1 that pods need; take it out",
+  ]);
+});
+
 test("names what of the machine's own wins over podnet's, now or at the next boot", async () => {
   await machine.does("take", TAKE);
   await machine.does("install", installFrom(machine));
