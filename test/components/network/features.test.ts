@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type FeatureId, featureProblem, preflightQuestions } from "../../../components/network/features";
 import { answerLines } from "../../../components/node/parameters";
+import { preflightText as wholePreflight } from "../../../components/node/preflight";
 
 const PROGRAM = join(__dirname, "..", "..", "..", "components", "node", "program");
 const NONCE = "0123456789abcdef";
@@ -23,7 +24,7 @@ function stub(name: string, body: string): void {
 
 /** The program's preflight, with the test's programs first on the PATH that it sets itself. */
 function preflightText(): string {
-  const text = readFileSync(join(PROGRAM, "preflight"), "utf8");
+  const text = wholePreflight(PROGRAM);
   const stubbed = text.replace("export PATH=", `export PATH=${bin}:`);
   expect(stubbed).not.toBe(text);
   return stubbed;
@@ -59,7 +60,16 @@ test("a module that can be loaded is there, and is not loaded for the look", () 
   stub("zcat", "printf '# CONFIG_PODNET is not set\\n'");
   stub("modprobe", `echo "$*" >>${bin}/calls; [ "$2" = ip_vs ]`);
   expect(look(["ipvs"], [])).toEqual([]);
-  expect(readFileSync(join(bin, "calls"), "utf8")).toBe("-nq ip_vs\n");
+  expect(readFileSync(join(bin, "calls"), "utf8")).toBe("-nv ip_vs\n-nq ip_vs\n");
+});
+
+test("a module that modprobe.d bars is not there, though a dry run ends well", () => {
+  stub("uname", "echo 6.1.0-test");
+  stub("zcat", "printf 'CONFIG_IP_VS=m\\n'");
+  stub("modprobe", `[ "$1" != -nv ] || echo "install /bin/false "`);
+  expect(look(["ipvs"], [])).toEqual([
+    "modprobe.d bars IP Virtual Server (IPVS) (module ip_vs, CONFIG_IP_VS); take its line out (grep -rw ip_vs /etc/modprobe.d /run/modprobe.d /usr/lib/modprobe.d)",
+  ]);
 });
 
 test("a kernel that tells nothing of itself is not refused", () => {

@@ -157,6 +157,21 @@ look_at_noexec() {
     done
 }
 
+# Whether somebody has modprobe run a program that does nothing in a module's place, as guides to hardening say.
+barred() {
+    [ ! -d "/sys/module/$1" ] && ! grep -qs "/$1\.ko" "/lib/modules/$(uname -r)/modules.builtin" &&
+        modprobe -nv "$1" 2>/dev/null | grep -E '^install (/usr)?/bin/(false|true)' >/dev/null
+}
+
+# Modules that every node needs. Of those that networks need the preflight asks.
+look_at_modules() {
+    local module
+    for module in overlay nf_conntrack; do
+        ! barred "$module" ||
+            echo "modprobe.d bars the kernel's module $module, which podnet needs; take its line out (grep -rw $module /etc/modprobe.d /run/modprobe.d /usr/lib/modprobe.d)"
+    done
+}
+
 # Controllers of control groups, without which neither kubelet nor runtime starts a pod.
 look_at_cgroups() {
     local name there missing=''
@@ -319,5 +334,6 @@ look_at_fitness() {
     look_at_writable
     look_at_noexec
     look_at_cgroups
+    look_at_modules
     overruled
 }

@@ -530,6 +530,19 @@ test("a file system of its own that is too small for what goes there is named, o
   expect(await findings({ ...DECLARED, role: "control-plane" })).toEqual([downloads, objects, pods]);
 });
 
+test("a module that modprobe.d bars is named where it is not loaded already", async () => {
+  machine.answers(
+    "modprobe",
+    `case "$*" in *-nv*" overlay") echo 'install /bin/false ' ;; *-nv*" nf_conntrack") echo 'insmod /lib/x.ko' ;; esac`,
+  );
+  await machine.sh("mkdir -p /tmp/module; mount --bind /tmp/module /sys/module");
+  const said =
+    "modprobe.d bars the kernel's module overlay, which podnet needs; take its line out (grep -rw overlay /etc/modprobe.d /run/modprobe.d /usr/lib/modprobe.d)";
+  expect(await findings()).toEqual([said]);
+  await machine.sh("mkdir /sys/module/overlay");
+  expect(await findings()).toEqual([]);
+});
+
 describe("a file system that the kubelet would call full at once", () => {
   /** A disk of 1000000 MiB and inodes with this many free of each. */
   const disk = (free: number, inodes: number): void => {
