@@ -108,7 +108,7 @@ configure_containerd() {
     make_file /etc/systemd/system/containerd.service <"$ROOT/files/containerd.service"
     sed "s|@PROGRAM@|${ROOT%/*}/current|" "$ROOT/files/kubelet.service" | make_file /etc/systemd/system/kubelet.service
     # A file of the owner's says where his tools look; podnet's own calls do not need one.
-    if [ ! -e /etc/crictl.yaml ] || recorded /etc/crictl.yaml; then make_file /etc/crictl.yaml <"$ROOT/files/crictl.yaml"; fi
+    if { [ ! -e /etc/crictl.yaml ] && [ ! -L /etc/crictl.yaml ]; } || recorded /etc/crictl.yaml; then make_file /etc/crictl.yaml <"$ROOT/files/crictl.yaml"; fi
 }
 
 do_install() {

@@ -83,6 +83,15 @@ for name in kubelet containerd etcd; do ln -s /data/$name /var/lib/$name; done`)
   });
 });
 
+test("a link in the place of crictl's settings that leads nowhere at the time stays", async () => {
+  await machine.sh("ln -s /mnt/config/crictl.yaml /etc/crictl.yaml");
+  const install = installFrom(machine);
+  await machine.does("take", TAKE);
+  await machine.does("install", install);
+  await machine.does("take --undo", TAKE);
+  expect(await machine.sh("readlink /etc/crictl.yaml")).toBe("/mnt/config/crictl.yaml");
+});
+
 describe("rules that somebody made since the machine was taken", () => {
   test.each([1, 2000])("stay: %i of them in a table that was not there", async (count) => {
     await machine.does("take", TAKE);
