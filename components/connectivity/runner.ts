@@ -11,7 +11,7 @@ import { judge, prove } from "./judge";
 import { planRequests } from "./plan";
 import { readyDns, type Say, settledProbes } from "./ready";
 import { type Finding, findingsOf } from "./report/finding";
-import { lookAt } from "./services/look";
+import { lookAt, withoutLeft } from "./services/look";
 import { statusesOf } from "./statuses";
 import { topologyOf } from "./topology";
 
@@ -42,8 +42,9 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
       pods,
       services.filter((service) => service !== undefined),
     );
-    const requests = planRequests(topology);
-    const [answers, statuses] = await Promise.all([askAll(ask, requests, up), statusesOf(shells)]);
+    const planned = planRequests(topology);
+    const [answers, statuses] = await Promise.all([askAll(ask, planned, up), statusesOf(shells)]);
+    const requests = await withoutLeft(client, input.services, planned, answers);
     const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, dns });
     const verdicts = await prove(facts, judge(facts), { client, ask, say });
     const causes = [...(await nodesOf(client)).values()].flatMap(nodeTroubles);

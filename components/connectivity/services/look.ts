@@ -1,9 +1,13 @@
 import { z } from "zod";
+import { own } from "../../args/own";
 import { messageOf } from "../../args/validate";
 import { ApiError, endpointsOf, isReady, isRunning, type KubeClient, podsOf } from "../../kubernetes/client";
 import type { CheckedService } from "../../service/checked";
+import type { Answer } from "../driver";
+import type { Request } from "../request";
 import type { SeenService } from "../topology";
 import { waitFor } from "../wait";
+import { serviceText } from "./requests";
 
 /** Seconds that endpoints get to follow pods, with a delay of their own; a difference that lasts is one. */
 const SETTLE_SECONDS = 3;
@@ -38,6 +42,27 @@ export async function lookAt(client: KubeClient, declared: CheckedService): Prom
     });
   }
   return seen;
+}
+
+/**
+ * The requests that still mean something once they were made: without those to a pod that did not answer and is none of its Service's
+ * ready pods any more. It was replaced, or ended, while the check asked.
+ */
+export async function withoutLeft(
+  client: KubeClient,
+  declared: readonly CheckedService[],
+  requests: readonly Request[],
+  answers: ReadonlyMap<string, Answer>,
+): Promise<readonly Request[]> {
+  const failed = requests.filter(
+    ({ id, service, pod }) => service !== undefined && pod !== undefined && answers.get(id)?.ok !== true,
+  );
+  const concerned = declared.filter((one) => failed.some(({ service }) => service === serviceText(one)));
+  const now = new Map(
+    await Promise.all(concerned.map(async (one) => [serviceText(one), await lookAt(client, one)] as const)),
+  );
+  const left = failed.filter(({ service = "", pod = "" }) => own(now.get(service)?.places ?? {}, pod)?.ready !== true);
+  return left.length === 0 ? requests : requests.filter((request) => !left.includes(request));
 }
 
 async function lookOnce(client: KubeClient, declared: CheckedService): Promise<SeenService | undefined> {

@@ -4,9 +4,10 @@ import { endpoints } from "../../../components/connectivity/claims/endpoints";
 import { hairpin } from "../../../components/connectivity/claims/hairpin";
 import { networkPolicy, STAGES } from "../../../components/connectivity/claims/network-policy";
 import type { Proving } from "../../../components/connectivity/claims/claim";
+import type { Answer } from "../../../components/connectivity/driver";
 import { judge } from "../../../components/connectivity/judge";
 import type { Request } from "../../../components/connectivity/request";
-import { lookAt } from "../../../components/connectivity/services/look";
+import { lookAt, withoutLeft } from "../../../components/connectivity/services/look";
 import { ApiError, type KubeClient } from "../../../components/kubernetes/client";
 import { ok, silent, WEB, world } from "./world";
 
@@ -229,4 +230,36 @@ test("a Service that cannot be looked at is no Service without endpoints: the ch
 
 test("a Service is looked at again where the API server did not answer once", async () => {
   expect((await lookAt(failing(/./, SILENT, 1), WEB))?.pods).toEqual(["web-1"]);
+});
+
+test("of a pod that was replaced while it was asked nothing is said, and of one that stays that it does not answer", async () => {
+  const to = (id: string, pod?: string, service = "default/web"): Request => ({
+    ...{
+      id,
+      claim: "service",
+      node: "cp",
+      probe: "probe-b",
+      source: "cp/probe-b",
+      target: `${service} at ${pod ?? "all"}`,
+    },
+    ask: { kind: "connect", protocol: "TCP", address: "10.244.0.1", port: 8080 },
+    service,
+    ...(pod !== undefined && { pod }),
+  });
+  const requests = [to("1", "web-1"), to("2", "web-0"), to("3"), to("4", "web-2"), to("5", "web-9")];
+  const refused: Answer = { ok: false, error: "connection refused" };
+  const connected: Answer = { ok: true, values: [], errors: [] };
+  const answers = new Map<string, Answer>([
+    ["1", refused],
+    ["2", refused],
+    ["3", refused],
+    ["4", refused],
+    ["5", connected],
+  ]);
+  const api = new FakeApi(WEB_PODS, { web: { app: "web" } });
+  const kept = await withoutLeft(api.client, [WEB], requests, answers);
+  expect(kept.map(({ id }) => id)).toEqual(["1", "3", "5"]);
+  // Where every pod answered, nothing is looked at again.
+  const all = new Map(requests.map(({ id }) => [id, connected]));
+  expect(await withoutLeft(failing(/./, SILENT), [WEB], requests, all)).toBe(requests);
 });
