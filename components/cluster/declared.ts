@@ -38,7 +38,7 @@ export function declaredMachines(
             "service-cidr": serviceCidr,
             resolver: typeof resolver === "string" ? resolver : [],
             // Whoever declares it has the kubelet's own thresholds off.
-            eviction: node.kubeletConfig?.["evictionHard"] === undefined ? [] : "declared",
+            eviction: Object.hasOwn(node.kubeletConfig ?? {}, "evictionHard") ? "declared" : [],
             ignore: node.ignorePreflightErrors ?? [],
           },
         ];
