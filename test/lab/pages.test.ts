@@ -141,7 +141,7 @@ describe("what the pages say to type", () => {
     expect(existsSync(join(clone, ".podnet"))).toBe(false);
     expect(readdirSync(join(cacheDir(), "mirror"))).not.toEqual([]);
     // A cache of its own: the other tests still need theirs.
-    mkdirSync(join(cache, "tools", "a-tool"), { recursive: true });
+    mkdirSync(join(cache, "tools", "a-tool-0123456789abcdef"), { recursive: true });
     typed(`PODNET_CACHE=${cache} make clean`);
     expect(existsSync(cache)).toBe(false);
     const left = readdirSync(clone).sort();
