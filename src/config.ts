@@ -105,7 +105,7 @@ export type Config = z.output<typeof common> & {
 };
 
 /** Keys whose values stay secret, in previews and in the state, where the stack's config has them as secrets. */
-export const CONFIDENTIAL = ["hosts", "mirror", "checksums", "serviceImage", "serviceArgs"] as const;
+export const CONFIDENTIAL = ["mirror", "checksums", "serviceImage", "serviceArgs"] as const;
 
 /** Keys that are secrets in the stack's config, and whose values are names or numbers that podnet shows all the same. */
 export function shownSecrets(isSecret: (full: string) => boolean): string[] {
@@ -130,9 +130,30 @@ function isBoolean(schema: z.ZodType): boolean {
 
 /**
  * Reads a stack's config from Pulumi's own texts, keyed `<namespace>:<name>`. Keys of other namespaces are not podnet's
- * business. Throws one InvalidInputError with all that is wrong, the unknown keys with what was probably meant.
+ * business. Throws one InvalidInputError with all that is wrong, the unknown keys with what was probably meant, and no value of a key
+ * that is a secret.
  */
-export function parseConfig(all: Readonly<Record<string, string>>): Config {
+export function parseConfig(
+  all: Readonly<Record<string, string>>,
+  isSecret: (full: string) => boolean = () => false,
+): Config {
+  try {
+    return parsed(all);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) {
+      throw error;
+    }
+    const secret = ({ path }: Problem): boolean => isSecret(`${NAMESPACE}:${path.replace(/\..*/, "")}`);
+    throw new InvalidInputError(
+      "config",
+      error.problems.map((problem) =>
+        secret(problem) ? { ...problem, message: problem.message.replace(/, got .*/s, "") } : problem,
+      ),
+    );
+  }
+}
+
+function parsed(all: Readonly<Record<string, string>>): Config {
   const problems: Problem[] = [];
   const values: Record<string, unknown> = {};
   for (const [full, text] of Object.entries(all)) {

@@ -8,9 +8,9 @@ import { AGNHOST_IMAGE } from "../components/node/releases";
 import { SelectedService } from "../components/service/SelectedService";
 import { type CONFIDENTIAL, NAMESPACE, parseConfig, shownSecrets } from "./config";
 
-const config = parseConfig(pulumi.runtime.allConfig());
 // The SDK has it at run time, but not among its types.
 const { isConfigSecret } = pulumi.runtime as unknown as { readonly isConfigSecret: (key: string) => boolean };
+const config = parseConfig(pulumi.runtime.allConfig(), isConfigSecret);
 for (const key of shownSecrets(isConfigSecret)) {
   void pulumi.log.warn(
     `${NAMESPACE}:${key} is a secret in the config, and its value is shown all the same; set it without --secret`,
@@ -33,8 +33,7 @@ const nodes = hosts
         new SshHost(name, {
           ...machine,
           connection: {
-            host: kept("hosts", host),
-            ...{ port, user, hostKey, privateKey: pulumi.secret(sshPrivateKey ?? "") },
+            ...{ host, port, user, hostKey, privateKey: pulumi.secret(sshPrivateKey ?? "") },
             ...(sshPrivateKeyPassword !== undefined && { privateKeyPassword: pulumi.secret(sshPrivateKeyPassword) }),
           },
         }),

@@ -163,7 +163,11 @@ export const replicas = whole(1, 1000);
 export const mirrorUrl = z
   .string()
   .refine((value) => /^(https?:\/\/[A-Za-z0-9]|file:\/\/\/)[A-Za-z0-9._~:@%+/-]*$/.test(value), {
-    error: (issue) => `must be an http://, https:// or file:/// URL without query, got ${show(issue.input)}`,
+    error: ({ input }) => {
+      // A password in it is nobody's business.
+      const shown = String(input).replace(/\/\/[^/@]*@/, "//");
+      return `must be an http://, https:// or file:/// URL without query, got ${show(shown)}`;
+    },
   });
 
 /** Checksums of the files of a mirror: path under the mirror to lower-case hexadecimal SHA-256. */

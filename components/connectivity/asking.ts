@@ -90,6 +90,10 @@ function thoroughly(request: Request): Request {
  * before and should not have counts no more once others answer; of what one pod alone may answer the last time counts.
  */
 function together(request: Request | undefined, before: Answer | undefined, answer: Answer): Answer {
+  if (request?.silenceStands && before?.ok === false && !answer.ok && isSilence(answer.error)) {
+    // One that is expected takes nothing back of a refusal.
+    return before;
+  }
   if (request?.atMost !== undefined || !before?.ok) {
     return answer;
   }

@@ -13,8 +13,11 @@ export function portTrouble(host: string, port: number, seconds: number): Promis
     };
     socket.setTimeout(seconds * 1000, () => end(`no answer within ${String(seconds)} s`));
     socket.on("connect", () => end());
-    socket.on("error", (error: NodeJS.ErrnoException) =>
-      end(error.code === "ECONNREFUSED" ? undefined : error.message),
-    );
+    socket.on("error", (error) => {
+      // A name may have several addresses, each with an error of its own.
+      const errors = (error instanceof AggregateError ? error.errors : [error]) as NodeJS.ErrnoException[];
+      const refused = errors.some(({ code }) => code === "ECONNREFUSED");
+      end(refused ? undefined : errors.map(({ message }) => message).join("; "));
+    });
   });
 }

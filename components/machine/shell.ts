@@ -30,8 +30,8 @@ const BOOTING = new RegExp(
 const REMEDIES: readonly (readonly [heard: RegExp, remedy: (dialled: Dialled) => string])[] = [
   [
     /verification failed/,
-    ({ host }) =>
-      `where the machine was installed anew, give its new key as hostKey (ssh-keyscan ${host}); else it is another machine, or one in between`,
+    ({ host, port }) =>
+      `where the machine was installed anew, give its new key as hostKey (ssh-keyscan -p ${String(port)} ${host}); else it is another machine, or one in between`,
   ],
   [
     /configured authentication methods failed/,

@@ -35,7 +35,7 @@ ip -o link show | awk '{ print $2 }' | sed 's/@.*//' | sort
 ip -4 route show table all | sort
 nft list tables | grep -v 'ip6\\? \\(filter\\|nat\\|mangle\\)$' || true
 ps -eo comm= | grep -E '^(kube|etcd|containerd|cilium|flannel)' || true
-{ ipset list -n; ip -4 rule show; ls /sys/fs/bpf; awk '$2 ~ "bpf|cilium" { print $2 }' /proc/mounts; iptables-save; } 2>/dev/null | grep -vE '^(#|:|\\*|COMMIT)' | grep -vE 'DOCKER_|KUBE-FIREWALL' || true
+{ ipset list -n; ip -4 rule show; ls /sys/fs/bpf; ls /run/netns; awk '$2 ~ "bpf|cilium" { print $2 }' /proc/mounts; iptables-save; } 2>/dev/null | grep -vE '^(#|:|\\*|COMMIT)' | grep -vE 'DOCKER_|KUBE-FIREWALL' || true
 `);
 }
 

@@ -151,6 +151,28 @@ test.each<[string, Record<string, string>, string]>([
   expect(errorOf(config)).toBe(message);
 });
 
+test("repeats no value of a key that is a secret, and no password in a mirror's address", () => {
+  const config = {
+    "podnet:mirror": "https://ci:hunter2@mirror.example.com/x?y",
+    "podnet:serviceImage": "Hunter3",
+    "podnet:checksums": "hunter4",
+  };
+  const of = (isSecret?: (key: string) => boolean): string => {
+    try {
+      parseConfig(config, isSecret);
+    } catch (error) {
+      return String(error);
+    }
+    return "";
+  };
+  expect(of()).toContain(
+    'mirror: must be an http://, https:// or file:/// URL without query, got "https://mirror.example.com/x?y"',
+  );
+  const said = of((key) => key !== "podnet:mirror");
+  expect(said).not.toMatch(/hunter/i);
+  expect(said).toMatch(/^ {2}checksums: must be JSON$/m);
+});
+
 test("hands a network its own settings by the names of its arguments", () => {
   const config = { "podnet:network": "cilium", "podnet:ciliumRoutingMode": "tunnel" };
   expect(parseConfig(config).networkArguments).toEqual({ routingMode: "tunnel", kubeProxyReplacement: false });

@@ -13,6 +13,19 @@ test("a port is reached where something listens, and where the machine says that
   expect(await portTrouble("127.0.0.1", port, 5)).toBeUndefined();
 });
 
+test("a port of a name with several addresses is reached where one of them is", async () => {
+  const failing = (codes: readonly string[]): Promise<string | undefined> => {
+    vi.spyOn(Socket.prototype, "connect").mockImplementation(function (this: Socket) {
+      const errors = codes.map((code) => Object.assign(new Error(`connect ${code} x:6443`), { code }));
+      setImmediate(() => this.emit("error", Object.assign(new AggregateError(errors), { code: codes[0] })));
+      return this;
+    });
+    return portTrouble("cp.example.com", 6443, 5);
+  };
+  expect(await failing(["ETIMEDOUT", "ECONNREFUSED"])).toBeUndefined();
+  expect(await failing(["ETIMEDOUT", "EHOSTUNREACH"])).toBe("connect ETIMEDOUT x:6443; connect EHOSTUNREACH x:6443");
+});
+
 test("a port is not reached where nothing answers, or the name leads nowhere", async () => {
   expect(await portTrouble("cp.podnet.invalid", 6443, 5)).toMatch(
     /^getaddrinfo (ENOTFOUND|EAI_AGAIN) cp\.podnet\.invalid$/,

@@ -43,7 +43,7 @@ test("refuses another host key than the pinned one, naming the machine", async (
     return `SHA256:${createHash("sha256").update(raw).digest("base64").replace(/=$/, "")}`;
   };
   await expect(Shell.open("w1", { ...dialled, hostKey: server.otherHostKey })).rejects.toThrow(
-    `w1 (127.0.0.1:${String(server.port)}): Host denied (verification failed): its host key is ${fingerprint(server.hostKey)}, and hostKey is ${fingerprint(server.otherHostKey)}; where the machine was installed anew, give its new key as hostKey (ssh-keyscan 127.0.0.1); else it is another machine, or one in between`,
+    `w1 (127.0.0.1:${String(server.port)}): Host denied (verification failed): its host key is ${fingerprint(server.hostKey)}, and hostKey is ${fingerprint(server.otherHostKey)}; where the machine was installed anew, give its new key as hostKey (ssh-keyscan -p ${String(server.port)} 127.0.0.1); else it is another machine, or one in between`,
   );
 });
 

@@ -39,7 +39,8 @@ remove_cilium() {
         ip route flush table "$table" 2>/dev/null || true
     done
     remove_pod_routes
-    remove_chains 'CILIUM_'
+    # While its agent starts, its chains have the longer name.
+    remove_chains '(OLD_)?CILIUM_'
     # The raw table is there for Cilium alone, unless somebody else has rules in it.
     for family in ip ip6; do
         if ! grep -qxF "table $family raw" "$BEFORE" 2>/dev/null && bare nft list table "$family" raw; then

@@ -117,6 +117,19 @@ foreign_namespace() {
     esac
 }
 
+# Pods' namespaces that were noted before the network took their links away, one a line.
+export NAMESPACES_LEFT=$STATE/namespaces-left
+
+# Pods' namespaces: those that were there before, and those of other programs, are left.
+own_namespaces() {
+    local path
+    for path in /run/netns/cni-*; do
+        [ -e "$path" ] || continue
+        if was_there "$path"; then continue; fi
+        if grep -qsxF "$path" "$NAMESPACES_LEFT" || ! foreign_namespace "${path##*/}"; then printf '%s\n' "$path"; fi
+    done
+}
+
 # Gives the pods that run already links of $1 bytes: the runtime keeps their namespaces by name. Where a network gives the routes
 # of its pods an MTU, that is theirs, and their links have $2 bytes more for what it adds.
 set_pods_mtu() {

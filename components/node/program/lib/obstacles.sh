@@ -182,12 +182,18 @@ tables_before_main() {
 # names_pods FAMILY TABLE CIDR: whoever names the pods in a table of rules has thought of them.
 names_pods() { grep -qF -- "$3" <<<"$(nft list table "$1" "$2" 2>/dev/null)"; }
 
+# What takes such chains off, and nothing else: the rules that lead there first.
+remains_off() {
+    local load="${1/save/restore} --noflush" names='(KUBE-|FLANNEL-|CILIUM_)'
+    printf '%s\n' "$1 | sed -nE '/^[*C]/p; s/^-A (.* -[jg] ${names})/-D \1/p' | $load; $1 | sed -nE '/^[*C]/p; s/^:(${names}[^ ]*).*/-F \1\n-X \1/p' | $load"
+}
+
 # Rules of another kube-proxy, kubelet or network, in force or left behind. Those of podnet's have the same names, and go by them.
 look_at_remains() {
     local save chains family
     for save in iptables-save ip6tables-save; do
         chains=$({ "$save" 2>/dev/null || true; } | grep -oE '^:(KUBE-|FLANNEL-|CILIUM_)[^ ]*' | cut -c 2- | sort -u | awk 'NR <= 3 { print } NR == 4 { print "..." }' | paste -sd ' ' || true)
-        [ -z "$chains" ] || echo "there are chains of another Kubernetes or pod network in iptables (${chains// /, }); take it away, and then what it left, by ${save%-save} in each table: delete (-D) the rules that lead to such a chain, empty it (-F) and delete it (-X)"
+        [ -z "$chains" ] || echo "there are chains of another Kubernetes or pod network in iptables (${chains// /, }); take it away, and then what it left ($(remains_off "$save"))"
     done
     for family in ip ip6; do
         ! nft list table "$family" kube-proxy >/dev/null 2>&1 ||
@@ -204,7 +210,8 @@ closed_chains() {
     local family table chain policy
     while read -r family table chain policy; do
         case $family/$table/$chain in
-            *//) continue ;;
+            # Pods have IPv4 addresses alone.
+            ip6/* | *//) continue ;;
             ip/filter/FORWARD) ! iptables_drops || continue ;;
         esac
         if [ "$policy" = drop ] || refuses_all "$family" "$table" "$chain"; then echo "$family $table $chain"; fi

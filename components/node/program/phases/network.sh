@@ -26,6 +26,8 @@ remove_network() {
     load_network "$kind"
     say "taking the network $id off $(hostname)"
     pods_of_network | put_file "$PODS_LEFT"
+    # By its links a pod's namespace is told from another program's.
+    own_namespaces | put_file "$NAMESPACES_LEFT"
     "remove_${kind//-/_}"
     rm -rf "$RUN/ipam"
     undo_record network

@@ -160,15 +160,6 @@ pod_mounts() {
     done | sort -r
 }
 
-# Pods' namespaces: those that were there before, and those of other programs, are left.
-own_namespaces() {
-    local path
-    for path in /run/netns/cni-*; do
-        [ -e "$path" ] || continue
-        was_there "$path" || foreign_namespace "${path##*/}" || printf '%s\n' "$path"
-    done
-}
-
 undo_take() {
     local mount pid other
     for other in network join init install; do

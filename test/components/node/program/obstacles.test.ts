@@ -149,10 +149,13 @@ nft 'add chain inet theirs forward { type filter hook forward priority 0; policy
 
 describe("rules of another Kubernetes or network", () => {
   const said = (chains: string, version = ""): string =>
-    `there are chains of another Kubernetes or pod network in iptables (${chains}); take it away, and then what it left, by ip${version}tables in each table: delete (-D) the rules that lead to such a chain, empty it (-F) and delete it (-X)`;
+    `there are chains of another Kubernetes or pod network in iptables (${chains}); take it away, and then what it left (ip${version}tables-save | sed -nE '/^[*C]/p; s/^-A (.* -[jg] (KUBE-|FLANNEL-|CILIUM_))/-D \\1/p' | ip${version}tables-restore --noflush; ip${version}tables-save | sed -nE '/^[*C]/p; s/^:((KUBE-|FLANNEL-|CILIUM_)[^ ]*).*/-F \\1\\n-X \\1/p' | ip${version}tables-restore --noflush)`;
 
   test.each([
-    ["iptables -t nat -N KUBE-SERVICES; iptables -N KUBE-FORWARD", said("KUBE-FORWARD, KUBE-SERVICES")],
+    [
+      "iptables -t nat -N KUBE-SERVICES; iptables -N KUBE-FORWARD; iptables -A KUBE-FORWARD -j MINE; iptables -I FORWARD -j KUBE-FORWARD",
+      said("KUBE-FORWARD, KUBE-SERVICES"),
+    ],
     ["for n in A B C D E; do iptables -N FLANNEL-$n; done", said("FLANNEL-A, FLANNEL-B, FLANNEL-C, ...")],
     ["ip6tables -t mangle -N CILIUM_PRE_mangle", said("CILIUM_PRE_mangle", "6")],
     [
@@ -166,7 +169,7 @@ describe("rules of another Kubernetes or network", () => {
     await machine.sh(rules);
     expect(await findings()).toEqual([finding]);
     expect((await machine.run("take", TAKE)).stderr).toContain(finding);
-    await machine.sh(/[(]((nft|ip6?tables-save) [^)]*)[)]$/.exec(finding)?.[1] ?? "false");
+    await machine.sh(/[(]((nft|ip6?tables-save) .*)[)]$/.exec(finding)?.[1] ?? "false");
     expect(await machine.sh("iptables -S")).toBe(before);
     await machine.does("take", TAKE);
   });
@@ -260,7 +263,7 @@ nft add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited`);
     ["by its last rule", "iptables -A FORWARD -j REJECT"],
     [
       "as ufw does it",
-      "iptables -P FORWARD DROP; iptables -N ufw-reject; iptables -A ufw-reject -j REJECT; iptables -A FORWARD -j ufw-reject",
+      "iptables -P FORWARD DROP; ip6tables -P FORWARD DROP; iptables -N ufw-reject; iptables -A ufw-reject -j REJECT; iptables -A FORWARD -j ufw-reject",
     ],
   ])("of iptables is opened by podnet itself, or by an agent: %s", async (_, rules) => {
     await machine.sh(rules);

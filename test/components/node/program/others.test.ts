@@ -213,6 +213,20 @@ ip link add vethq type veth peer name eth0 netns cni-ptp; ip link set vethq up`)
     expect(await machine.sh("ip netns list | sed 's/ .*//' | sort")).toBe("cni-late\ncni-macvlan\ncni-none\ncni-ptp");
   });
 
+  test.each([
+    ["cilium", CILIUM, "lxc1", ""],
+    ["kube-router", agentNetwork("kube-router", "kube-router"), "veth1", "kube-bridge"],
+    ["bridge", BRIDGE, "veth1", "cni0"],
+  ])("a pod's namespace goes whose link %s takes away first", async (_, network, link, bridge) => {
+    await machine.does("take", TAKE);
+    await machine.does("network", network);
+    await machine.sh(`ip netns add cni-pod; ip link add ${link} type veth peer name eth0 netns cni-pod; ip link set ${link} up
+[ -z "${bridge}" ] || { ip link add ${bridge} type bridge; ip link set ${link} master ${bridge}; }`);
+    await machine.does("network --undo", network);
+    await machine.does("take --undo", TAKE);
+    expect(await machine.sh("ip netns list")).toBe("");
+  });
+
   test("a namespace of containerd's own goes, whether its pod has a link yet or not", async () => {
     await machine.does("take", TAKE);
     await machine.sh("ip netns add cni-starting");
