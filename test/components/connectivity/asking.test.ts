@@ -106,13 +106,15 @@ test("a node that started less than two minutes ago gets more time to write its 
 test("where silence is what can be expected, it is not asked again, and a refusal is", async () => {
   const refused: Answer = { ok: false, error: "read udp 10.244.0.3:4711->10.96.1.1:53: read: connection refused" };
   const quiet = (id: string): Request => request(id, { silenceStands: true });
-  const { asked, answers } = await run([quiet("a"), quiet("b"), quiet("c"), quiet("d"), quiet("e")], {
+  const { asked, answers } = await run([quiet("a"), quiet("b"), quiet("c"), quiet("d"), quiet("e"), quiet("f")], {
     a: [silent],
     b: [{ ok: false, error: "read udp 10.244.0.3:4711->10.96.1.1:53: i/o timeout" }],
     c: [refused, ok("y")],
     d: [refused, refused, refused],
     e: [ok("x")],
+    // Of two pods behind an address one refuses, and the other says nothing.
+    f: [refused, silent],
   });
-  expect(asked).toEqual(["a b c d e", "c d", "d"]);
-  expect(answers).toMatchObject({ a: silent, c: ok("y"), d: refused, e: ok("x") });
+  expect(asked).toEqual(["a b c d e f", "c d f", "d f"]);
+  expect(answers).toMatchObject({ a: silent, c: ok("y"), d: refused, e: ok("x"), f: refused });
 });

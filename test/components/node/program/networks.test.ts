@@ -44,7 +44,7 @@ echo {} >/etc/cni/net.d/99-theirs.conflist.cilium_bak
 ip link add cilium_host type veth peer name cilium_net; ip link add lxc1234 type veth peer name lxcpeer
 ip rule add pref 100 lookup local; ip rule delete pref 0 lookup local
 ip rule add fwmark 0x200/0xf00 pref 9 lookup 2004; ip route add local default dev lo table 2004
-iptables -N CILIUM_FORWARD; iptables -A FORWARD -j CILIUM_FORWARD; ip route add 10.244.7.0/24 via 192.0.2.17`,
+for name in CILIUM_FORWARD OLD_CILIUM_FORWARD; do iptables -N $name; iptables -A FORWARD -j $name; done; ip route add 10.244.7.0/24 via 192.0.2.17`,
 };
 
 /** A machine as it is but for podnet's own state. */
