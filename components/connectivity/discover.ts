@@ -26,8 +26,11 @@ export interface Discovered {
   readonly up: number;
 }
 
-/** Package of a program on Debian and Ubuntu, as advice. */
+/** Package of a program on Debian and Ubuntu, as advice; one that is too old is not mended by it. */
 function packageOf(program: string): string {
+  if (program.includes(" ")) {
+    return "; install one from the distribution's backports, or a newer release of the distribution";
+  }
   const names: Readonly<Record<string, string>> = { curl: "curl", getent: "libc-bin", ping: "iputils-ping" };
   return `; on Debian and Ubuntu: apt-get install ${names[program] ?? (program === "timeout" ? "coreutils" : "util-linux")}`;
 }

@@ -13,12 +13,24 @@ addresses_of() { awk '{ sub("/.*", "", $4); printf "%s\"%s\"", sep, $4; sep = ",
 # Seconds since the node started, which need not be those of its kernel.
 seconds_up() { ps -o etimes= -p 1 | tr -d ' '; }
 
+# The oldest curl that says of each of many requests how it ended (its changelog, `--write-out`).
+CURL=7.75.0
+
+# The version of curl where it is an older one.
+old_curl() {
+    local version
+    version=$(curl -q --version 2>/dev/null | awk 'NR == 1 { print $2 }' || true)
+    [ -z "$version" ] || printf '%s\n' "$CURL" "$version" | sort -CV || echo "$version"
+}
+
 # Programs that the check asks with and that are not on this node.
 lacking() {
-    local program separator=''
+    local program version separator=''
     for program in curl getent mount nsenter ping timeout unshare; do
         command -v "$program" >/dev/null || { printf '%s"%s"' "$separator" "$program" && separator=,; }
     done
+    version=$(old_curl)
+    [ -z "$version" ] || printf '%s%s' "$separator" "$(json_string "curl $CURL or newer (it has $version)")"
 }
 
 do_discover() {

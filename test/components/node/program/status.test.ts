@@ -197,6 +197,41 @@ test("the question discover tells the node's own addresses, how long it has been
   expect(probes).toEqual([]);
 });
 
+test("the question discover names a curl that does not say how each request ended", async () => {
+  machine.standIn("curl");
+  const lacks = async (version: string): Promise<string[]> => {
+    machine.answers("curl", `echo "curl ${version} (x86_64-pc-linux-gnu) libcurl/${version}"`);
+    const [line = ""] = await machine.does("discover", {});
+    return (JSON.parse(line) as { lacks: string[] }).lacks.filter((program) => program.startsWith("curl"));
+  };
+  expect(await lacks("7.74.0")).toEqual(["curl 7.75.0 or newer (it has 7.74.0)"]);
+  expect(await lacks("7.75.0")).toEqual([]);
+  expect(await lacks("8.5.0")).toEqual([]);
+});
+
+/** A cache of names (nscd) that notes the requests for hosts, by their kinds in glibc's nscd-client.h, and answers none. */
+const NAME_CACHE = `
+const HOSTS = [4, 5, 6, 7, 13, 14];
+require("net").createServer((socket) => socket.once("data", (request) => {
+  if (HOSTS.includes(request.readInt32LE(4))) require("fs").writeFileSync("/tmp/asked", "");
+  socket.destroy();
+}).on("error", () => undefined)).listen("/run/nscd/socket");`;
+
+test("a name is asked of the pod's resolvers, not of a cache of names that the node has", async () => {
+  machine.write("/tmp/cache.js", NAME_CACHE);
+  await machine.sh("mkdir -p /run/nscd; ln -sfn /run /var/run; node /tmp/cache.js >/dev/null 2>&1 &");
+  await machine.sh(
+    "for i in $(seq 100); do [ ! -S /run/nscd/socket ] || break; sleep 0.1; done; [ -S /run/nscd/socket ]",
+  );
+  const pid = await machine.sh("sleep 60 >/dev/null 2>&1 & echo $!");
+  machine.write("/etc/resolv.conf", "nameserver 127.0.0.1\n");
+  await machine.does("probe", {
+    request: ["1 probe-a resolve web.default.svc.cluster.local"],
+    pid: [`probe-a ${pid}`],
+  });
+  expect(machine.has("/tmp/asked")).toBe(false);
+});
+
 test("sums files alike where openssl cannot, without a word about it", async () => {
   await machine.does("take", TAKE);
   await machine.does("network", BRIDGE);
