@@ -8,8 +8,9 @@ cilium_cgroup=/run/cilium/cgroupv2
 install_cilium() {
     local key value
     if ! grep ' /sys/fs/bpf bpf ' /proc/mounts >/dev/null; then
-        mount -t bpf bpf /sys/fs/bpf
+        # Noted first: a run that is killed in between would leave it.
         put_file "$bpffs_mounted" <<<yes
+        mount -t bpf bpf /sys/fs/bpf
     fi
     set_sysctl net.ipv4.ip_forward 1
     # What its agent sets. It turns off BPF of unprivileged users too, which the kernel lets nobody turn on again before a boot.

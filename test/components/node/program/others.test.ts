@@ -475,6 +475,22 @@ describe("what a kill leaves", () => {
     );
   });
 
+  test("of Cilium's file system, killed as it was mounted, goes with the network", async () => {
+    const mounts = (): Promise<string> => machine.sh("grep -c ' bpf ' /proc/mounts || true");
+    await machine.sh("umount /sys/fs/bpf 2>/dev/null || true");
+    const before = await mounts();
+    await machine.does("take", TAKE);
+    machine.standIn("mount");
+    machine.answers(
+      "mount",
+      '/bin/mount "$@"; [ -e /stub/once ] || { touch /stub/once; kill -9 -1; kill -9 $$; }; exit 0',
+    );
+    expect((await machine.run("network", CILIUM)).code).toBe(137);
+    await machine.does("network", CILIUM);
+    await machine.does("network --undo", CILIUM);
+    expect(await mounts()).toBe(before);
+  });
+
   test("of a mark that was being written is no obstacle", async () => {
     machine.write("/var/lib/podnet/before", "");
     machine.write("/var/lib/podnet/owner.podnet-new", "");
