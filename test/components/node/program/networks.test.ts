@@ -37,7 +37,9 @@ iptables -N FLANNEL-FWD; iptables -A FORWARD -j FLANNEL-FWD; iptables -t nat -N 
   "kube-router": `
 mkdir -p /etc/cni/net.d /var/lib/kube-router; echo {} >/etc/cni/net.d/10-kuberouter.conflist
 ip link add kube-bridge type bridge; ip route add 10.244.6.0/24 via 192.0.2.16 proto 17
-iptables -N KUBE-ROUTER-INPUT; iptables -A INPUT -m comment --comment 'kube-router netpol' -j KUBE-ROUTER-INPUT; iptables -N KUBE-POD-FW-ABC`,
+iptables -N KUBE-ROUTER-INPUT; iptables -A INPUT -m comment --comment 'kube-router netpol' -j KUBE-ROUTER-INPUT; iptables -N KUBE-POD-FW-ABC
+for chain in INPUT FORWARD; do iptables -A $chain -m comment --comment 'KUBE-ROUTER rule to explicitly ACCEPT traffic' -m mark --mark 0x20000/0x20000 -j ACCEPT; done
+iptables -A FORWARD -o kube-bridge -m comment --comment 'allow inbound traffic to pods' -j ACCEPT`,
   "cilium-native": `
 mkdir -p /etc/cni/net.d /opt/cni/bin /run/cilium; echo {} >/etc/cni/net.d/05-cilium.conflist; touch /opt/cni/bin/cilium-cni
 echo {} >/etc/cni/net.d/99-theirs.conflist.cilium_bak
