@@ -1,13 +1,15 @@
 import { configDefaults, defineConfig } from "vitest/config";
 
+/** Files that kill, lose and replace each resource. */
+const FAULTS = ["fates", "kills", "objects"];
 /** Files of the long suites, by the make target that runs them: each takes about an hour. */
 const SUITES: Readonly<Record<string, readonly string[]>> = {
   // The first two run in `make test` too: here with more rounds, and with all twelve changes of network.
   soak: ["lab", "networks", "pages"],
-  faults: ["fates", "kills", "objects"],
+  faults: FAULTS,
 };
 /** Files that `make test`, which has to stay under 45 minutes, leaves to them. */
-const LONG = ["pages", "fates", "kills", "objects"];
+const LONG = ["pages", ...FAULTS];
 const suite = process.env["PODNET_SUITE"];
 const file = (name: string): string => `test/lab/${name}.test.ts`;
 
