@@ -157,10 +157,12 @@ look_at_noexec() {
     done
 }
 
+# Whether the kernel has a module already: loaded, or built in.
+has_module() { [ -d "/sys/module/$1" ] || grep -qs "/$1\.ko" "/lib/modules/$(uname -r)/modules.builtin"; }
+
 # Whether somebody has modprobe run a program that does nothing in a module's place, as guides to hardening say.
 barred() {
-    [ ! -d "/sys/module/$1" ] && ! grep -qs "/$1\.ko" "/lib/modules/$(uname -r)/modules.builtin" &&
-        modprobe -nv "$1" 2>/dev/null | grep -E '^install (/usr)?/bin/(false|true)' >/dev/null
+    ! has_module "$1" && modprobe -nv "$1" 2>/dev/null | grep -E '^install (/usr)?/bin/(false|true)' >/dev/null
 }
 
 # Modules that every node needs. Of those that networks need the preflight asks.
@@ -215,8 +217,8 @@ overruled_sysctls() {
             if (key == "net.ipv4.conf.all.forwarding") key = "net.ipv4.ip_forward"
             link = key
             # A pattern is taken for one that has such a link.
-            if (sub(/^net[.]ipv4[.]conf[.]/, "", link) && sub(/[.]forwarding$/, "", link) && (link ~ /[*?[]/ || index(links, " " link " "))) { said[key] = value; at[key] = FILENAME " line " FNR }
-            if (key == "net.ipv4.ip_forward" || key == "net.bridge.bridge-nf-call-iptables") { said[key] = value; at[key] = FILENAME " line " FNR }
+            by_link = sub(/^net[.]ipv4[.]conf[.]/, "", link) && sub(/[.]forwarding$/, "", link) && (link ~ /[*?[]/ || index(links, " " link " "))
+            if (by_link || key == "net.ipv4.ip_forward" || key == "net.bridge.bridge-nf-call-iptables") { said[key] = value; at[key] = FILENAME " line " FNR }
         }
         END { for (key in said) if (said[key] != 1) print at[key] " sets " key " = " said[key] ", which wins over the 1 that pods need; take it out" }
     ' | sort

@@ -47,9 +47,7 @@ keep_routing() {
     local peers
     nft list table ip "$EGRESS_TABLE" >/dev/null 2>&1 && [ ! -e "$NETWORK_FOLDER/egress.nft" ] &&
         fail "an nftables table ip $EGRESS_TABLE was there before podnet; take it away first (nft delete table ip $EGRESS_TABLE)"
-    expect_br_netfilter
-    modprobe br_netfilter 2>/dev/null || true
-    apply_sysctls <"$ROOT/files/network-sysctl.conf"
+    keep_sysctls
     peers=$(mktemp "$RUN/routes.XXXXXX")
     expand_routes >"$peers"
     put_file "$NETWORK_FOLDER/sysctl.conf" <"$ROOT/files/network-sysctl.conf"
@@ -87,7 +85,7 @@ drop_routing() {
     rm -rf "$NETWORK_FOLDER"
 }
 
-# Kernel settings that a bridge of pods needs, for networks whose agent does the rest.
+# Kernel settings that a bridge of pods needs: all that podnet does for networks whose agent does the rest.
 keep_sysctls() {
     expect_br_netfilter
     modprobe br_netfilter 2>/dev/null || true
