@@ -72,9 +72,9 @@ export interface SelectedServiceArgs {
   publishNotReadyAddresses?: pulumi.Input<boolean>;
   /** The workload's image. Without one there is no workload: the Service stands in front of pods that somebody else deploys. */
   image?: pulumi.Input<string>;
-  /** Arguments of the image's entrypoint; none by default. */
+  /** Arguments of the image's entrypoint; none by default. Without an image they have no effect, and a warning says so. */
   args?: pulumi.Input<pulumi.Input<string>[]>;
-  /** Number of pods; 1 by default. */
+  /** Number of pods; 1 by default. Without an image it has no effect, and a warning says so. */
   replicas?: pulumi.Input<number>;
   /** Namespace, which exists; `default` by default. */
   namespace?: string;
@@ -139,6 +139,11 @@ export class SelectedService extends pulumi.ComponentResource {
       selector,
       podLabels: this.ownsPods ? { ...selector, [SERVICE_LABEL]: this.serviceName } : undefined,
     });
+    for (const key of ["args", "replicas"] as const) {
+      if (!this.ownsPods && args[key] !== undefined) {
+        void pulumi.log.warn(`${key} has no effect: it is of the workload's, and without an image there is none`, this);
+      }
+    }
     const service = this.#service(name, cluster, valid);
     const workload = this.ownsPods ? this.#workload(name, cluster, valid) : undefined;
     const check = this.#endpoints(name, args, valid, service, workload);

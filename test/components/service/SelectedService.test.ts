@@ -1,6 +1,6 @@
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
-import { beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Cluster } from "../../../components/cluster/Cluster";
 import { AGNHOST_IMAGE } from "../../../components/node/releases";
 import { SelectedService, type SelectedServiceArgs } from "../../../components/service/SelectedService";
@@ -78,6 +78,19 @@ test("a Service in front of somebody else's pods has no workload", async () => {
   await valueOf(web.endpoints);
   expect(web.ownsPods).toBe(false);
   expect(made.some(({ name }) => name === "web-workload")).toBe(false);
+});
+
+test("what is of a workload's is warned of where there is none", async () => {
+  const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+  await valueOf(service({ replicas: 3, args: ["netexec"] }).endpoints);
+  expect(warn.mock.calls.map(([message]) => message)).toEqual([
+    "args has no effect: it is of the workload's, and without an image there is none",
+    "replicas has no effect: it is of the workload's, and without an image there is none",
+  ]);
+  warn.mockClear();
+  await valueOf(service({ replicas: 3, image: AGNHOST_IMAGE }, "own").endpoints);
+  expect(warn).not.toHaveBeenCalled();
+  warn.mockRestore();
 });
 
 test("ports of nodes are told as the cluster gave them", async () => {
