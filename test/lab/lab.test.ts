@@ -199,6 +199,10 @@ describe("up", () => {
 // `make soak` breaks and reboots many times over: what fails once in a while fails there.
 const ROUNDS = process.env["PODNET_SUITE"] === "soak" ? 10 : 1;
 
+/** Keeps podnet's unit on a node from putting back what a test takes away, and lets it go on. */
+const HOLD = "systemctl kill --signal STOP podnet-network";
+const LET_GO = "systemctl kill --signal CONT podnet-network";
+
 describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the check, round %i", () => {
   test("(a) names the pairs that a deleted peer route breaks", () => {
     let route = "";
@@ -206,9 +210,9 @@ describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the chec
       verify,
       () => {
         route = onNode("w1", "ip route show 10.244.2.0/24 proto 71").trim();
-        onNode("w1", "ip route del 10.244.2.0/24 proto 71");
+        onNode("w1", `${HOLD}; ip route del 10.244.2.0/24 proto 71`);
       },
-      () => onNode("w1", `ip route replace ${route} proto 71`),
+      () => onNode("w1", `ip route replace ${route} proto 71; ${LET_GO}`),
       [
         ...bothWays("pod-to-pod", pods("w1"), pods("w2"), BOTH),
         ...oneWay("node-to-pod", ["w1"], pods("w2"), BOTH),
@@ -223,8 +227,8 @@ describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the chec
   test("(b) names what a node that does not forward breaks", () => {
     const report = broken(
       verify,
-      () => onNode("w1", "sysctl -qw net.ipv4.ip_forward=0"),
-      () => onNode("w1", "sysctl -qw net.ipv4.ip_forward=1"),
+      () => onNode("w1", `${HOLD}; sysctl -qw net.ipv4.ip_forward=0`),
+      () => onNode("w1", `sysctl -qw net.ipv4.ip_forward=1; ${LET_GO}`),
       [
         ...bothWays("pod-to-pod", pods("w1"), pods("cp", "w2"), BOTH),
         ...oneWay("node-to-pod", ["cp", "w2"], pods("w1"), BOTH),
@@ -233,6 +237,22 @@ describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the chec
       ],
     );
     expect(report.problems[0]?.seen).toBe("net.ipv4.ip_forward is 0, podnet made it 1");
+  });
+
+  test("(b2) what somebody takes away is back within 30 s, and the check tells of it", async () => {
+    const made = "ip -4 route show proto 71; nft list table ip podnet || true";
+    const before = onNode("w1", made);
+    onNode("w1", "ip route del 10.244.2.0/24 proto 71; nft delete table ip podnet");
+    expect(onNode("w1", made)).not.toBe(before);
+    await expect.poll(() => onNode("w1", made), { timeout: 30_000, interval: 1000 }).toBe(before);
+    const { passed, warnings } = check(verify);
+    expect(passed).toBe(true);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^w1: the route 10\.244\.2\.0\/24 via \S+ was missing; podnet put it back \d+ s ago: look who/,
+      ),
+      expect.stringMatching(/^w1: nft's table ip podnet was missing or had changed; podnet put it back \d+ s ago: /),
+    ]);
   });
 
   test("(c) names the pairs whose traffic is masqueraded", () => {

@@ -39,9 +39,6 @@ table ip $EGRESS_TABLE {
 END
 }
 
-# The egress rules as the kernel has them, by their hash.
-egress_sum() { nft list table ip "$EGRESS_TABLE" | sha256sum | cut -d' ' -f1; }
-
 # Installs the unit that keeps it in force, and puts it into force now. $1 is `routes` where the routes are podnet's own too.
 keep_routing() {
     local peers
@@ -59,7 +56,6 @@ node-pod-cidr $(value node-pod-cidr)"
     rm -f "$peers"
     sed "s|@PROGRAM@|${ROOT%/*}/current|" "$ROOT/files/podnet-network.service" | make_file /etc/systemd/system/podnet-network.service
     /bin/bash --norc -p "$ROOT/routes" apply
-    put_file "$NETWORK_FOLDER/egress.sum" <<<"$(egress_sum)"
     systemctl daemon-reload
     enable_unit podnet-network
     systemctl restart podnet-network

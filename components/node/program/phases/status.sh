@@ -92,9 +92,18 @@ egress_json() {
     [ ! -e "$NETWORK_FOLDER/egress.nft" ] || wanted=true
     if nft list table ip "$EGRESS_TABLE" >/dev/null 2>&1; then
         now=changed
-        [ "$(egress_sum)" != "$(cat "$NETWORK_FOLDER/egress.sum" 2>/dev/null)" ] || now=as-made
+        [ "$(/bin/bash --norc -p "$ROOT/routes" egress-sum)" != "$(cat "$NETWORK_FOLDER/egress.sum" 2>/dev/null)" ] || now=as-made
     fi
     printf '{"wanted":%s,"now":"%s"}' "$wanted" "$now"
+}
+
+# What the unit of the routes put back, because somebody had taken it away or changed it, and how many seconds ago.
+restored_json() {
+    local at what now
+    now=$(date +%s)
+    while read -r at what; do
+        [ -z "$at" ] || printf '{"secondsAgo":%s,"what":%s}\n' $((now - at)) "$(json_string "$what")"
+    done <<<"$(cat "$NETWORK_FOLDER/restored" 2>/dev/null || true)" | join_json
 }
 
 # Whether the host drops what it forwards, and whether podnet's accepts for the pods stand in that chain, or the owner's.
@@ -143,7 +152,7 @@ versions_json() {
 }
 
 do_status() {
-    answer "{\"owner\":$(owner_json),\"program\":$(json_string "${ROOT##*/}"),\"works\":{$(works_json)},\"installed\":{$(versions_json)},\"files\":[$(files_json)],\"units\":[$(units_json)],\"sysctls\":[$(sysctls_json)],\"overruled\":$(overruled_json),\"network\":$(network_json),\"conflists\":$(conflists_json),\"routes\":$(routes_json),\"egress\":$(egress_json),\"forward\":$(forward_json),\"links\":[$(links_json)]}"
+    answer "{\"owner\":$(owner_json),\"program\":$(json_string "${ROOT##*/}"),\"works\":{$(works_json)},\"installed\":{$(versions_json)},\"files\":[$(files_json)],\"units\":[$(units_json)],\"sysctls\":[$(sysctls_json)],\"overruled\":$(overruled_json),\"network\":$(network_json),\"conflists\":$(conflists_json),\"routes\":$(routes_json),\"egress\":$(egress_json),\"forward\":$(forward_json),\"restored\":[$(restored_json)],\"links\":[$(links_json)]}"
 }
 
 undo_status() { :; }

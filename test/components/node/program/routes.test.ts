@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { routesOfEach } from "../../../../components/network/routes";
+import { parseNodeStatus } from "../../../../components/node/status";
 import { bundled, Machine } from "./machine";
 import { BRIDGE, TAKE } from "./node";
 
@@ -142,6 +143,53 @@ test("a link that flaps has its routes back, also while pods' links come and go 
   await Promise.all(running);
   machine = await Machine.make();
 }, 40_000);
+
+test("what somebody takes away or changes is put back within 30 s, and told of by the status; a change of podnet's own is left alone", async () => {
+  await machine.sh("iptables -P FORWARD DROP");
+  await machine.does("network", BRIDGE);
+  await machine.sh("ip -4 route flush proto 71");
+  const running = machine.exec(["bash", "--norc", "-p", "/usr/local/lib/podnet/current/routes", "watch"]);
+  const route = BRIDGE["route"] as string[];
+  const whole = async (): Promise<string> =>
+    `${(await present()).join()} ${await machine.sh(
+      "ip -4 route show type unreachable proto 71; sysctl -n net.ipv4.ip_forward; iptables -S FORWARD; nft list table ip podnet || true",
+    )}`;
+  const restored = async () => parseNodeStatus(await machine.does("status", {})).restored.map(({ what }) => what);
+  await until(async () => (await present()).length === route.length);
+  const asMade = await whole();
+  await machine.sh(`
+ip route del 10.244.0.0/24 proto 71
+ip route replace 10.244.2.0/24 via 192.0.2.66 dev eth0 proto 71
+ip route add 10.244.9.0/24 via 192.0.2.66 dev eth0 proto 71
+ip route del unreachable 10.244.1.0/24 proto 71 metric 4294967294
+ip route add 10.244.8.0/24 via 192.0.2.66 dev eth0
+sysctl -qw net.ipv4.ip_forward=0
+nft delete table ip podnet
+iptables -F FORWARD`);
+  expect(await whole()).not.toBe(asMade);
+  await expect.poll(whole, { timeout: 30_000, interval: 500 }).toBe(asMade);
+  expect(await restored()).toEqual([
+    "net.ipv4.ip_forward was 0",
+    `the route ${route[0] ?? ""} was missing`,
+    `the route ${route[1] ?? ""} was missing`,
+    "the route 10.244.2.0/24 via 192.0.2.66 was one too many",
+    "the route 10.244.9.0/24 via 192.0.2.66 was one too many",
+    "the route unreachable 10.244.1.0/24 was missing",
+    "nft's table ip podnet was missing or had changed",
+    "the accepts for pods were missing from the chain FORWARD",
+  ]);
+  // A route that is not podnet's stays.
+  expect(await machine.sh("ip -4 route show 10.244.8.0/24 | awk '{ print $3 }'")).toBe("192.0.2.66");
+  await machine.sh("nft add rule ip podnet postrouting counter");
+  await machine.does("network --update", { ...BRIDGE, route: route.slice(1) });
+  const before = (await restored()).length;
+  await machine.sh("sleep 25");
+  expect(await present()).toEqual(route.slice(1));
+  expect(await restored()).toHaveLength(before);
+  await machine.close();
+  await running;
+  machine = await Machine.make();
+}, 120_000);
 
 test("when the internal IP goes to another link, the routes follow it, and that link is the one that is watched", async () => {
   await machine.does("network", BRIDGE);
