@@ -11,9 +11,12 @@ export const asked = z.record(
 /** What is declared of a machine. */
 export type Asked = z.output<typeof asked>;
 
+/** Parts of the program that the preflight is made of, in the order in which they are read. */
+const PREFLIGHT_PARTS = ["obstacles", "overruled", "reach", "fitness"];
+
 /** The preflight's own text: the parts that the program shares with it, then itself. */
 export function preflightText(folder = programFolder()): string {
-  return ["lib/obstacles.sh", "lib/fitness.sh", "preflight"]
+  return [...PREFLIGHT_PARTS.map((part) => `lib/${part}.sh`), "preflight"]
     .map((file) => readFileSync(join(folder, file), "utf8"))
     .join("");
 }

@@ -5,7 +5,7 @@ use lib/node
 use lib/cni
 use lib/routing
 use lib/obstacles
-use lib/fitness
+use lib/overruled
 
 only_reads
 lasts 30
