@@ -46,8 +46,8 @@ export function objectOptions(context: ObjectContext, parent: pulumi.Resource): 
           [OWNER_MARK]: context.owner,
           [RESOURCE_MARK]: mark,
         };
-        const transforms = [...(opts.transforms ?? []), ...lookOf(context, given, marks)];
-        return { props: { ...given, metadata: { ...given.metadata, annotations } }, opts: { ...opts, transforms } };
+        const withMarks = { ...given, metadata: { ...given.metadata, annotations } };
+        return { props: withMarks, opts: looking(opts, lookName(parent, type, name), lookOf(context, given, marks)) };
       },
     ],
   };
@@ -74,18 +74,15 @@ function marksOf(parent: pulumi.Resource, type: string, name: string): Promise<s
   });
 }
 
-/**
- * The look at what stands in an object's place, as a transform, which Pulumi's engine asks before it makes or updates the object. (Its
- * hooks before a create would need a newer language host than every installation has.) It changes nothing.
- */
+/** The look at what stands in an object's place before it is made or updated. Undefined where there is no cluster to look at. */
 function lookOf(
   { owner, kubeconfig }: ObjectContext,
   { metadata, apiVersion, kind, spec }: Props & { readonly metadata: Metadata },
   marks: Promise<string[]>,
-): pulumi.ResourceTransform[] {
-  // With mocks in the engine's place, such as in a user's tests, there is no cluster to look at.
+): (() => Promise<void>) | undefined {
+  // With mocks in the engine's place, such as in a user's tests, there is none.
   if (pulumi.runtime.getEngine() === undefined) {
-    return [];
+    return undefined;
   }
   const dryRun = pulumi.runtime.isDryRun();
   const { name, namespace } = metadata;
@@ -96,37 +93,78 @@ function lookOf(
     .apply(([ownerMark, config, [mark = "", ...earlier], object]) => {
       const annotations = { [OWNER_MARK]: ownerMark, [RESOURCE_MARK]: mark };
       const declared = { ...object, metadata: { ...object.metadata, annotations } };
-      known = () => look(config, declaredObject.parse(declared), { dryRun, earlier });
+      known = () => lookAt(config, declaredObject.parse(declared), { dryRun, earlier });
     });
-  return [
-    async () => {
-      try {
-        await known?.();
-      } catch (error) {
-        await endProgram(error);
-      }
+  return async () => known?.();
+}
+
+/** What Pulumi knows the look at an object by: a name that no other object of the program has. */
+function lookName(parent: pulumi.Resource, type: string, name: string): string {
+  const { __pulumiType } = parent as { readonly __pulumiType?: string };
+  return `look at ${__pulumiType ?? ""}$${type}::${name}`;
+}
+
+/** Options by which Pulumi's engine has an object looked at before it makes or updates it, or deletes it to make it anew. */
+function looking(
+  opts: pulumi.CustomResourceOptions,
+  name: string,
+  look: (() => Promise<void>) | undefined,
+): pulumi.CustomResourceOptions {
+  if (look === undefined) {
+    return opts;
+  }
+  // Inside the Automation API a program shares its process with others, and has no engine of its own by this question.
+  const [refuse, refusing] = pulumi.runtime.hasEngine() ? [endProgram, opts] : refusingByHook(name, opts);
+  const transform: pulumi.ResourceTransform = async ({ props, opts: own }) => {
+    try {
+      await look();
       return undefined;
-    },
-  ];
+    } catch (error) {
+      await refuse(error);
+      // The refusal comes before the create. A delete would come before that.
+      return { props, opts: { ...own, deleteBeforeReplace: false } };
+    }
+  };
+  return { ...refusing, transforms: [...(opts.transforms ?? []), transform] };
+}
+
+/**
+ * Has the engine itself fail the object. A transform that throws would have the SDK wait for ever for a registration that never
+ * ends, and a hook needs a newer language host than every installation has; the Automation API needs none.
+ */
+function refusingByHook(
+  name: string,
+  opts: pulumi.CustomResourceOptions,
+): [(error: unknown) => Promise<void>, pulumi.CustomResourceOptions] {
+  let refused: Error | undefined;
+  const refuse = (error: unknown): Promise<void> => {
+    refused = error instanceof Error ? error : new Error(messageOf(error));
+    return Promise.resolve();
+  };
+  const fail = (): void => {
+    if (refused !== undefined) {
+      throw refused;
+    }
+  };
+  const hook = new pulumi.ResourceHook(name, fail, { onDryRun: true });
+  const { beforeCreate = [], beforeUpdate = [] } = opts.hooks ?? {};
+  const hooks = { ...opts.hooks, beforeCreate: [...beforeCreate, hook], beforeUpdate: [...beforeUpdate, hook] };
+  return [refuse, { ...opts, hooks }];
+}
+
+/**
+ * Ends the program with what is wrong. Pulumi would print a registration that failed with all that it refers to, which is the whole
+ * program, and takes minutes and gigabytes.
+ */
+async function endProgram(error: unknown): Promise<never> {
+  await pulumi.log.error(messageOf(error));
+  process.exit(SAID);
 }
 
 /** Exit code by which a program tells Pulumi that it has said what is wrong. */
 const SAID = 32;
 
-/**
- * Ends the program with what is wrong. Where it is a process of its own it says so and exits: Pulumi would print a registration that
- * failed with all that it refers to, which is the whole program, and takes minutes and gigabytes.
- */
-async function endProgram(error: unknown): Promise<never> {
-  await pulumi.log.error(messageOf(error));
-  // Inside the Automation API a program shares its process with others, and has no engine of its own by this question.
-  if (pulumi.runtime.hasEngine()) {
-    process.exit(SAID);
-  }
-  throw error;
-}
-
-async function look(kubeconfig: string, declared: DeclaredObject, circumstances: Circumstances): Promise<void> {
+async function lookAt(kubeconfig: string, declared: DeclaredObject, circumstances: Circumstances): Promise<void> {
   const client = new KubeClient(kubeconfig);
   try {
     await guard(client, declared, circumstances);

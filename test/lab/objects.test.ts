@@ -219,6 +219,21 @@ describe("each argument of a SelectedService", () => {
 });
 
 describe("an object that is there already", () => {
+  test("of somebody else's is refused by the preview and by the update, which end, and is left as it is", async () => {
+    kubectl("create", "service", "clusterip", "theirs", "--tcp=80:80");
+    const theirs = live("service", ".metadata", "theirs");
+    const refusal = "Service default/theirs belongs to somebody else: podnet did not make it. It was left as it is.";
+    const named = { serviceName: "theirs" };
+    const uid = live("service", ".metadata.uid");
+    expect(await failing(named, () => stack.preview())).toContain(refusal);
+    expect(await failing(named)).toContain(refusal);
+    expect(live("service", ".metadata", "theirs")).toBe(theirs);
+    expect(live("service", ".metadata.uid")).toBe(uid);
+    expect(stateOf(await stack.exportStack()).pending_operations ?? []).toEqual([]);
+    kubectl("delete", "service", "theirs");
+    expect(Object.keys((await stack.preview()).changeSummary)).toEqual(["same"]);
+  });
+
   test("is taken over where the stack made it and lost its state", async () => {
     const exported = await stack.exportStack();
     const { resources } = stateOf(exported);
