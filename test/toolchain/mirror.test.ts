@@ -8,7 +8,9 @@ import { afterEach, expect, test } from "vitest";
 import { type ReleaseFile, releaseFiles } from "../../components/node/releases";
 import { Progress } from "../../toolchain/host/progress";
 import { ensureNetworkImages } from "../../toolchain/supply/networkimages";
-import { ensureMirror, hostArch, type Origin } from "../../toolchain/supply/toolchain";
+import { hostArch } from "../../toolchain/supply/options";
+import type { Origin } from "../../toolchain/supply/told";
+import { ensureMirror } from "../../toolchain/supply/toolchain";
 
 const project = join(__dirname, "..", "..");
 const ends: (() => void)[] = [];

@@ -11,7 +11,8 @@ import { baseArchive, makeBase, makeNetworkImages } from "./networks";
 import { hostArch, ToolchainError, type ToolchainOptions, urlOf } from "./options";
 import { NETWORK_SOURCES } from "./pins";
 import { jobName, parseJob, sourceJobs } from "./plan";
-import { binariesOf, readChecksums, sourceNamed, type Toolchain } from "./toolchain";
+import { binariesOf, readChecksums, sourceNamed } from "./folders";
+import type { Toolchain } from "./toolchain";
 
 /** Host that answers for an image's registry; Docker Hub's has another name than its images. */
 function registryOf(image: string): string {

@@ -9,7 +9,8 @@ import { startEngine } from "../host/ownEngine";
 import type { ClonePaths } from "../host/paths";
 import { importNodeImage, makeNodeArchive, nodeArchive, nodeReference } from "./nodeimage";
 import type { ToolchainOptions } from "./options";
-import { ensureToolchain, mirrorDir, type OtherJob, readChecksums, type Toolchain } from "./toolchain";
+import { mirrorDir, readChecksums } from "./folders";
+import { ensureToolchain, type OtherJob, type Toolchain } from "./toolchain";
 import { canUnpack, chooseStore, hasStore, makeStore, storeInput, storesDir } from "./unpacked";
 
 /** What a lab is made with: the toolchain, an engine, and the nodes' image in it. */

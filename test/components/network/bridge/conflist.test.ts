@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { releaseFiles } from "../../../../components/node/releases";
 import { cacheDir } from "../../../../toolchain/host/paths";
-import { hostArch } from "../../../../toolchain/supply/toolchain";
+import { hostArch } from "../../../../toolchain/supply/options";
 import { bundled, Machine } from "../../node/program/machine";
 import { BRIDGE, TAKE } from "../../node/program/node";
 
