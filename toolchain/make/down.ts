@@ -10,9 +10,10 @@ import type { ClonePaths } from "../host/paths";
 import { readWritten, withoutWritten } from "../host/written";
 import { refuseBusy, removeCache } from "../supply/cache";
 import { ensureToolchain } from "../supply/toolchain";
+import { hasBackend, type OtherStack, otherStacks } from "./backend";
 import { STACK, stackEnv } from "./env";
 import type { Context } from "./prepare";
-import { hasBackend, type OtherStack, otherStacks, Stack } from "./stack";
+import { Stack } from "./stack";
 import { type Deployment, labsIn, onMachines } from "./state";
 
 /** The engine that a clone's lab is in, started again where it is the clone's own: what is in it can only be removed by it. */

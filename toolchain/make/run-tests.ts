@@ -5,7 +5,7 @@ import { AGENT_NETWORKS } from "../supply/agents";
 import { run } from "../host/exec";
 import { down } from "./down";
 import { type Context, prepare } from "./prepare";
-import { hasBackend } from "./stack";
+import { hasBackend } from "./backend";
 import { closingLine, labReport, readReport, unitReport } from "./tests";
 
 /** A suite of long tests on the lab, named as its make target is; `vitest.lab.config.mts` lists its files. */
