@@ -146,6 +146,8 @@ async function killedBeforeItIsNoted(name: string, node: string, done: () => boo
     process.kill(child.pid ?? 0, "SIGSTOP");
     onNode(node, `kill -- -${lock}`);
     expect(await waitFor(() => Promise.resolve(done()), 60)).toBe(true);
+    // What is read may be so before the command has come to its end.
+    onNode(node, "flock -w 60 /run/podnet/lock true");
   } finally {
     process.kill(-(child.pid ?? 0), "SIGKILL");
   }
