@@ -6,7 +6,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: ["test/lab/**", "node_modules/**"],
     testTimeout: 20_000,
-    // Much of what they do is waiting. By default there would be one worker on two cores.
-    maxWorkers: Math.max(2, availableParallelism()),
+    // Half of what they do is waiting, and by default there is a worker less than cores.
+    maxWorkers: availableParallelism() + 1,
   },
 });
