@@ -157,7 +157,9 @@ test("what somebody takes away or changes is put back within 30 s, and told of b
   const restored = async () => parseNodeStatus(await machine.does("status", {})).restored.map(({ what }) => what);
   await until(async () => (await present()).length === route.length);
   const asMade = await whole();
+  // One that the kernel refuses is not said to be back.
   await machine.sh(`
+echo 10.244.7.0/24 198.51.100.7 >>/var/lib/podnet/network/routes
 ip route del 10.244.0.0/24 proto 71
 ip route replace 10.244.2.0/24 via 192.0.2.66 dev eth0 proto 71
 ip route add 10.244.9.0/24 via 192.0.2.66 dev eth0 proto 71
