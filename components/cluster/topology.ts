@@ -196,7 +196,10 @@ export function addressProblems(
     }
     for (const [what, cidr] of Object.entries(cidrs)) {
       if (cidr !== undefined && overlaps(parseCidr(cidr), parseCidr(`${address}/32`))) {
-        problems.push({ path: `nodes.${name}.internalIp`, message: `${address} lies inside the ${what} ${cidr}` });
+        problems.push({
+          path: `nodes.${name}.internalIp`,
+          message: `${address} lies inside the ${what} ${cidr}; choose another ${what}, or for a lab another subnet`,
+        });
       }
     }
   }

@@ -137,15 +137,32 @@ test("a setting of somebody's is theirs: what make notes as its own, make down t
   expect(Object.keys(noted())).toContain("labName");
 });
 
+/** Gives the host these routes, as iproute2 prints them. */
+function hostRoutes(json: string): void {
+  const ip = join(docker.folder, "bin", "ip");
+  writeFileSync(ip, `#!/bin/sh\necho '${json}'\n`);
+  chmodSync(ip, 0o755);
+}
+
+test("a lab's subnet lies in none of the cluster's own addresses", async () => {
+  const { config, writtenConfig } = context.paths;
+  const subnet = async (settings: string): Promise<string> => {
+    rmSync(writtenConfig, { force: true });
+    writeFileSync(config, `config:\n${settings}`);
+    await configured("a", "node:a");
+    return (JSON.parse(readFileSync(writtenConfig, "utf8")) as { settings: { labSubnet: string } }).settings.labSubnet;
+  };
+  hostRoutes("[]");
+  expect(await subnet("")).toMatch(/^172\./);
+  expect(await subnet("  podnet:podCidr: 172.16.0.0/12\n")).toMatch(/^192\.168\./);
+  expect(await subnet("  podnet:podCidr: none\n  podnet:serviceCidr: 172.16.0.0/12\n")).toMatch(/^192\.168\./);
+});
+
 test("a subnet, a name and an engine of the config are what room is looked for and the network is opened for", async () => {
   const { config, writtenConfig } = context.paths;
   rmSync(writtenConfig);
   // A VPN that claims all that a lab would choose from.
-  writeFileSync(
-    join(docker.folder, "bin", "ip"),
-    `#!/bin/sh\necho '[{"dst":"128.0.0.0/1","dev":"tun0"},{"dst":"10.0.0.0/8","dev":"tun0"}]'\n`,
-  );
-  chmodSync(join(docker.folder, "bin", "ip"), 0o755);
+  hostRoutes('[{"dst":"128.0.0.0/1","dev":"tun0"},{"dst":"10.0.0.0/8","dev":"tun0"}]');
   await expect(configured("a", "node:a")).rejects.toThrow("Choose one yourself: pulumi config set podnet:labSubnet");
   writeFileSync(config, "config:\n  podnet:labSubnet: 100.64.7.0/24\n  podnet:labName: mine\n");
   room.mockClear();

@@ -14,6 +14,8 @@ export interface CloneLab {
   readonly labSubnet: string | undefined;
   /** Its container engine; undefined where nobody has chosen one yet. */
   readonly dockerHost: string | undefined;
+  /** Addresses of the pods; undefined where they are the program's default, which no lab's network lies in. */
+  readonly podCidr: string | undefined;
   /** Addresses of the Services. */
   readonly serviceCidr: string;
 }
@@ -36,6 +38,7 @@ export function cloneLab(paths: ClonePaths): CloneLab {
     labName: chosen("labName"),
     labSubnet: chosen("labSubnet"),
     dockerHost: chosen("dockerHost"),
+    podCidr: settingIn(config, "podCidr"),
     serviceCidr: settingIn(config, "serviceCidr") ?? SERVICE_CIDR,
   };
 }

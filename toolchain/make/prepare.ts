@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { hasImage, labelledContainers } from "../../components/lab/docker";
 import { makeRoom } from "../../components/lab/host";
+import { cidrText } from "../../components/args/schemas";
 import { chooseSubnet, HOST_ROUTES, type LabIdentity, parseHostRoutes } from "../../components/lab/identity";
 import { AGENT_NETWORKS, type AgentNetwork } from "../supply/agents";
 import { recordClone } from "../host/clone";
@@ -117,6 +118,24 @@ async function imageOfLab(context: Context, { toolchain, dockerHost, nodeImage }
 }
 
 /**
+ * The subnet that a lab was given, whatever has become of the host's routes; else one that neither they nor the cluster's own
+ * addresses overlap.
+ */
+async function subnetOfLab({ identity, paths }: Context): Promise<string> {
+  const { labSubnet, podCidr, serviceCidr } = cloneLab(paths);
+  if (labSubnet !== undefined) {
+    return labSubnet;
+  }
+  const routes = parseHostRoutes(await must("ip", HOST_ROUTES));
+  // What is no CIDR the program refuses.
+  const declared = Object.entries({ podCidr, serviceCidr }).flatMap(([key, value]) => {
+    const { data } = cidrText.safeParse(value);
+    return data === undefined ? [] : [{ destination: data, link: `podnet:${key}` }];
+  });
+  return chooseSubnet(labOf(identity, paths), [...routes, ...declared]);
+}
+
+/**
  * Everything up to the first `pulumi up`: packages, toolchain, engine, node image, stack and its config. `networks` are those
  * whose images are needed; by default the one that the stack's config asks for.
  */
@@ -128,9 +147,7 @@ export async function prepare(context: Context, networks?: readonly AgentNetwork
   const cache = await cacheOfLab(context);
   const setup = await ensureSetup({ project, cache, progress }, identity, paths);
   const { toolchain, dockerHost } = setup;
-  // A subnet that this clone's lab was given stays, whatever becomes of the host's routes.
-  const labSubnet =
-    cloneLab(paths).labSubnet ?? chooseSubnet(labOf(identity, paths), parseHostRoutes(await must("ip", HOST_ROUTES)));
+  const labSubnet = await subnetOfLab(context);
   const env = stackEnv(paths, toolchain.binDirs, dockerHost, labSubnet);
   const stack = await Stack.ensure(paths, env);
   const wanted = networks ?? (await chosenNetworks(stack));
