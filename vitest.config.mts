@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/lab/**", "node_modules/**"],
-    // For what hangs alone: a machine may be busy with other things.
+    // Only for what hangs: a machine may be busy with other things.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Half of what they do is waiting, and by default there is a worker less than cores.

@@ -98,10 +98,17 @@ function lookOf(
   return async () => known?.();
 }
 
-/** What Pulumi knows the look at an object by: a name that no other object of the program has. */
+/** What Pulumi knows the look at an object by: a name that no other object of the program has, as its URN is made. */
 function lookName(parent: pulumi.Resource, type: string, name: string): string {
-  const { __pulumiType } = parent as { readonly __pulumiType?: string };
-  return `look at ${__pulumiType ?? ""}$${type}::${name}`;
+  const typesOf = (resource: Child | undefined): string[] =>
+    resource === undefined ? [] : [...typesOf(resource.__parentResource), resource.__pulumiType ?? ""];
+  return `look at ${[...typesOf(parent as Child), type].join("$")}::${name}`;
+}
+
+/** What Pulumi's SDK notes of a resource. */
+interface Child {
+  readonly __pulumiType?: string;
+  readonly __parentResource?: Child;
 }
 
 /** Options by which Pulumi's engine has an object looked at before it makes or updates it, or deletes it to make it anew. */

@@ -198,7 +198,7 @@ export function addressProblems(
       if (cidr !== undefined && overlaps(parseCidr(cidr), parseCidr(`${address}/32`))) {
         problems.push({
           path: `nodes.${name}.internalIp`,
-          message: `${address} lies inside the ${what} ${cidr}; choose another ${what}, or for a lab another subnet`,
+          message: `${address} lies inside the ${what} ${cidr}; choose another ${what}, or for a lab another subnet (podnet:labSubnet)`,
         });
       }
     }

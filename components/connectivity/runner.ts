@@ -8,10 +8,10 @@ import { factsOf } from "./facts";
 import { idlePolicies } from "./idlePolicies";
 import type { CheckInput } from "./input";
 import { judge, prove } from "./judge";
+import { mendedWarnings } from "./mended";
 import { planRequests } from "./plan";
 import { readyDns, type Say, settledProbes } from "./ready";
 import { type Finding, findingsOf } from "./report/finding";
-import { restoredWarnings } from "./restored";
 import { lookAt, withoutLeft } from "./services/look";
 import { statusesOf } from "./statuses";
 import { topologyOf } from "./topology";
@@ -49,7 +49,7 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, dns });
     const verdicts = await prove(facts, judge(facts), { client, ask, say });
     const causes = [...(await nodesOf(client)).values()].flatMap(nodeTroubles);
-    const warnings = [...causes, ...restoredWarnings(statuses), ...(await idlePolicies(client, input))];
+    const warnings = [...causes, ...mendedWarnings(statuses), ...(await idlePolicies(client, input))];
     return { findings: findingsOf(verdicts), warnings, causes };
   } catch (error) {
     throw new Error(named(messageOf(error), input), { cause: error });

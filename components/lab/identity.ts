@@ -125,7 +125,7 @@ export function chooseSubnet(identity: Pick<LabIdentity, "bridge" | "subnets">, 
   if (free === undefined) {
     const taken = [...new Set(routes.map(({ destination, link }) => `${destination} (${link})`))].join(", ");
     throw new Error(
-      `no free /24 for the lab among ${identity.subnets.join(", ")}: the host routes ${taken}. ` +
+      `no free /24 for the lab among ${identity.subnets.join(", ")}: taken are ${taken}. ` +
         "Choose one yourself: pulumi config set podnet:labSubnet <a.b.c.0/24>",
     );
   }

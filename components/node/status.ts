@@ -45,8 +45,11 @@ export const nodeStatus = z.strictObject({
   egress: z.strictObject({ wanted: z.boolean(), now }),
   /** Whether the host drops what it forwards, and whether podnet's accepts for the pods stand in that chain. */
   forward: z.strictObject({ drops: z.boolean(), accepted: z.boolean() }),
-  /** What podnet's unit put back lately, because somebody had taken it away or changed it: the last twenty, the newest last. */
-  restored: z.array(z.strictObject({ secondsAgo: z.number().int(), what: z.string() })),
+  /**
+   * What podnet's unit mended, because somebody had taken it away or changed it: the last twenty, the newest last. A node whose
+   * program is older tells of none.
+   */
+  mended: z.array(z.strictObject({ secondsAgo: z.number().int().min(0), what: z.string() })).default([]),
   /** Links of the node, without those of single pods. */
   links: z.array(z.strictObject({ name: z.string(), mtu: z.number().int().positive() })),
 });

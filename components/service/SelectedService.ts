@@ -141,7 +141,10 @@ export class SelectedService extends pulumi.ComponentResource {
     });
     for (const key of ["args", "replicas"] as const) {
       if (!this.ownsPods && args[key] !== undefined) {
-        void pulumi.log.warn(`${key} has no effect: it is of the workload's, and without an image there is none`, this);
+        void pulumi.log.warn(
+          `${key} has no effect: it belongs to the workload, and without an image there is no workload`,
+          this,
+        );
       }
     }
     const service = this.#service(name, cluster, valid);

@@ -199,7 +199,7 @@ describe("up", () => {
 // `make soak` breaks and reboots many times over: what fails once in a while fails there.
 const ROUNDS = process.env["PODNET_SUITE"] === "soak" ? 10 : 1;
 
-/** Keeps podnet's unit on a node from putting back what a test takes away, and lets it go on. */
+/** Keeps podnet's unit on a node from mending what a test breaks, and lets it go on. */
 const HOLD = "systemctl kill --signal STOP podnet-network";
 const LET_GO = "systemctl kill --signal CONT podnet-network";
 
@@ -249,9 +249,9 @@ describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the chec
     expect(passed).toBe(true);
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^w1: the route 10\.244\.2\.0\/24 via \S+ was missing; podnet put it back \d+ s ago: look who/,
+        /^w1: the route 10\.244\.2\.0\/24 via \S+ was missing; podnet mended that \d+ s ago; find out who/,
       ),
-      expect.stringMatching(/^w1: nft's table ip podnet was missing or had changed; podnet put it back \d+ s ago: /),
+      expect.stringMatching(/^w1: nft's table ip podnet was missing or had changed; podnet mended that \d+ s ago; /),
     ]);
   });
 

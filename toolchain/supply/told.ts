@@ -19,6 +19,7 @@ export function isOfficial(found: Found, name: string): boolean {
   );
 }
 
+/** How the tool of a job that ended was had; nothing for a job that gives none. */
 export function originOf({ job, seconds, error }: JobEnd, found: Found): Origin[] {
   const { kind, of } = parseJob(job.name);
   if (error !== undefined || (kind !== "build" && !isOfficial(found, job.name))) {

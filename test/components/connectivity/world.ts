@@ -133,7 +133,7 @@ function goodStatus(node: string, input: CheckInput): NodeStatus {
     routes: { wanted: routes, now: routes },
     egress: { wanted: true, now: "as-made" },
     forward: { drops: false, accepted: false },
-    restored: [],
+    mended: [],
     links: [],
   };
 }

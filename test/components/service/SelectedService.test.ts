@@ -84,8 +84,8 @@ test("what is of a workload's is warned of where there is none", async () => {
   const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
   await valueOf(service({ replicas: 3, args: ["netexec"] }).endpoints);
   expect(warn.mock.calls.map(([message]) => message)).toEqual([
-    "args has no effect: it is of the workload's, and without an image there is none",
-    "replicas has no effect: it is of the workload's, and without an image there is none",
+    "args has no effect: it belongs to the workload, and without an image there is no workload",
+    "replicas has no effect: it belongs to the workload, and without an image there is no workload",
   ]);
   warn.mockClear();
   await valueOf(service({ replicas: 3, image: AGNHOST_IMAGE }, "own").endpoints);

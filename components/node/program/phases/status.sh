@@ -1,5 +1,5 @@
 # Prints as JSON what podnet has on this node, as it is now: owner, program, works, files, units, settings, routes, rules, links,
-# network. Changes nothing.
+# network, and what it mended by itself. Changes nothing.
 # shellcheck shell=bash
 use lib/node
 use lib/cni
@@ -97,13 +97,13 @@ egress_json() {
     printf '{"wanted":%s,"now":"%s"}' "$wanted" "$now"
 }
 
-# What the unit of the routes put back, because somebody had taken it away or changed it, and how many seconds ago.
-restored_json() {
+# What the unit podnet-network mended, because somebody had taken it away or changed it, and how many seconds ago.
+mended_json() {
     local at what now
     now=$(date +%s)
     while read -r at what; do
-        [ -z "$at" ] || printf '{"secondsAgo":%s,"what":%s}\n' $((now - at)) "$(json_string "$what")"
-    done <<<"$(cat "$NETWORK_FOLDER/restored" 2>/dev/null || true)" | join_json
+        [ -z "$at" ] || printf '{"secondsAgo":%s,"what":%s}\n' $((now > at ? now - at : 0)) "$(json_string "$what")"
+    done <<<"$(cat "$NETWORK_FOLDER/mended" 2>/dev/null || true)" | join_json
 }
 
 # Whether the host drops what it forwards, and whether podnet's accepts for the pods stand in that chain, or the owner's.
@@ -152,7 +152,7 @@ versions_json() {
 }
 
 do_status() {
-    answer "{\"owner\":$(owner_json),\"program\":$(json_string "${ROOT##*/}"),\"works\":{$(works_json)},\"installed\":{$(versions_json)},\"files\":[$(files_json)],\"units\":[$(units_json)],\"sysctls\":[$(sysctls_json)],\"overruled\":$(overruled_json),\"network\":$(network_json),\"conflists\":$(conflists_json),\"routes\":$(routes_json),\"egress\":$(egress_json),\"forward\":$(forward_json),\"restored\":[$(restored_json)],\"links\":[$(links_json)]}"
+    answer "{\"owner\":$(owner_json),\"program\":$(json_string "${ROOT##*/}"),\"works\":{$(works_json)},\"installed\":{$(versions_json)},\"files\":[$(files_json)],\"units\":[$(units_json)],\"sysctls\":[$(sysctls_json)],\"overruled\":$(overruled_json),\"network\":$(network_json),\"conflists\":$(conflists_json),\"routes\":$(routes_json),\"egress\":$(egress_json),\"forward\":$(forward_json),\"mended\":[$(mended_json)],\"links\":[$(links_json)]}"
 }
 
 undo_status() { :; }

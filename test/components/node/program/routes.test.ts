@@ -144,7 +144,7 @@ test("a link that flaps has its routes back, also while pods' links come and go 
   machine = await Machine.make();
 }, 40_000);
 
-test("what somebody takes away or changes is put back within 30 s, and told of by the status; a change of podnet's own is left alone", async () => {
+test("what somebody takes away or changes is mended within 30 s, and told of by the status; a change of podnet's own is left alone", async () => {
   await machine.sh("iptables -P FORWARD DROP");
   await machine.does("network", BRIDGE);
   await machine.sh("ip -4 route flush proto 71");
@@ -154,10 +154,10 @@ test("what somebody takes away or changes is put back within 30 s, and told of b
     `${(await present()).join()} ${await machine.sh(
       "ip -4 route show type unreachable proto 71; sysctl -n net.ipv4.ip_forward; iptables -S FORWARD; nft list table ip podnet || true",
     )}`;
-  const restored = async () => parseNodeStatus(await machine.does("status", {})).restored.map(({ what }) => what);
+  const mended = async () => parseNodeStatus(await machine.does("status", {})).mended.map(({ what }) => what);
   await until(async () => (await present()).length === route.length);
   const asMade = await whole();
-  // One that the kernel refuses is not said to be back.
+  // One that the kernel refuses is not said to be mended.
   await machine.sh(`
 echo 10.244.7.0/24 198.51.100.7 >>/var/lib/podnet/network/routes
 ip route del 10.244.0.0/24 proto 71
@@ -170,7 +170,7 @@ nft delete table ip podnet
 iptables -F FORWARD`);
   expect(await whole()).not.toBe(asMade);
   await expect.poll(whole, { timeout: 30_000, interval: 500 }).toBe(asMade);
-  expect(await restored()).toEqual([
+  expect(await mended()).toEqual([
     "net.ipv4.ip_forward was 0",
     `the route ${route[0] ?? ""} was missing`,
     `the route ${route[1] ?? ""} was missing`,
@@ -184,10 +184,10 @@ iptables -F FORWARD`);
   expect(await machine.sh("ip -4 route show 10.244.8.0/24 | awk '{ print $3 }'")).toBe("192.0.2.66");
   await machine.sh("nft add rule ip podnet postrouting counter");
   await machine.does("network --update", { ...BRIDGE, route: route.slice(1) });
-  const before = (await restored()).length;
+  const before = (await mended()).length;
   await machine.sh("sleep 25");
   expect(await present()).toEqual(route.slice(1));
-  expect(await restored()).toHaveLength(before);
+  expect(await mended()).toHaveLength(before);
   await machine.close();
   await running;
   machine = await Machine.make();

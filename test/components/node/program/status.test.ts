@@ -34,7 +34,7 @@ test("of a machine that nobody took names nothing of podnet's, and leaves nothin
     routes: { wanted: [], now: [] },
     egress: { wanted: false, now: "missing" },
     forward: { drops: false, accepted: false },
-    restored: [],
+    mended: [],
     links: [
       { name: "wire0", mtu: 1500 },
       { name: "eth0", mtu: 1500 },
