@@ -231,6 +231,10 @@ describe("an object that is there already", () => {
     expect(live("service", ".metadata.uid")).toBe(uid);
     expect(stateOf(await stack.exportStack()).pending_operations ?? []).toEqual([]);
     kubectl("delete", "service", "theirs");
+    // An update without a preview may have begun with what does not wait for the Service.
+    ({ outputs } = await stack.up());
+    expect(check(String(outputs["verify"]?.value)).passed).toBe(true);
+    expect(live("service", ".metadata.uid")).toBe(uid);
     expect(Object.keys((await stack.preview()).changeSummary)).toEqual(["same"]);
   });
 
