@@ -1,9 +1,23 @@
 import { messageOf, validate } from "../args/validate";
 import { checkInput } from "./input";
 import { describe } from "./report/finding";
-import { summarize } from "./report/report";
-import { palette, renderTable } from "./report/table";
+import { type Report, summarize } from "./report/report";
+import { causeText, palette, renderTable } from "./report/table";
 import { runCheck } from "./runner";
+
+/** Causes that the last line of a failed check names. */
+const NAMED = 3;
+
+/** Why a check failed, in a few words: its first causes, or its first failure where none is known. */
+function reasonsOf({ causes, problems: [first] }: Report): string[] {
+  const known = causes.slice(0, NAMED).map(causeText);
+  const more = causes.length - known.length;
+  return [
+    ...known,
+    ...(more > 0 ? [`and ${String(more)} more causes`] : []),
+    ...(causes.length === 0 ? [first ? describe(first) : "a claim has no proof"] : []),
+  ];
+}
 
 /**
  * The command `check`: reads its input as JSON, writes the report as JSON to standard output and the table
@@ -19,22 +33,21 @@ export async function checkCommand(given: string, words: readonly string[]): Pro
   };
   try {
     const input = validate("connectivity input", checkInput, JSON.parse(given));
-    const { findings, warnings, causes } = await runCheck(input, say);
+    const { findings, warnings, conditions, causes } = await runCheck(input, say);
     const seconds = Math.round(Number(process.hrtime.bigint() - started) / 1e8) / 10;
     const report = summarize(findings, {
       nodes: Object.keys(input.nodes),
       network: input.network.id,
       seconds,
       warnings,
+      causes,
     });
     if (!tableOnly) {
       console.log(JSON.stringify(report));
     }
     process.stderr.write(`${renderTable(report, colours)}\n`);
     if (!report.passed) {
-      const first = report.problems[0];
-      const text = [...causes, first ? describe(first) : "a claim has no proof"].join("; ");
-      process.stderr.write(`connectivity check failed: ${text}\n`);
+      process.stderr.write(`connectivity check failed: ${[...conditions, ...reasonsOf(report)].join("; ")}\n`);
     }
     return report.passed ? 0 : 1;
   } catch (error) {

@@ -3,6 +3,8 @@ import { KubeClient, parseKubeconfig } from "../kubernetes/client";
 import { nodesOf, nodeTroubles } from "../kubernetes/reason";
 import { Shell } from "../machine/shell";
 import { askAll, asker } from "./asking";
+import type { Explained } from "./cause/causes";
+import { investigate } from "./cause/investigate";
 import { CLAIMS } from "./claims";
 import { factsOf } from "./facts";
 import { idlePolicies } from "./idlePolicies";
@@ -22,7 +24,9 @@ export interface Outcome {
   /** What a user should know and no claim says. */
   readonly warnings: readonly string[];
   /** What the nodes say of themselves that may be the cause of what failed. */
-  readonly causes: readonly string[];
+  readonly conditions: readonly string[];
+  /** Why proofs failed. */
+  readonly causes: readonly Explained[];
 }
 
 /** Runs the whole check once and returns its findings. Throws when it cannot run, which says nothing about the network. */
@@ -48,9 +52,10 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     const requests = await withoutLeft(client, input.services, planned, answers);
     const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, dns });
     const verdicts = await prove(facts, judge(facts), { client, ask, say });
-    const causes = [...(await nodesOf(client)).values()].flatMap(nodeTroubles);
-    const warnings = [...causes, ...mendedWarnings(statuses), ...(await idlePolicies(client, input))];
-    return { findings: findingsOf(verdicts), warnings, causes };
+    const { causes, troubles } = await investigate(facts, verdicts, { shells, ask, say });
+    const conditions = [...(await nodesOf(client)).values()].flatMap(nodeTroubles);
+    const warnings = [...conditions, ...mendedWarnings(statuses), ...(await idlePolicies(client, input)), ...troubles];
+    return { findings: findingsOf(verdicts), warnings, conditions, causes };
   } catch (error) {
     throw new Error(named(messageOf(error), input), { cause: error });
   } finally {

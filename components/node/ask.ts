@@ -6,7 +6,7 @@ export type Phase =
   "take" | "install" | "init" | "join" | "members" | "configure" | "register" | "network" | "change" | "enable";
 
 /** A phase that is run over an open connection, not by a resource of its own. */
-export type Question = "status" | "discover" | "probe" | "images" | "hold";
+export type Question = "status" | "discover" | "probe" | "way" | "images" | "hold";
 
 /** Folder of the upload, below the home of the SSH user. */
 export const UPLOAD = ".podnet/program";

@@ -221,7 +221,9 @@ describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the chec
         "as-made w1 -> routes",
       ],
     );
-    expect(report.problems[0]?.seen).toBe(`10.244.2.0/24 via ${/via (\S+)/.exec(route)?.[1] ?? ""} is missing`);
+    expect(report.problems[0]?.seen).toBe(
+      `the route to 10.244.2.0/24 via ${/via (\S+)/.exec(route)?.[1] ?? ""} is missing`,
+    );
   });
 
   test("(b) names what a node that does not forward breaks", () => {

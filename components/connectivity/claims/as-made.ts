@@ -123,7 +123,7 @@ function unknown(node: string): Verdict {
   return { source: node, target: "status", status: "failed", expected: "the node to tell its status", seen: "nothing" };
 }
 
-/** How routes differ, each as `CIDR via NEXT-HOP`: by the same CIDR one has changed, otherwise it is missing or too many. */
+/** How routes, each as `CIDR via NEXT-HOP`, differ: by the same CIDR one has changed, otherwise it is missing or too many. */
 function routeDifferences(wanted: readonly string[], now: readonly string[]): string[] {
   const nextHops = (routes: readonly string[]): Map<string, string> =>
     new Map(routes.map((route) => route.split(" via ") as [string, string]));
@@ -131,11 +131,13 @@ function routeDifferences(wanted: readonly string[], now: readonly string[]): st
   const gone = [...made].flatMap(([cidr, via]) => {
     const other = seen.get(cidr);
     return other === undefined
-      ? [`${cidr} via ${via} is missing`]
+      ? [`the route to ${cidr} via ${via} is missing`]
       : other === via
         ? []
-        : [`${cidr} goes via ${other}, podnet made it via ${via}`];
+        : [`the route to ${cidr} goes via ${other}, podnet made it via ${via}`];
   });
-  const added = [...seen].flatMap(([cidr, via]) => (made.has(cidr) ? [] : [`${cidr} via ${via} is one too many`]));
+  const added = [...seen].flatMap(([cidr, via]) =>
+    made.has(cidr) ? [] : [`the route to ${cidr} via ${via} is one too many`],
+  );
   return [...gone, ...added];
 }

@@ -1,5 +1,6 @@
 import { type ClaimId, CLAIMS } from "../claims";
 import type { Status } from "../claims/claim";
+import type { Explained } from "../cause/causes";
 import type { Finding } from "./finding";
 
 /** Instances of a claim, counted by how they ended. */
@@ -18,6 +19,8 @@ export interface ClaimCounts {
 export interface Report {
   readonly passed: boolean;
   readonly claims: Readonly<Record<ClaimId, ClaimCounts>>;
+  /** Why proofs failed, the cause of most of them first; empty where all passed. */
+  readonly causes: readonly Explained[];
   /** Every finding that did not pass, failures first. */
   readonly problems: readonly Finding[];
   /** What is not claimed or cannot be proven, and why; its instances are counted with their claim. */
@@ -35,7 +38,7 @@ export interface Report {
 /** Counts the findings. A claim without any finding has not been proven, so the run has not passed. */
 export function summarize(
   findings: readonly Finding[],
-  context: Pick<Report, "nodes" | "seconds" | "network" | "warnings">,
+  context: Pick<Report, "nodes" | "seconds" | "network" | "warnings" | "causes">,
 ): Report {
   const claims = countsOf(findings);
   const order: readonly Status[] = ["failed", "blocked"];

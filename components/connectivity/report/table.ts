@@ -19,9 +19,19 @@ export function palette(enabled: boolean): Palette {
   return { good: paint("32"), bad: paint("31"), dim: paint("2"), warn: paint("33") };
 }
 
-/** The report as a table for a terminal: each claim with its counts, then the failures, then who could not reach whom. */
+/** A cause in a line: the node, what is wrong there, and how many proofs failed by it. */
+export function causeText({ node, text, proofs }: Report["causes"][number]): string {
+  return `${node}: ${text}${proofs === 0 ? "" : ` (${counted(proofs, "proof")} failed by it)`}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${String(count)} ${what}${count === 1 ? "" : "s"}`;
+}
+
+/** The report as a table for a terminal: why proofs failed, each claim with its counts, the failures, who could not reach whom. */
 export function renderTable(report: Report, colours: Palette): string {
   return [
+    ...causes(report, colours),
     ...CLAIMS.map((claim) => row(claim, report, colours)),
     ...partly(report).map(({ claim, count, reason }) =>
       colours.dim(`  ○ ${claim}: ${String(count)} more do not apply: ${reason}`),
@@ -33,6 +43,16 @@ export function renderTable(report: Report, colours: Palette): string {
     verdict(report, colours),
     "",
   ].join("\n");
+}
+
+function causes({ causes: known }: Report, colours: Palette): string[] {
+  return known.length === 0
+    ? []
+    : [
+        `  ${counted(known.length, "cause")}:`,
+        ...known.map((cause) => `  ${colours.bad("▸")} ${causeText(cause)}`),
+        "",
+      ];
 }
 
 function row({ id, title }: (typeof CLAIMS)[number], report: Report, colours: Palette): string {
@@ -61,14 +81,19 @@ function partly(report: Report): Report["notApplicable"] {
   });
 }
 
-/** Failures that a table shows one by one before it only counts them. */
-const SHOWN = 20;
+/** Failures of a claim that a table shows one by one before it only counts them, so that one claim does not hide the others. */
+const SHOWN = 5;
 
 function failures(report: Report, colours: Palette): string[] {
-  const failed = report.problems.filter(({ status }) => status === "failed");
-  const more = failed.length - SHOWN;
-  const shown = failed.slice(0, SHOWN).map((finding) => `  ${colours.bad("✗")} ${describe(finding)}`);
-  return [...(shown.length > 0 ? ["", ...shown] : []), ...(more > 0 ? [`  … and ${String(more)} more failures`] : [])];
+  const lines = CLAIMS.flatMap(({ id }) => {
+    const failed = report.problems.filter(({ status, claim }) => status === "failed" && claim === id);
+    const more = failed.length - SHOWN;
+    return [
+      ...failed.slice(0, SHOWN).map((finding) => `  ${colours.bad("✗")} ${describe(finding)}`),
+      ...(more > 0 ? [`  … and ${String(more)} more of ${id}`] : []),
+    ];
+  });
+  return lines.length > 0 ? ["", ...lines] : [];
 }
 
 function verdict(report: Report, colours: Palette): string {

@@ -70,14 +70,14 @@ test.each<[string, Change, string]>([
   [
     "a route that is gone",
     where(({ routes }) => ({ routes: { ...routes, now: [TO_CP] } })),
-    `routes - failed: podnet's routes to the other nodes' pods | ${TO_W2} is missing`,
+    `routes - failed: podnet's routes to the other nodes' pods | the route to ${TO_W2} is missing`,
   ],
   [
     "a route by another node, and one too many",
     where(({ routes }) => ({
       routes: { ...routes, now: [TO_CP, "10.244.2.0/24 via 192.0.2.10", "10.244.9.0/24 via 192.0.2.19"] },
     })),
-    "routes - failed: podnet's routes to the other nodes' pods | 10.244.2.0/24 goes via 192.0.2.10, podnet made it via 192.0.2.12; 10.244.9.0/24 via 192.0.2.19 is one too many",
+    "routes - failed: podnet's routes to the other nodes' pods | the route to 10.244.2.0/24 goes via 192.0.2.10, podnet made it via 192.0.2.12; the route to 10.244.9.0/24 via 192.0.2.19 is one too many",
   ],
   [
     "no egress rules",

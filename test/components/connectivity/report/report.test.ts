@@ -12,7 +12,7 @@ const finding = (claim: Finding["claim"], status: Finding["status"], seen = ""):
   expected: "",
   seen,
 });
-const context = { nodes: ["cp", "w1"], network: "flannel-vxlan", seconds: 3, warnings: [] };
+const context = { nodes: ["cp", "w1"], network: "flannel-vxlan", seconds: 3, warnings: [], causes: [] };
 const proven = CLAIMS.filter(({ id }) => id !== "network-policy").map(({ id }) => finding(id, "passed"));
 
 test("a claim that does not apply is counted with its reason and is no failure", () => {
@@ -65,4 +65,29 @@ test("failures between nodes are drawn, and those of Services are not", () => {
     "  w1           ✗    ·",
   ]);
   expect(drawn({ ...finding("service", "failed"), source: "w1/probe-b", target: "probe" })).toEqual([]);
+});
+
+test("causes stand before all else, with what failed by each, and no claim's failures hide another's", () => {
+  const failed = (claim: Finding["claim"], count: number): Finding[] =>
+    Array.from({ length: count }, (_, index) => ({
+      ...finding(claim, "failed", "silence"),
+      target: `b${String(index)}`,
+    }));
+  const causes = [
+    { node: "w1", hop: "routes", text: "the route to 10.244.2.0/24 via 192.0.2.12 is missing", proofs: 24 },
+    { node: "w2", hop: "as-made", text: "kubelet is inactive", proofs: 0 },
+  ] as const;
+  const report = summarize([...failed("pod-to-pod", 7), ...failed("hairpin", 1)], { ...context, causes });
+  const lines = renderTable(report, palette(false)).split("\n");
+  expect(lines.slice(0, 4)).toEqual([
+    "  2 causes:",
+    "  ▸ w1: the route to 10.244.2.0/24 via 192.0.2.12 is missing (24 proofs failed by it)",
+    "  ▸ w2: kubelet is inactive",
+    "",
+  ]);
+  expect(lines.filter((line) => / -> |more of/.test(line))).toEqual([
+    ...[0, 1, 2, 3, 4].map((index) => `  ✗ pod-to-pod: a -> b${String(index)}: expected ; saw silence`),
+    "  … and 2 more of pod-to-pod",
+    "  ✗ hairpin: a -> b0: expected ; saw silence",
+  ]);
 });

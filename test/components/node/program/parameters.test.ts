@@ -51,15 +51,21 @@ describe("every phase", () => {
       if (stderr.includes("these parameters are wrong")) {
         expect([code, stdout]).toEqual([1, `\npodnet ${NONCE} 1\n`]);
         expect(stderr).toMatch(new RegExp(`^podnet ${phase} on machine: these parameters are wrong: `, "m"));
-        expect(problems(stderr)).toEqual(expect.arrayContaining(["node: is missing", "owner: is missing"]));
+        expect(problems(stderr)).toEqual(
+          expect.arrayContaining(
+            phase === "way" && action !== " --undo"
+              ? ["seconds: is missing"]
+              : ["node: is missing", "owner: is missing"],
+          ),
+        );
       } else {
-        expect(["status", "discover", "probe"]).toContain(phase);
+        expect(["status", "discover", "probe", "way"]).toContain(phase);
       }
     }
     expect(machine.has("/var/lib/podnet")).toBe(false);
   });
 
-  test.each(PHASES.filter((phase) => !["status", "discover", "probe"].includes(phase)))(
+  test.each(PHASES.filter((phase) => !["status", "discover", "probe", "way"].includes(phase)))(
     "%s: refuses an unknown one and one of another phase, by name",
     async (phase) => {
       const { code, stderr } = await machine.start(

@@ -1,0 +1,90 @@
+import type { Verdict } from "../claims/claim";
+import type { Verdicts } from "../judge";
+import type { Topology } from "../topology";
+import type { Cause, Hop } from "./cause";
+import { Sights } from "./cause";
+import { type Followed, pairKey } from "./flows";
+import type { FollowedSights } from "./follow";
+import { walk } from "./walk";
+
+/** A cause with what failed by it. */
+export interface Explained extends Cause {
+  /** Number of failed proofs that it explains; the node's own difference from what podnet made is not counted. */
+  readonly proofs: number;
+}
+
+/** What of a node, by the claim `as-made`, can be at fault at a hop. */
+const PARTS: Readonly<Record<Hop, readonly string[]>> = {
+  pod: [],
+  bridge: ["settings", "files"],
+  routes: ["routes", "settings", "forwarding"],
+  rules: ["forwarding", "settings", "egress"],
+  link: ["routes"],
+  "as-made": [],
+};
+
+/**
+ * Why proofs failed, each cause once, the one that explains most of them first. A cause on the packets' way goes before what merely
+ * differs on a node from what podnet made; of that, what explains a hop is the hop's cause.
+ */
+export function causesOf(
+  verdicts: Verdicts,
+  topology: Topology,
+  followed: readonly Followed[],
+  { byNode }: Pick<FollowedSights, "byNode">,
+): Explained[] {
+  const asMade = (verdicts.get("as-made") ?? []).filter(({ status }) => status === "failed");
+  const byPair = new Map<string, Cause>();
+  for (const { flow } of followed) {
+    const found = walk(flow, new Sights(flow.id, byNode), topology.input.nodes);
+    if (found) {
+      byPair.set(pairKey(flow.source, flow.target), named(found, asMade));
+    }
+  }
+  const failed = [...verdicts].flatMap(([claim, own]) =>
+    claim === "as-made" ? [] : own.filter(({ status }) => status === "failed"),
+  );
+  const left: Verdict[] = [];
+  const counts = new Map<string, { cause: Cause; proofs: number }>();
+  const count = (cause: Cause, proofs: number): void => {
+    const key = `${cause.node} ${cause.text}`;
+    counts.set(key, { cause, proofs: (counts.get(key)?.proofs ?? 0) + proofs });
+  };
+  for (const verdict of failed) {
+    const cause = causeOfPair(verdict, byPair);
+    if (cause) {
+      count(cause, 1);
+    } else {
+      left.push(verdict);
+    }
+  }
+  for (const verdict of asMade) {
+    const text = verdict.seen;
+    if (![...counts.values()].some(({ cause }) => cause.node === verdict.source && cause.text === text)) {
+      const own = left.filter((other) => nodesOf(other).includes(verdict.source));
+      count({ node: verdict.source, hop: "as-made", text }, own.length);
+    }
+  }
+  return [...counts.values()].map(({ cause, proofs }) => ({ ...cause, proofs })).sort((a, b) => b.proofs - a.proofs);
+}
+
+/** The cause of a failed proof between two nodes: of the same pair, or of the same pair the other way. */
+function causeOfPair({ request }: Verdict, byPair: ReadonlyMap<string, Cause>): Cause | undefined {
+  if (request?.targetNode === undefined) {
+    return undefined;
+  }
+  const { node, targetNode } = request;
+  return byPair.get(pairKey(node, targetNode)) ?? byPair.get(pairKey(targetNode, node));
+}
+
+/** The nodes that a proof is about. */
+function nodesOf({ source, request }: Verdict): string[] {
+  return [source.split("/")[0] ?? "", ...(request?.targetNode === undefined ? [] : [request.targetNode])];
+}
+
+/** A cause in the words of what podnet made, where that explains it. */
+function named(cause: Cause, asMade: readonly Verdict[]): Cause {
+  const differing = asMade.filter(({ source, target }) => source === cause.node && PARTS[cause.hop].includes(target));
+  const [first] = PARTS[cause.hop].flatMap((part) => differing.filter(({ target }) => target === part));
+  return first ? { ...cause, text: first.seen } : cause;
+}

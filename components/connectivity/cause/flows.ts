@@ -1,0 +1,68 @@
+import type { Verdict } from "../claims/claim";
+import type { Request } from "../request";
+import type { Topology } from "../topology";
+import type { Flow } from "./cause";
+
+/** Most flows that one run follows: each fault shows in many. */
+const MOST = 12;
+
+/** A flow, and the request that makes its packets. */
+export interface Followed {
+  readonly flow: Flow;
+  readonly request: Request;
+}
+
+/**
+ * The flows to follow: of the failed proofs between pods and nodes one for each ordered pair of nodes, the pairs in an order in which
+ * every node comes up early.
+ */
+export function flowsOf(verdicts: readonly Verdict[], topology: Topology): Followed[] {
+  const byPair = new Map<string, Request>();
+  for (const { status, request } of verdicts) {
+    if (status === "failed" && request?.targetNode !== undefined && endsOf(request, topology)) {
+      const key = pairKey(request.node, request.targetNode);
+      byPair.set(key, byPair.get(key) ?? request);
+    }
+  }
+  return spread([...byPair.values()])
+    .slice(0, MOST)
+    .flatMap((request, index) => {
+      const ends = endsOf(request, topology);
+      const { node, targetNode = "" } = request;
+      return ends ? [{ request, flow: { id: `f${String(index)}`, source: node, target: targetNode, ...ends } }] : [];
+    });
+}
+
+/** Name of an ordered pair of nodes. */
+export function pairKey(source: string, target: string): string {
+  return `${source} ${target}`;
+}
+
+/** The addresses of a request's two ends, and the probes on the pod network that have them. */
+function endsOf(
+  request: Request,
+  { input, pods, podOf }: Topology,
+): Omit<Flow, "id" | "source" | "target"> | undefined {
+  const { node, probe, ask } = request;
+  // What a node sends to its own pods has the address of their bridge.
+  if (!("address" in ask) || (probe === "probe-host" && node === request.targetNode)) {
+    return undefined;
+  }
+  const own = probe === "probe-host" ? undefined : podOf(node, probe);
+  const from = own?.ip ?? input.nodes[node]?.internalIp;
+  const toProbe = pods.find(({ ip, probe: name }) => ip === ask.address && name !== "probe-host")?.probe;
+  return from === undefined
+    ? undefined
+    : { from, to: ask.address, fromProbe: own?.probe, toProbe, size: "size" in ask ? ask.size : undefined };
+}
+
+/** The requests in an order in which each node is a source as early as it can be. */
+function spread(requests: readonly Request[]): Request[] {
+  const bySource = new Map<string, Request[]>();
+  for (const request of requests) {
+    bySource.set(request.node, [...(bySource.get(request.node) ?? []), request]);
+  }
+  const queues = [...bySource.values()];
+  const most = Math.max(0, ...queues.map(({ length }) => length));
+  return Array.from({ length: most }, (_, round) => queues.flatMap((queue) => queue.slice(round, round + 1))).flat();
+}

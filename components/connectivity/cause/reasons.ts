@@ -1,0 +1,168 @@
+import type { Cause, Sights } from "./cause";
+import { cause, type End, isDead, podText, routeError } from "./ends";
+import type { Direction } from "./seen";
+
+/** What is declared of a node, as far as a packet's way goes by it. */
+export interface Declared {
+  readonly internalIp: string;
+  /** MTU of its pods' links, in bytes. */
+  readonly mtu: number;
+}
+
+/** Why a node itself sends nothing. */
+export function unsent(direction: Direction, from: End, to: End, sights: Sights): Cause | undefined {
+  const error = routeError(sights.route(from.node, direction));
+  // It may send from another of its addresses, such as an overlay's.
+  return error === undefined ? undefined : cause(from.node, "routes", `it has no route to ${to.address}: ${error}`);
+}
+
+/** Why a packet that came in is not forwarded. */
+export function unrouted(direction: Direction, to: End, sights: Sights, node: string): Cause {
+  const text = sights.route(node, direction);
+  const error = routeError(text);
+  if (error !== undefined) {
+    return cause(node, "routes", `it has no route to ${to.address}: ${error}`);
+  }
+  if (sights.counted(node, "TcpExtIPReversePathFilter")) {
+    return reversePath(node);
+  }
+  const full = sights.fullConntrack(node);
+  if (full !== undefined) {
+    return cause(node, "rules", full);
+  }
+  const [drop] = sights.drops(node);
+  return drop === undefined
+    ? cause(node, "routes", `it takes packets for ${to.address} in and does not forward them (its route: ${text})`)
+    : cause(node, "rules", `${drop} drops what is for ${to.address}`);
+}
+
+function reversePath(node: string): Cause {
+  return cause(
+    node,
+    "routes",
+    "rp_filter drops packets there: they come in by another link than the answer would leave by",
+  );
+}
+
+/** Why a packet does not pass a node's rules. */
+export function dropped(direction: Direction, from: End, to: End, sights: Sights, node: string): Cause {
+  const drops = sights.drops(node);
+  const what = `what goes from ${from.address} to ${to.address}`;
+  if (drops.length > 0) {
+    return cause(node, "rules", `${drops.join(" and ")} ${drops.length > 1 ? "drop" : "drops"} ${what}`);
+  }
+  const full = sights.fullConntrack(node);
+  if (full !== undefined) {
+    return cause(node, "rules", full);
+  }
+  const error = routeError(sights.route(node, direction));
+  return error === undefined
+    ? cause(node, "rules", `it drops ${what} between its rules for forwarding`)
+    : cause(node, "routes", `it has no route to ${to.address}: ${error}`);
+}
+
+/** Why a packet that left one node does not come in at the other. */
+export function lostBetween(
+  direction: Direction,
+  from: End,
+  to: End,
+  sights: Sights,
+  nodes: Readonly<Record<string, Declared>>,
+): Cause {
+  const { node } = from;
+  const text = sights.route(node, direction);
+  const [, device = ""] = / dev (\S+)/.exec(text) ?? [];
+  const [, via] = / via (\S+)/.exec(text) ?? [];
+  const link = sights.links(node).find(({ name }) => name === device);
+  const neighbour = sights.neighbour(node, direction);
+  if (link && !link.up) {
+    return cause(node, "link", `its link ${device} is down`);
+  }
+  if (neighbour && isDead(neighbour.state)) {
+    const words = `the next hop ${neighbour.address} on ${device} does not answer (neighbour ${neighbour.state})`;
+    return cause(node, "link", words);
+  }
+  const owner = Object.keys(nodes).find((name) => nodes[name]?.internalIp === via);
+  if (via !== undefined && owner !== to.node && sights.links(to.node).every((one) => !hasAddress(one, via))) {
+    const who = owner === undefined ? "" : `, which is ${owner}`;
+    return cause(node, "routes", `what is for ${to.address} on ${to.node} goes via ${via}${who}`);
+  }
+  const there = sights.links(to.node).find((one) => hasAddress(one, neighbour?.address ?? ""));
+  if (neighbour && there && neighbour.lladdr !== "" && neighbour.lladdr !== there.lladdr) {
+    const known = `it knows ${neighbour.address} by the link-layer address ${neighbour.lladdr}`;
+    return cause(node, "link", `${known}, and ${to.node}'s is ${there.lladdr}`);
+  }
+  const [queue] = sights.queues(node, device);
+  if (queue !== undefined) {
+    return cause(node, "link", `the queue of its link drops packets: ${queue}`);
+  }
+  const drops = [...sights.drops(node), ...sights.drops(to.node)];
+  return cause(
+    node,
+    "link",
+    `packets for ${to.address} leave it by ${device === "" ? "no link" : device} and do not come in at ${to.node}` +
+      (drops.length > 0 ? `: ${drops.join("; ")}` : ""),
+  );
+}
+
+function hasAddress({ addresses }: { readonly addresses: readonly string[] }, address: string): boolean {
+  return addresses.some((one) => one.startsWith(`${address}/`));
+}
+
+/** Why a node does not take for itself what came in for it. */
+export function refused(direction: Direction, from: End, to: End, sights: Sights): Cause {
+  return sights.counted(to.node, "TcpExtIPReversePathFilter")
+    ? reversePath(to.node)
+    : dropped(direction, from, to, sights, to.node);
+}
+
+/** The rule that gives what a flow sends another source address, where it arrives all the same. */
+export function translated(source: End, target: End, sights: Sights): Cause | undefined {
+  const node = [source.node, target.node].find((name) => sights.packets(name, "there", "translated") > 0);
+  if (node === undefined) {
+    return undefined;
+  }
+  const rules = sights.translations(node);
+  const what = `what goes from ${source.address} to ${target.address}`;
+  return cause(
+    node,
+    "rules",
+    rules.length === 0
+      ? `it gives ${what} another source address`
+      : `${rules.join(" and ")} ${rules.length > 1 ? "give" : "gives"} ${what} another source address`,
+  );
+}
+
+/** The link on a way that is too small for packets of a size, or a pod's own whose MTU is not the declared one. */
+export function mtuTrouble(
+  size: number,
+  source: End,
+  target: End,
+  sights: Sights,
+  nodes: Readonly<Record<string, Declared>>,
+): Cause | undefined {
+  for (const [direction, end, other] of [
+    ["there", source, target],
+    ["back", target, source],
+  ] as const) {
+    const { node } = end;
+    const declared = nodes[node]?.mtu ?? size;
+    const inside = sights.inside(node);
+    if (inside && inside.mtu !== declared) {
+      return cause(
+        node,
+        "pod",
+        `eth0 of ${podText(end)} has the MTU ${String(inside.mtu)}, declared is ${String(declared)}`,
+      );
+    }
+    const [, device = ""] = / dev (\S+)/.exec(sights.route(node, direction)) ?? [];
+    const small = sights
+      .links(node)
+      .find(({ name, mtu }) => (name === device || name === sights.port(node)?.bridge) && mtu < declared);
+    if (small) {
+      const text = `its link ${small.name} has the MTU ${String(small.mtu)}, and its pods' links have ${String(declared)}`;
+      return cause(node, "link", `${text}: packets to ${other.node} do not fit`);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,52 @@
+# What drops packets on this node, by counters that grow: rules, queues, the kernel itself.
+# shellcheck shell=bash
+
+# Rules of iptables' older kind that drop, and policies that do, each with its packets: `PACKETS RULE`. They show in no trace.
+legacy_drops() {
+    command -v iptables-legacy-save >/dev/null || return 0
+    iptables-legacy-save -c 2>/dev/null | awk '
+        /^\*/ { table = substr($0, 2) }
+        /^:/ && $2 == "DROP" { split(substr($3, 2), n, ":"); print n[1], "the policy DROP of the chain " substr($1, 2) " in the table " table " of iptables-legacy" }
+        /^\[/ && / -j (DROP|REJECT)/ { split(substr($1, 2), n, ":"); sub(/^[^ ]* /, ""); print n[1], "the rule `" $0 "` in the table " table " of iptables-legacy" }' || true
+}
+
+# Packets that queues of links dropped, each as `PACKETS DEV KIND TEXT`.
+queue_drops() {
+    tc -s qdisc show 2>/dev/null | awk '
+        /^qdisc/ { text = $2; for (i = 3; i <= NF; i++) { if ($i == "dev") dev = $(i + 1); } kind = $2; rest = $0; sub(/.* (root|parent [^ ]*) /, "", rest); sub(/^refcnt [0-9]* /, "", rest) }
+        /dropped/ { n = $0; sub(/.*dropped /, "", n); sub(/,.*/, "", n); print n, dev, kind, rest }' || true
+}
+
+# Counters of the kernel that tell why it dropped a packet, each as `PACKETS NAME`.
+kernel_drops() {
+    cat /proc/net/snmp /proc/net/netstat 2>/dev/null | awk '
+        $1 == kind { for (i = 2; i <= NF; i++) print $i, substr($1, 1, length($1) - 1) name[i]; kind = ""; next }
+        { kind = $1; for (i = 2; i <= NF; i++) name[i] = $i }' |
+        grep -E ' (IpInAddrErrors|IpInDiscards|IpOutDiscards|IpOutNoRoutes|IpReasmFails|IpFragFails|IpInHdrErrors|TcpExtIPReversePathFilter|IpExtInNoRoutes|IpExtInCsumErrors)$' || true
+    conntrack_drops
+}
+
+# The same of the table of connections: packets that it had no room for, and entries that it gave up for others.
+conntrack_drops() {
+    local -A sum=()
+    local names fields i name
+    {
+        read -ra names
+        while read -ra fields; do
+            for i in "${!names[@]}"; do
+                case ${names[i]} in drop | early_drop) sum[${names[i]}]=$((${sum[${names[i]}]-0} + 16#${fields[i]})) ;; esac
+            done
+        done
+    } 2>/dev/null </proc/net/stat/nf_conntrack || return 0
+    for name in "${!sum[@]}"; do echo "${sum[$name]} conntrack_$name"; done
+}
+
+# What grew between two lists of `NUMBER NAME`, as `GROWTH NAME`.
+grown() { awk 'NR == FNR { n = $1; sub(/^[^ ]* /, ""); before[$0] = n; next } { n = $1; sub(/^[^ ]* /, ""); if (n > before[$0]) print n - before[$0], $0 }' "$1" "$2"; }
+
+# Notes all counters in the working directory, under the name of a moment.
+snapshot() {
+    legacy_drops >"rules-$1"
+    queue_drops >"queues-$1"
+    kernel_drops >"kernel-$1"
+}
