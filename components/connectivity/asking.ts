@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { own } from "../args/own";
 import type { Discovered } from "./discover";
 import { type Answer, isSilence, parseAnswers, probeParameters } from "./driver";
-import { type Request, triesFor } from "./request";
+import { lostOf, type Request, triesFor } from "./request";
 import type { Shell } from "../machine/shell";
 import { askNode } from "../node/ask";
 
@@ -108,7 +108,10 @@ function together(request: Request | undefined, before: Answer | undefined, answ
 /** Whether asking again can help: an answer that broke a rule is an answer, and stands. */
 function worthAsking(request: Request, answer: Answer | undefined, round: number): boolean {
   const { ask, answers = 1, atMost = Infinity, silenceStands } = request;
-  if (ask.kind === "packet") {
+  if (ask.kind === "loss") {
+    return round === 0 && (!answer?.ok || answer.values.some((value) => lostOf(value) > 0));
+  }
+  if (ask.kind === "packet" || ask.kind === "fragments") {
     // A lost ping is as good as a lost request: it gets a second chance, and no third.
     return round === 0 && answer?.ok === false && answer.error.startsWith("no answer");
   }

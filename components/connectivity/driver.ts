@@ -30,6 +30,8 @@ function urlOf(request: Request): string | undefined {
         : dial(ask.address, ask.port, "udp", "clientip", 1);
     case "hostnames":
       return dial(ask.address, ask.port, ask.protocol === "TCP" ? "http" : "udp", "hostname", ask.tries);
+    case "outside":
+      return `http://${ask.address}:${String(ask.port)}/${ask.nonce}`;
     case "connect":
       return `http://${ask.address}:${String(ask.port)}/`;
     default:
@@ -42,9 +44,12 @@ function lineOf(request: Request): string {
   const { id, probe, ask } = request;
   switch (ask.kind) {
     case "packet":
-      return `${id} ${probe} packet ${ask.address} ${String(ask.size)}`;
+    case "fragments":
+      return `${id} ${probe} ${ask.kind} ${ask.address} ${String(ask.size)}`;
+    case "loss":
+      return `${id} ${probe} loss ${ask.address} ${String(ask.count)}`;
     case "resolve":
-      return `${id} ${probe} resolve ${ask.name}`;
+      return `${id} ${probe} resolve ${ask.name}${ask.server === undefined ? "" : `@${ask.server}`}`;
     default:
       return `${id} ${probe} fetch ${urlOf(request) ?? ""}`;
   }
@@ -117,7 +122,10 @@ function answerOf(
   lines: readonly string[],
   transfer: { readonly code: string; readonly connected: boolean; readonly message: string } | undefined,
 ): Answer {
-  if (ask.kind === "packet" || ask.kind === "resolve") {
+  if (ask.kind === "loss") {
+    return lossIn(lines);
+  }
+  if (ask.kind === "packet" || ask.kind === "fragments" || ask.kind === "resolve") {
     const text = lines.filter((line) => !line.startsWith("code "));
     if (!lines.includes("code 0")) {
       const tooLong = text.some((line) => /message too long|too big|Frag needed/i.test(line));
@@ -145,6 +153,12 @@ function answerOf(
     return { ok: false, error: failure(transfer.code, transfer.message) };
   }
   const body = lines.join("\n");
+  if (ask.kind === "outside") {
+    const [nonce, seen = ""] = body.split(" ");
+    return nonce === ask.nonce
+      ? { ok: true, values: [seen], errors: [] }
+      : { ok: false, error: "somebody else answers in its place" };
+  }
   if (ask.kind === "clientip" && ask.protocol === "TCP") {
     return { ok: true, values: [addressOf(body)], errors: [] };
   }
@@ -156,6 +170,16 @@ function answerOf(
   } catch {
     return { ok: false, error: `unexpected answer: ${body.slice(0, 80)}` };
   }
+}
+
+/** How many packets were answered, as `RECEIVED/SENT`, and how long an answer took on average, in milliseconds. */
+function lossIn(lines: readonly string[]): Answer {
+  const text = lines.join("\n");
+  const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(text) ?? [];
+  const [, , average = ""] = /= ([\d.]+)\/([\d.]+)\//.exec(text) ?? [];
+  return sent === undefined || received === undefined
+    ? { ok: false, error: "no packet was sent" }
+    : { ok: true, values: [`${received}/${sent}`, ...(average === "" ? [] : [`${average} ms`])], errors: [] };
 }
 
 function addressOf(remote: string): string {

@@ -1,5 +1,6 @@
 import type { NodeStatus } from "../node/status";
 import type { Answer, SeenProbe } from "./driver";
+import type { ListedPod } from "./pods";
 import type { SeenDns } from "./ready";
 import type { Request } from "./request";
 import type { Topology } from "./topology";
@@ -14,6 +15,8 @@ export interface Observations {
   readonly statuses: Readonly<Record<string, NodeStatus>>;
   readonly requests: readonly Request[];
   readonly answers: ReadonlyMap<string, Answer>;
+  /** The pods of the cluster that have an address on the pod network. */
+  readonly pods: readonly ListedPod[];
   /** The cluster's DNS. */
   readonly dns: SeenDns;
 }

@@ -26,7 +26,7 @@ export function judge(facts: Facts, claims: readonly Claim[] = CLAIMS): Verdicts
   return verdicts;
 }
 
-/** Lets each claim that has a proof of its own prove it, one after another, and adds what came of it. */
+/** Lets each claim that has a proof of its own prove it, one after another or beside the others, and adds what came of it. */
 export async function prove(
   facts: Facts,
   verdicts: Verdicts,
@@ -34,12 +34,27 @@ export async function prove(
   claims: readonly Claim[] = CLAIMS,
 ): Promise<Verdicts> {
   const all = new Map(verdicts);
-  for (const claim of claims.filter((candidate) => !exemptAsAWhole(candidate, facts.topology.input.network))) {
-    const verdictsOf = (id: string): readonly Verdict[] => verdicts.get(id) ?? [];
+  const verdictsOf = (id: string): readonly Verdict[] => verdicts.get(id) ?? [];
+  const proveOne = async (claim: Claim): Promise<void> => {
     const own = await claim.prove?.({ ...facts, ...tools, verdictsOf });
     all.set(claim.id, [...verdictsOf(claim.id), ...(own ?? [])]);
-  }
+  };
+  const due = claims.filter((claim) => !exemptAsAWhole(claim, facts.topology.input.network));
+  const oneByOne = async (): Promise<void> => {
+    for (const claim of due.filter(({ apart }) => apart !== true)) {
+      await proveOne(claim);
+    }
+  };
+  await allSettled([oneByOne(), ...due.filter(({ apart }) => apart === true).map(proveOne)]);
   return all;
+}
+
+/** Waits for all proofs, so that each takes back what it changed, and throws the first error then. */
+async function allSettled(proofs: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(proofs)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") {
+    throw failed.reason;
+  }
 }
 
 /** What a claim may see of the others: only what it says that it waits on, or the order would be a matter of luck. */

@@ -1,5 +1,15 @@
 import type * as kubernetes from "@pulumi/kubernetes";
-import { HAIRPIN_SERVICE, MEMBER_LABEL, PORTS, type Probe, PROBE_LABEL, PROBE_SERVICE } from "./probes";
+import { AGNHOST_IMAGE } from "../node/releases";
+import {
+  FRESH_LABEL,
+  HAIRPIN_SERVICE,
+  MEMBER_LABEL,
+  PORTS,
+  type Probe,
+  PROBE_LABEL,
+  PROBE_NAMESPACE,
+  PROBE_SERVICE,
+} from "./probes";
 
 function netexec(ports: { readonly TCP: number; readonly UDP: number }, host: boolean): string[] {
   const listen = [`--http-port=${String(ports.TCP)}`, `--udp-port=${String(ports.UDP)}`];
@@ -59,4 +69,28 @@ export function probeServices(): ProbeService[] {
       spec: { selector: { [PROBE_LABEL]: "probe-b" }, internalTrafficPolicy: "Local", ports },
     },
   ];
+}
+
+/** A pod that one run makes anew on a node. It goes without grace: nothing is in it. */
+export function freshPod(node: string, run: string) {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: `fresh-${run}-${node}`, namespace: PROBE_NAMESPACE, labels: { [FRESH_LABEL]: run } },
+    spec: {
+      nodeName: node,
+      restartPolicy: "Never",
+      terminationGracePeriodSeconds: 0,
+      automountServiceAccountToken: false,
+      tolerations: [{ operator: "Exists" }],
+      containers: [
+        {
+          name: "main",
+          image: AGNHOST_IMAGE,
+          args: netexec(PORTS.pod, false),
+          readinessProbe: { httpGet: { path: "/healthz", port: PORTS.pod.TCP }, periodSeconds: 1 },
+        },
+      ],
+    },
+  };
 }

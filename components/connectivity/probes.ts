@@ -9,6 +9,8 @@ export type Probe = (typeof PROBES)[number];
 
 /** Label that tells the probes apart; a DaemonSet's own selector. */
 export const PROBE_LABEL = "podnet.dev/probe";
+/** Label of the pods that a run makes anew; its value is the run. */
+export const FRESH_LABEL = "podnet.dev/fresh";
 /** Label that the check's Service selects by; the check takes it off a pod and puts it back. */
 export const MEMBER_LABEL = "podnet.dev/member";
 /** The Service in front of all nodes' `probe-a`. */

@@ -137,6 +137,8 @@ async function causesOf(client: KubeClient, missing: readonly Missing[]): Promis
 export interface SeenDns {
   /** Names of the nodes that run it. */
   readonly nodes: readonly string[];
+  /** Its ready pods. */
+  readonly pods: readonly { readonly name: string; readonly node: string; readonly ip: string }[];
   /** Why it does not answer, where that is known. */
   readonly trouble?: string | undefined;
 }
@@ -164,8 +166,13 @@ export async function readyDns(client: KubeClient, say: Say): Promise<SeenDns> {
       throw error;
     }
   }
-  const nodes = [...new Set(pods.filter(isReady).map(({ spec }) => spec.nodeName ?? ""))];
-  return nodes.length > 0 ? { nodes } : { nodes, trouble };
+  const ready = pods.filter(isReady).map(({ metadata, spec, status }) => ({
+    name: metadata.name,
+    node: spec.nodeName ?? "",
+    ip: status.podIP ?? "",
+  }));
+  const nodes = [...new Set(ready.map(({ node }) => node))];
+  return { nodes, pods: ready, ...(nodes.length === 0 && { trouble }) };
 }
 
 async function dnsTrouble(client: KubeClient, [pod]: readonly Pod[]): Promise<string> {

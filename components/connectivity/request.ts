@@ -29,10 +29,22 @@ export type Ask =
     }
   /** Whether a TCP connection comes about. */
   | { readonly kind: "connect"; readonly protocol: "TCP"; readonly address: string; readonly port: number }
+  /** The address that a peer outside the cluster sees the asker by; its answer begins with the nonce. */
+  | {
+      readonly kind: "outside";
+      readonly protocol: "TCP";
+      readonly address: string;
+      readonly port: number;
+      readonly nonce: string;
+    }
   /** Whether an IP packet of `size` bytes that may not be fragmented is answered. */
   | { readonly kind: "packet"; readonly protocol: "ICMP"; readonly address: string; readonly size: number }
-  /** The address of a name. */
-  | { readonly kind: "resolve"; readonly protocol: "UDP"; readonly name: string };
+  /** Whether an IP packet of `size` bytes that has to be fragmented is answered. */
+  | { readonly kind: "fragments"; readonly protocol: "ICMP"; readonly address: string; readonly size: number }
+  /** How many of `count` packets are answered. */
+  | { readonly kind: "loss"; readonly protocol: "ICMP"; readonly address: string; readonly count: number }
+  /** The address of a name, as the pod would ask for it, or as a server at an address tells it. */
+  | { readonly kind: "resolve"; readonly protocol: "UDP"; readonly name: string; readonly server?: string };
 
 /** One request that a probe makes. */
 export interface Request {
@@ -76,4 +88,10 @@ export function nameOf(node: string, probe: Probe): string {
 /** Times that a Service is asked, so that each of `count` endpoints is missed by chance less than once in a million runs. */
 export function triesFor(count: number): number {
   return count <= 1 ? 2 : Math.ceil(Math.log(1e-6 / count) / Math.log(1 - 1 / count));
+}
+
+/** Packets that were lost, by an answer `RECEIVED/SENT`; 0 in any other. */
+export function lostOf(answer: string): number {
+  const [, received, sent] = /^(\d+)\/(\d+)$/.exec(answer) ?? [];
+  return received === undefined || sent === undefined ? 0 : Number(sent) - Number(received);
 }

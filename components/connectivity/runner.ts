@@ -1,5 +1,5 @@
 import { messageOf } from "../args/validate";
-import { KubeClient, parseKubeconfig } from "../kubernetes/client";
+import { apiService, KubeClient, parseKubeconfig } from "../kubernetes/client";
 import { nodesOf, nodeTroubles } from "../kubernetes/reason";
 import { Shell } from "../machine/shell";
 import { askAll, asker } from "./asking";
@@ -11,7 +11,9 @@ import { idlePolicies } from "./idlePolicies";
 import type { CheckInput } from "./input";
 import { judge, prove } from "./judge";
 import { mendedWarnings } from "./mended";
+import { Peer } from "./peer";
 import { planRequests } from "./plan";
+import { podsOfCluster } from "./pods";
 import { readyDns, type Say, settledProbes } from "./ready";
 import { type Finding, findingsOf } from "./report/finding";
 import { lookAt, withoutLeft } from "./services/look";
@@ -33,24 +35,34 @@ export interface Outcome {
 export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
   const client = new KubeClient(input.kubeconfig);
   const shells = new Map<string, Shell>();
+  const peer = await Peer.open();
   try {
     await openShells(input, shells);
     say("waiting for the probes");
     const { pods, seen, addresses, up } = await settledProbes(client, shells, input, say);
     const dns = await readyDns(client, say);
-    await Promise.all(CLAIMS.map(async ({ prepare }) => prepare?.(client, pods)));
-    const services = await Promise.all(input.services.map((service) => lookAt(client, service)));
-    say("asking");
     const ask = asker(shells, seen);
+    await Promise.all(CLAIMS.map(async ({ prepare }) => prepare?.(client, pods)));
+    const [ways, api, services] = await Promise.all([
+      peer.waysFrom(input.connections, ask),
+      apiService(client),
+      Promise.all(input.services.map((service) => lookAt(client, service))),
+    ]);
+    say("asking");
     const topology = topologyOf(
       input,
       pods,
       services.filter((service) => service !== undefined),
+      { api, dnsPods: dns.pods, outside: { port: peer.port, nonce: peer.nonce, ways } },
     );
     const planned = planRequests(topology);
-    const [answers, statuses] = await Promise.all([askAll(ask, planned, up), statusesOf(shells)]);
+    const [answers, statuses, listed] = await Promise.all([
+      askAll(ask, planned, up),
+      statusesOf(shells),
+      podsOfCluster(client),
+    ]);
     const requests = await withoutLeft(client, input.services, planned, answers);
-    const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, dns });
+    const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, pods: listed, dns });
     const verdicts = await prove(facts, judge(facts), { client, ask, say });
     const { causes, troubles } = await investigate(facts, verdicts, { shells, ask, say });
     const conditions = [...(await nodesOf(client)).values()].flatMap(nodeTroubles);
@@ -61,6 +73,7 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
   } finally {
     shells.forEach((shell) => shell.close());
     client.close();
+    peer.close();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { CheckInput } from "./input";
+import type { WayOut } from "./peer";
 import type { Probe } from "./probes";
 import type { ProbePod } from "./request";
 
@@ -16,8 +17,18 @@ export interface SeenService {
   readonly places: Readonly<Record<string, { readonly node: string; readonly ip: string; readonly ready: boolean }>>;
 }
 
+/** What of the cluster's own is asked beside the nodes and Services that are declared. */
+export interface Around {
+  /** The API's own Service. */
+  readonly api: { readonly address: string; readonly port: number };
+  /** A peer outside the cluster, and the ways by which nodes themselves reach it, by node. */
+  readonly outside: { readonly port: number; readonly nonce: string; readonly ways: Readonly<Record<string, WayOut>> };
+  /** The ready pods of the cluster's DNS. */
+  readonly dnsPods: readonly { readonly name: string; readonly node: string; readonly ip: string }[];
+}
+
 /** What a run's requests are computed from: the declared nodes and Services, and the probes' pods. */
-export interface Topology {
+export interface Topology extends Around {
   readonly input: CheckInput;
   /** Names of the nodes. */
   readonly nodes: readonly string[];
@@ -36,11 +47,13 @@ export interface Topology {
 export function topologyOf(
   input: CheckInput,
   pods: readonly ProbePod[],
-  services: readonly SeenService[] = [],
+  services: readonly SeenService[],
+  around: Around,
 ): Topology {
   const byPlace = new Map(pods.map((pod) => [`${pod.node} ${pod.probe}`, pod]));
   const onPodNetwork = pods.filter(({ probe }) => probe !== "probe-host");
   return {
+    ...around,
     input,
     nodes: Object.keys(input.nodes),
     pods,

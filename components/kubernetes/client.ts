@@ -154,6 +154,7 @@ const pod = z.looseObject({
     name: z.string(),
     namespace: z.string(),
     labels: z.record(z.string(), z.string()).default({}),
+    creationTimestamp: z.string().optional(),
     deletionTimestamp: z.string().optional(),
   }),
   spec: z.looseObject({
@@ -247,4 +248,14 @@ export async function endpointsOf(client: KubeClient, namespace: string, service
     .flatMap(({ addresses, targetRef }) =>
       addresses.map((address) => ({ address, pod: targetRef?.kind === "Pod" ? targetRef.name : undefined })),
     );
+}
+
+const apiObject = z.looseObject({
+  spec: z.looseObject({ clusterIP: z.string(), ports: z.array(z.looseObject({ port: z.number() })) }),
+});
+
+/** The Service that every cluster's API server has for itself (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/). */
+export async function apiService(client: KubeClient): Promise<{ readonly address: string; readonly port: number }> {
+  const { spec } = await client.get("/api/v1/namespaces/default/services/kubernetes", apiObject);
+  return { address: spec.clusterIP, port: spec.ports[0]?.port ?? 443 };
 }

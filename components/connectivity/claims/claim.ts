@@ -65,6 +65,8 @@ export interface Claim {
   readonly prepare?: (client: KubeClient, pods: readonly ProbePod[]) => Promise<void>;
   readonly requests: (topology: Topology) => readonly PlannedRequest[];
   readonly judge: (facts: JudgedBy) => readonly Verdict[];
+  /** Whether its proof neither disturbs another claim's nor is disturbed by it, so that it may go on beside them. */
+  readonly apart?: boolean;
   /** Proves what needs a change in the cluster, takes the change back whatever happens, and judges it. */
   readonly prove?: (proving: Proving) => Promise<readonly Verdict[]>;
 }

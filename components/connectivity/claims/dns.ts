@@ -15,15 +15,19 @@ export const dns = {
   waitsOn: ["pod-to-pod", "service", "endpoints"],
   requests: (topology) =>
     topology.nodes.flatMap((node) =>
-      names(topology).map(({ name, service, addresses }) => ({
-        node,
-        probe: "probe-b",
-        target: name,
-        // A pod that has just gone is in the DNS for a moment more.
-        only: addresses,
-        ...(service !== undefined && { service, answers: addresses.length }),
-        ask: { kind: "resolve", protocol: "UDP", name },
-      })),
+      names(topology).flatMap(({ name, service, addresses }) =>
+        // Of two servers one that is dead or tells something else hides behind the other.
+        [undefined, ...(service === undefined ? topology.dnsPods : [])].map((server) => ({
+          node,
+          probe: "probe-b",
+          ...(server !== undefined && { targetNode: server.node, pod: server.name }),
+          target: name,
+          // A pod that has just gone is in the DNS for a moment more.
+          only: addresses,
+          ...(service !== undefined && { service, answers: addresses.length }),
+          ask: { kind: "resolve", protocol: "UDP", name, ...(server !== undefined && { server: server.ip }) },
+        })),
+      ),
     ),
   judge: (facts) => {
     const broken = new BrokenWays(facts, ["pod-to-pod"]);
@@ -56,7 +60,16 @@ function names(topology: Topology): Name[] {
   return [{ name: full(PROBE_SERVICE, PROBE_NAMESPACE), addresses: [own] }, ...headless];
 }
 
+/** A request's verdict, with the server that was asked in its target. */
 function judgeOne(request: Request, addresses: readonly string[], facts: JudgedBy, broken: BrokenWays): Verdict {
+  const { target, pod } = request;
+  return {
+    ...judgeAnswer(request, addresses, facts, broken),
+    target: pod === undefined ? target : `${target} at ${pod}`,
+  };
+}
+
+function judgeAnswer(request: Request, addresses: readonly string[], facts: JudgedBy, broken: BrokenWays): Verdict {
   const answer = facts.answerTo(request);
   const expected = sorted(addresses);
   if (answer.ok) {
@@ -67,10 +80,16 @@ function judgeOne(request: Request, addresses: readonly string[], facts: JudgedB
   if (trouble !== undefined) {
     return verdict(request, "failed", expected, `the cluster's DNS does not run: ${trouble}`);
   }
-  const reason = reasonOf(request, facts, broken);
+  const reason = request.pod === undefined ? reasonOf(request, facts, broken) : wayTo(request, broken);
   return reason === undefined
     ? verdict(request, "failed", expected, answer.error)
     : verdict(request, "blocked", expected, reason);
+}
+
+/** The broken way to the server that was asked. */
+function wayTo({ node, targetNode = "" }: Request, broken: BrokenWays): string | undefined {
+  const pair = broken.between("pod-to-pod", node, targetNode, "UDP");
+  return pair && blockedBy(pair);
 }
 
 /** Why a name was not answered: wrong endpoints, a broken way to a node that runs the DNS, or ClusterIPs that fail. */

@@ -1,9 +1,15 @@
+import { addresses } from "./addresses";
+import { api } from "./api";
 import { asMade } from "./as-made";
 import type { Claim } from "./claim";
 import { dns } from "./dns";
+import { egress } from "./egress";
 import { endpoints } from "./endpoints";
+import { fragments } from "./fragments";
+import { freshPod } from "./fresh-pod";
 import { hairpin } from "./hairpin";
 import { localhost } from "./localhost";
+import { loss } from "./loss";
 import { mtu } from "./mtu";
 import { networkPolicy } from "./network-policy";
 import { noNat } from "./no-nat";
@@ -21,11 +27,17 @@ const ALL = [
   podToNode,
   noNat,
   podIp,
+  addresses,
+  freshPod,
   mtu,
+  fragments,
+  loss,
   service,
   hairpin,
   endpoints,
+  api,
   dns,
+  egress,
   networkPolicy,
 ] as const;
 

@@ -118,3 +118,15 @@ test("where silence is what can be expected, it is not asked again, and a refusa
   expect(asked).toEqual(["a b c d e f", "c d f", "d f"]);
   expect(answers).toMatchObject({ a: silent, c: ok("y"), d: refused, e: ok("x"), f: refused });
 });
+
+test("packets that were lost are counted over two rounds, and a round without loss is the only one", async () => {
+  const many = (id: string): Request =>
+    request(id, { ask: { kind: "loss", protocol: "ICMP", address: "10.244.0.2", count: 1000 } });
+  const { asked, answers } = await run([many("a"), many("b"), many("c")], {
+    a: [ok("1000/1000", "0.1 ms")],
+    b: [ok("990/1000", "0.1 ms"), ok("991/1000", "0.1 ms")],
+    c: [silent, ok("1000/1000", "0.1 ms")],
+  });
+  expect(asked).toEqual(["a b c", "b c"]);
+  expect(answers["b"]).toEqual(ok("990/1000", "0.1 ms", "991/1000", "0.1 ms"));
+});

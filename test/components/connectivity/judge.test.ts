@@ -4,7 +4,7 @@ import type { Claim, Verdict } from "../../../components/connectivity/claims/cla
 import { judge, prove } from "../../../components/connectivity/judge";
 import { planRequests } from "../../../components/connectivity/plan";
 import { topologyOf } from "../../../components/connectivity/topology";
-import { NO_PROMISE, world } from "./world";
+import { AROUND, NO_PROMISE, world } from "./world";
 
 const { facts, input, pods } = world({ notApplicable: NO_PROMISE });
 const failed: Verdict = { source: "a", target: "b", status: "failed", expected: "x", seen: "y" };
@@ -94,7 +94,7 @@ test("the plan numbers the requests and notes whose they are", () => {
   const claims = ["a", "b"].map((id) =>
     claim(id, { requests: () => [{ node: "cp", probe: "probe-b", target: "t", ask }] }),
   );
-  expect(planRequests(topologyOf(input, pods), claims)).toEqual([
+  expect(planRequests(topologyOf(input, pods, [], AROUND), claims)).toEqual([
     { id: "r0", claim: "a", node: "cp", probe: "probe-b", source: "cp/probe-b", target: "t", ask },
     { id: "r1", claim: "b", node: "cp", probe: "probe-b", source: "cp/probe-b", target: "t", ask },
   ]);

@@ -36,7 +36,10 @@ const silently = (line: string): void => {
 test("the cluster's DNS is ready beside pods of it that ended", async () => {
   const done = { phase: "Succeeded", conditions: [{ type: "Ready", status: "False" }] };
   const client = having(() => [pod("coredns-1", EVICTED), pod("coredns-2", READY), pod("coredns-3", done)]);
-  expect(await readyDns(client, silently)).toEqual({ nodes: ["cp"] });
+  expect(await readyDns(client, silently)).toEqual({
+    nodes: ["cp"],
+    pods: [{ name: "coredns-2", node: "cp", ip: "10.244.0.9" }],
+  });
 });
 
 test("the reason is said while the cluster's DNS is waited for, and not that of a pod that ended", async () => {
@@ -46,7 +49,10 @@ test("the reason is said while the cluster's DNS is waited for, and not that of 
     pod("coredns-1", EVICTED),
     pod("coredns-2", Date.now() - began < 2500 ? PULLING : READY),
   ]);
-  expect(await readyDns(client, (line) => said.push(line))).toEqual({ nodes: ["cp"] });
+  expect(await readyDns(client, (line) => said.push(line))).toEqual({
+    nodes: ["cp"],
+    pods: [{ name: "coredns-2", node: "cp", ip: "10.244.0.9" }],
+  });
   expect(said).toEqual([
     "the cluster's DNS is not ready: coredns-2 on cp: ImagePullBackOff: no such image (2 s of 60 s)",
   ]);

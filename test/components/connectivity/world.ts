@@ -6,12 +6,13 @@ import type { Status } from "../../../components/connectivity/claims/claim";
 import { judgeRelabelling, type Relabelling } from "../../../components/connectivity/claims/endpoints";
 import { type Facts, factsOf } from "../../../components/connectivity/facts";
 import { judge, type Verdicts } from "../../../components/connectivity/judge";
+import type { ListedPod } from "../../../components/connectivity/pods";
 import { planRequests } from "../../../components/connectivity/plan";
 import type { NodeStatus } from "../../../components/node/status";
 import { HAIRPIN_SERVICE, PROBES } from "../../../components/connectivity/probes";
 import { type Finding, findingsOf as asFindings } from "../../../components/connectivity/report/finding";
 import type { ProbePod, Request } from "../../../components/connectivity/request";
-import { type SeenService, topologyOf } from "../../../components/connectivity/topology";
+import { type Around, type SeenService, topologyOf } from "../../../components/connectivity/topology";
 
 /** What is different in a world from one where everything holds. */
 export interface Change {
@@ -25,6 +26,10 @@ export interface Change {
   readonly relabelling?: (good: Relabelling) => Relabelling;
   readonly dnsNodes?: readonly string[];
   readonly dnsTrouble?: string;
+  /** Other pods of the cluster than those that are there. */
+  readonly listed?: (good: readonly ListedPod[]) => readonly ListedPod[];
+  /** Other ways of the nodes to the peer outside the cluster. */
+  readonly ways?: (good: Around["outside"]["ways"]) => Around["outside"]["ways"];
   /** Another status of a node than the sound one. */
   readonly status?: (node: string, good: NodeStatus) => NodeStatus | undefined;
 }
@@ -69,6 +74,12 @@ export const ok = (...values: string[]): Answer => ({ ok: true, values, errors: 
 export const silent: Answer = { ok: false, error: "no answer within 1.5 s" };
 
 const PROBE_IP = "10.96.1.1";
+/** What is asked beside nodes and Services: the API's own ClusterIP. */
+export const AROUND: Around = {
+  api: { address: "10.96.0.1", port: 443 },
+  dnsPods: [],
+  outside: { port: 40_000, nonce: "0123456789abcdef", ways: {} },
+};
 const second = { "probe-a": 2, "probe-b": 3 } as const;
 
 function inputOf({ nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable = [] }: Change): CheckInput {
@@ -163,6 +174,12 @@ function goodAnswer(
         : ok(...pods.filter((pod) => pod.probe === "probe-a").map(({ name }) => name));
     case "connect":
       return ok("connected");
+    case "outside":
+      return ok(input.nodes[node]?.internalIp ?? "");
+    case "fragments":
+      return ok(String(ask.size));
+    case "loss":
+      return ok(`${String(ask.count)}/${String(ask.count)}`, "0.05 ms");
     case "packet":
       return ask.size <= 1500 ? ok(String(ask.size)) : { ok: false, error: "too long for the link" };
     case "resolve":
@@ -189,7 +206,22 @@ export function world(change: Change = {}): World {
   const pods = podsOf(input);
   const nodes = Object.keys(input.nodes);
   const found = (change.found ?? [foundWeb(nodes)]).map((service) => ({ places: {}, ...service }));
-  const topology = topologyOf(input, pods, found);
+  const dnsPods = (change.dnsNodes ?? ["cp"]).map((node, index) => ({
+    name: `coredns-${String(index + 1)}`,
+    node,
+    ip: `10.244.${String(nodes.indexOf(node))}.${String(20 + index)}`,
+  }));
+  const ways = Object.fromEntries(
+    Object.entries(input.nodes).map(([node, { internalIp }]) => [node, { address: "192.0.2.1", seenAs: internalIp }]),
+  );
+  const outside = { ...AROUND.outside, ways: change.ways?.(ways) ?? ways };
+  const topology = topologyOf(input, pods, found, { ...AROUND, dnsPods, outside });
+  const listed = [
+    ...pods
+      .filter(({ probe }) => probe !== "probe-host")
+      .map(({ node, name, ip }) => ({ name: `podnet-check/${name}`, node, ip })),
+    ...dnsPods.map(({ name, node, ip }) => ({ name: `kube-system/${name}`, node, ip })),
+  ];
   const requests = planRequests(topology);
   const answers = new Map(
     requests.map((request) => {
@@ -228,7 +260,8 @@ export function world(change: Change = {}): World {
       ),
       requests,
       answers,
-      dns: { nodes: change.dnsNodes ?? ["cp"], trouble: change.dnsTrouble },
+      pods: change.listed?.(listed) ?? listed,
+      dns: { nodes: change.dnsNodes ?? ["cp"], pods: dnsPods, trouble: change.dnsTrouble },
     }),
     relabelling: change.relabelling?.(good) ?? good,
   };

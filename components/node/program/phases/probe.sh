@@ -2,7 +2,10 @@
 # `ID:LINE` for each line of what came of them. A request is `ID PROBE KIND ...`:
 #   ID PROBE fetch URL             what curl gets, and how it ended, under w-PROBE
 #   ID PROBE packet ADDRESS SIZE   whether an IP packet of SIZE bytes that may not be fragmented is answered
+#   ID PROBE fragments ADDRESS SIZE  the same of one that has to be fragmented
+#   ID PROBE loss ADDRESS COUNT    how many of COUNT packets are answered
 #   ID PROBE resolve NAME          the addresses of a name, asked as the pod would
+#   ID PROBE resolve NAME@SERVER   the same, asked of one server
 # PROBE is a probe's name, whose process is among the `pid` parameters, or probe-host for the node itself.
 # shellcheck shell=bash
 
@@ -44,20 +47,36 @@ fetch_all() {
         >"w-$probe" 2>/dev/null <<<"$config" || true
 }
 
+# send_packet PROBE ID ADDRESS SIZE HOW: HOW is ping's word for whether it may be fragmented, `do` for never.
 send_packet() {
-    local probe=$1 id=$2 address=$3 size=$4 code=0
+    local probe=$1 id=$2 address=$3 size=$4 how=$5 code=0
     # 28 bytes are the IPv4 and ICMP headers.
-    inside "$probe" ping -n -q -M "do" -c 1 -W 1 -s $((size - 28)) "$address" >"$id" 2>&1 || code=1
+    inside "$probe" ping -n -q -M "$how" -c 1 -W 1 -s $((size - 28)) "$address" >"$id" 2>&1 || code=1
     echo "code $code" >>"$id"
 }
 
+# Sends the next packet as soon as an answer came, or after 10 ms.
+send_many() {
+    local probe=$1 id=$2 address=$3 count=$4 code=0
+    inside "$probe" ping -n -q -f -c "$count" -w "$loss_seconds" "$address" 2>&1 | grep -E 'packets transmitted|^rtt' >"$id" || code=1
+    echo "code $code" >>"$id"
+}
+
+# Seconds that the packets of one request for loss may take together.
+loss_seconds=6
+
 resolve_name() {
-    local probe=$1 id=$2 name=$3 code=0
+    local probe=$1 id=$2 name=${3%@*} server='' conf=resolv-$1 code=0
+    [[ $3 != *@* ]] || server=${3#*@}
+    if [ -n "$server" ]; then
+        conf=resolv-$id
+        { echo "nameserver $server"; grep -v '^nameserver' "resolv-$probe"; } >"$conf"
+    fi
     # The node's own cache of names would ask the node's resolvers.
     # shellcheck disable=SC2016
     inside "$probe" timeout 4 env RES_OPTIONS='timeout:1 attempts:2' unshare -m sh -c \
         'mount --bind "$1" /etc/resolv.conf && { [ ! -e /etc/nsswitch.conf ] || mount --bind "$3" /etc/nsswitch.conf; } && { [ ! -d /run/nscd ] || mount -t tmpfs none /run/nscd; } && getent ahostsv4 "$2."' \
-        sh "$PWD/resolv-$probe" "$name" "$PWD/resolv-nsswitch" >"$id" 2>&1 || code=1
+        sh "$PWD/$conf" "$name" "$PWD/resolv-nsswitch" >"$id" 2>&1 || code=1
     echo "code $code" >>"$id"
 }
 
@@ -67,8 +86,14 @@ ask_for() {
     # What the kernel remembers of the path's MTU from an earlier fault is not this run's evidence.
     [ -z "$(of_kind "$probe" packet)" ] || inside "$probe" ip route flush cache
     while read -r id one two; do
-        [ -z "$id" ] || send_packet "$probe" "$id" "$one" "$two" &
+        [ -z "$id" ] || send_packet "$probe" "$id" "$one" "$two" "do" &
     done <<<"$(of_kind "$probe" packet)"
+    while read -r id one two; do
+        [ -z "$id" ] || send_packet "$probe" "$id" "$one" "$two" dont &
+    done <<<"$(of_kind "$probe" fragments)"
+    while read -r id one two; do
+        [ -z "$id" ] || send_many "$probe" "$id" "$one" "$two" &
+    done <<<"$(of_kind "$probe" loss)"
     # A copy, because mount follows /proc/PID/root to the node's own root.
     [ -z "$(of_kind "$probe" resolve)" ] || cp "/proc/$(pid_of "$probe")/root/etc/resolv.conf" "resolv-$probe"
     while read -r id one _; do

@@ -7,7 +7,7 @@ import { planRequests } from "../../../../components/connectivity/plan";
 import type { ProbePod } from "../../../../components/connectivity/request";
 import { topologyOf } from "../../../../components/connectivity/topology";
 import type { CheckInput } from "../../../../components/connectivity/input";
-import { NO_PROMISE, world } from "../world";
+import { AROUND, NO_PROMISE, world } from "../world";
 
 const node = (slot: number): CheckInput["nodes"][string] => ({
   internalIp: `192.0.2.${String(10 + slot)}`,
@@ -33,7 +33,7 @@ const pods: ProbePod[] = ["w1", "w2"].flatMap((name, index) =>
     ip: `10.244.${String(index + 1)}.${String(2 + second)}`,
   })),
 );
-const pairs = planRequests(topologyOf(input, pods)).filter(({ claim }) => claim === "pod-to-pod");
+const pairs = planRequests(topologyOf(input, pods, [], AROUND)).filter(({ claim }) => claim === "pod-to-pod");
 const ok: Answer = { ok: true, values: ["x"], errors: [] };
 const silent: Answer = { ok: false, error: "no answer within 1.5 s" };
 const all = (answer: Answer): Map<string, Answer> => new Map(pairs.map(({ id }) => [id, answer]));

@@ -34,13 +34,13 @@ test("a claim that does not apply is counted with its reason and is no failure",
   const table = renderTable(report, palette(false));
   expect(table).toContain("  ○ network-policy       n/a  no engine\n");
   expect(table).toContain("  ○ no-nat: 2 more do not apply: an overlay\n");
-  expect(table).toContain("  the network is proven: flannel-vxlan (12 of 12 proofs, 3.0 s)");
+  expect(table).toContain("  the network is proven: flannel-vxlan (18 of 18 proofs, 3.0 s)");
 });
 
 test("a claim without any finding leaves the network unproven", () => {
   const report = summarize(proven, context);
   expect(report.passed).toBe(false);
-  expect(renderTable(report, palette(false))).toContain("the network is not proven (12 of 12 proofs, 3.0 s)");
+  expect(renderTable(report, palette(false))).toContain("the network is not proven (18 of 18 proofs, 3.0 s)");
 });
 
 test("warnings stand in the table", () => {

@@ -289,7 +289,7 @@ describe("a headless Service", () => {
         (node) => `${node}/probe-b -> ${NAME} UDP passed: 10.244.0.9, 10.244.1.9 | 10.244.0.9, 10.244.1.9`,
       ),
     );
-    expect(countsOf("dns", headless)).toEqual({ passed: 4 });
+    expect(countsOf("dns", headless)).toEqual({ passed: 6 });
   });
 
   test.each([

@@ -1,0 +1,49 @@
+import { blockedBy, BrokenWays } from "../broken";
+import { nameOf, type Request } from "../request";
+import { type Claim, type JudgedBy, type Verdict, verdict } from "./claim";
+
+/** Bytes by which a packet is longer than the MTU, so that it goes in fragments. */
+const LONGER = 1000;
+
+/** A packet that is longer than the MTU, and may be fragmented, arrives between every two nodes: large answers over UDP are such. */
+export const fragments = {
+  id: "fragments",
+  title: "a packet longer than the MTU arrives in fragments between nodes",
+  waitsOn: ["pod-to-pod"],
+  leastNodes: 2,
+  betweenNodes: true,
+  requests: ({ input, nodes, podOf }) =>
+    nodes.flatMap((node) =>
+      nodes
+        .filter((to) => to !== node && podOf(to, "probe-a") !== undefined)
+        .map((to) => ({
+          node,
+          probe: "probe-b" as const,
+          targetNode: to,
+          target: nameOf(to, "probe-a"),
+          ask: {
+            kind: "fragments",
+            protocol: "ICMP",
+            address: podOf(to, "probe-a")?.ip ?? "",
+            size: (input.nodes[node]?.mtu ?? 0) + LONGER,
+          } as const,
+        })),
+    ),
+  judge: (facts) => {
+    const broken = new BrokenWays(facts, ["pod-to-pod"]);
+    return facts.requestsOf("fragments").map((request) => judgeOne(request, facts, broken));
+  },
+} as const satisfies Claim;
+
+function judgeOne(request: Request, { answerTo }: JudgedBy, broken: BrokenWays): Verdict {
+  const size = request.ask.kind === "fragments" ? String(request.ask.size) : "";
+  const expected = `a packet of ${size} bytes arrives in fragments`;
+  const answer = answerTo(request);
+  if (answer.ok) {
+    return verdict(request, "passed", expected, "it arrived");
+  }
+  const link = broken.between("pod-to-pod", request.node, request.targetNode ?? "", "TCP");
+  return link
+    ? verdict(request, "blocked", expected, blockedBy(link))
+    : verdict(request, "failed", expected, answer.error);
+}

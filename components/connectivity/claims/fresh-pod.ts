@@ -1,0 +1,164 @@
+import { randomBytes } from "node:crypto";
+import { contains, parseCidr, parseIpv4 } from "../../args/ipv4";
+import { own } from "../../args/own";
+import { isReady, type KubeClient, type Pod, podsOf } from "../../kubernetes/client";
+import { reasonOf } from "../../kubernetes/reason";
+import { freshPod as freshPodObject } from "../objects";
+import { FRESH_LABEL, PORTS, PROBE_NAMESPACE } from "../probes";
+import { nameOf, type Request } from "../request";
+import { withUndo } from "../undo";
+import { waitFor } from "../wait";
+import { type Claim, type Proving, type Verdict, verdict } from "./claim";
+
+const PODS = `/api/v1/namespaces/${PROBE_NAMESPACE}/pods`;
+
+/** Seconds that a new pod may take to be ready. */
+const SECONDS = 20;
+
+/** Minutes after which such a pod is one that a killed run left. */
+const LEFT_AFTER = 10;
+
+/**
+ * Each run makes a new pod on every node, by the runtime and the network that new pods get there now, and takes it away. Pods that
+ * live already may be connected where no new one would be.
+ */
+export const freshPod = {
+  id: "fresh-pod",
+  title: "a new pod gets an address of its node's pod CIDR, and is reached on it",
+  waitsOn: ["as-made", "pod-to-pod"],
+  apart: true,
+  prepare: removeLeft,
+  requests: () => [],
+  judge: () => [],
+  prove: async (proving) => {
+    const run = randomBytes(3).toString("hex");
+    const { nodes } = proving.topology;
+    const blocked = nodes.flatMap((node) => blockedOn(node, proving) ?? []);
+    const made = nodes.filter((node) => !blocked.some(({ source }) => source === node));
+    const verdicts = await withUndo(
+      () => removeFresh(proving.client, run),
+      () => proveOn(made, run, proving),
+    );
+    return [...verdicts, ...blocked];
+  },
+} as const satisfies Claim;
+
+/** A node on which nothing makes pods, by its own status: that is told, and not waited for. */
+function blockedOn(node: string, { observations }: Proving): Verdict | undefined {
+  const dead = (own(observations.statuses, node)?.units ?? []).find(
+    ({ name, active }) => (name === "kubelet" || name === "containerd") && active !== "active",
+  );
+  return (
+    dead && { ...made(node), status: "blocked", seen: `as-made of ${node} failed: ${dead.name} is ${dead.active}` }
+  );
+}
+
+function made(node: string): Pick<Verdict, "source" | "target" | "expected"> {
+  return { source: node, target: "a new pod", expected: `a new pod is ready within ${String(SECONDS)} s` };
+}
+
+async function proveOn(nodes: readonly string[], run: string, proving: Proving): Promise<Verdict[]> {
+  const { client, say } = proving;
+  say("making a new pod on every node");
+  await Promise.all(nodes.map((node) => client.create(PODS, freshPodObject(node, run))));
+  let pods: Pod[] = [];
+  await waitFor(async () => {
+    pods = await podsOf(client, PROBE_NAMESPACE, { [FRESH_LABEL]: run });
+    return pods.filter(isReady).length === nodes.length;
+  }, SECONDS);
+  const verdicts = await Promise.all(
+    nodes.map((node) =>
+      judgePod(
+        node,
+        pods.find(({ spec }) => spec.nodeName === node),
+        proving,
+      ),
+    ),
+  );
+  return [...verdicts, ...(await reached(pods.filter(isReady), proving))];
+}
+
+/** Whether a new pod came, with an address where it should have one. */
+async function judgePod(
+  node: string,
+  pod: Pod | undefined,
+  { client, topology, observations }: Proving,
+): Promise<Verdict> {
+  if (!pod || !isReady(pod)) {
+    const seen = pod ? await reasonOf(client, pod) : "somebody took it away";
+    return { ...made(node), status: "failed", seen };
+  }
+  const { podCidr = "" } = own(topology.input.nodes, node) ?? {};
+  const ip = pod.status.podIP ?? "";
+  const twin = observations.pods.find((other) => other.ip === ip);
+  const inside = contains(parseCidr(podCidr), parseIpv4(ip));
+  return {
+    source: node,
+    target: "a new pod",
+    expected: `a new pod has an address of ${podCidr} that no other pod has`,
+    status: inside && !twin ? "passed" : "failed",
+    seen: twin ? `it has ${ip}, which ${twin.name} on ${twin.node} has too` : `it has ${ip}`,
+  };
+}
+
+/** Asks each new pod, from its own node and from the next one, and judges who answers. */
+async function reached(pods: readonly Pod[], { topology, ask, verdictsOf }: Proving): Promise<Verdict[]> {
+  const { nodes } = topology;
+  const requests = pods.flatMap(({ metadata, spec, status }, index): Request[] => {
+    const { nodeName: on = "" } = spec;
+    const next = nodes[(nodes.indexOf(on) + 1) % nodes.length] ?? on;
+    const address = status.podIP ?? "";
+    return [...new Set([on, next])].map((node, second) => ({
+      id: `n${String(2 * index + second)}`,
+      claim: "fresh-pod",
+      node,
+      probe: "probe-a",
+      source: nameOf(node, "probe-a"),
+      targetNode: on,
+      target: `the new pod on ${on}`,
+      only: [metadata.name],
+      ask: { kind: "hostnames", protocol: "TCP", address, port: PORTS.pod.TCP, tries: 1 },
+    }));
+  });
+  const answers = new Map<string, readonly string[] | string>();
+  await waitFor(async () => {
+    for (const [id, answer] of await ask(requests.filter(({ id }) => typeof answers.get(id) !== "object"))) {
+      answers.set(id, answer.ok ? answer.values : answer.error);
+    }
+    return requests.every(({ id }) => typeof answers.get(id) === "object");
+  }, ASKED_SECONDS);
+  const broken = verdictsOf("pod-to-pod").filter(({ status }) => status === "failed");
+  return requests.map((request) => judgeReached(request, answers.get(request.id) ?? "no answer", broken));
+}
+
+/** Seconds for which a new pod is asked again where it does not answer. */
+const ASKED_SECONDS = 2;
+
+function judgeReached(request: Request, answer: readonly string[] | string, broken: readonly Verdict[]): Verdict {
+  const expected = "the new pod answers with its name";
+  if (typeof answer === "object") {
+    const good = answer.every((name) => request.only?.includes(name) === true);
+    return verdict(request, good ? "passed" : "failed", expected, `an answer of ${answer.join(", ")}`);
+  }
+  const cause = broken.find(
+    ({ request: other }) => other?.node === request.node && other.targetNode === request.targetNode,
+  );
+  return cause
+    ? verdict(request, "blocked", expected, `pod-to-pod from ${cause.source} to ${cause.target} failed`)
+    : verdict(request, "failed", expected, answer);
+}
+
+function removeFresh(client: KubeClient, run: string): Promise<void> {
+  return client.delete(`${PODS}?labelSelector=${encodeURIComponent(`${FRESH_LABEL}=${run}`)}`);
+}
+
+/** Removes what a killed run left; another run's, which may be at work, is spared. */
+async function removeLeft(client: KubeClient): Promise<void> {
+  const pods = await podsOf(client, PROBE_NAMESPACE, {});
+  const oldest = Date.now() - LEFT_AFTER * 60_000;
+  const left = pods.filter(
+    ({ metadata }) =>
+      metadata.labels[FRESH_LABEL] !== undefined && Date.parse(metadata.creationTimestamp ?? "") < oldest,
+  );
+  await Promise.all(left.map(({ metadata }) => client.delete(`${PODS}/${metadata.name}`)));
+}

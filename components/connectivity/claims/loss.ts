@@ -1,0 +1,56 @@
+import { blockedBy, BrokenWays } from "../broken";
+import { lostOf, nameOf, type Request } from "../request";
+import { type Claim, type JudgedBy, type Verdict, verdict } from "./claim";
+
+/**
+ * Packets that a pair of nodes sends each other one after another. Where 1 % is lost, fewer than five of a thousand are in 3 % of
+ * runs (binomial distribution), so less than that is taken for chance.
+ */
+const COUNT = 1000;
+
+/** Part of the packets that may be lost. */
+const ALLOWED = 0.005;
+
+/** Packets between every two nodes are not lost, not even one in a hundred. */
+export const loss = {
+  id: "loss",
+  title: `of ${String(COUNT)} packets between two nodes not 1 % is lost`,
+  waitsOn: ["pod-to-pod"],
+  leastNodes: 2,
+  betweenNodes: true,
+  requests: ({ nodes, podOf }) =>
+    nodes.flatMap((node) =>
+      nodes
+        .filter((to) => to !== node && podOf(to, "probe-b") !== undefined)
+        .map((to) => ({
+          node,
+          probe: "probe-a" as const,
+          targetNode: to,
+          target: nameOf(to, "probe-b"),
+          ask: { kind: "loss", protocol: "ICMP", address: podOf(to, "probe-b")?.ip ?? "", count: COUNT } as const,
+        })),
+    ),
+  judge: (facts) => {
+    const broken = new BrokenWays(facts, ["pod-to-pod"]);
+    return facts.requestsOf("loss").map((request) => judgeOne(request, facts, broken));
+  },
+} as const satisfies Claim;
+
+function judgeOne(request: Request, { answerTo }: JudgedBy, broken: BrokenWays): Verdict {
+  const expected = `fewer than ${String(ALLOWED * 100)} % of the packets are lost`;
+  const answer = answerTo(request);
+  const values = answer.ok ? answer.values : [];
+  const sent = values.reduce((sum, value) => sum + Number(/^\d+\/(\d+)$/.exec(value)?.[1] ?? 0), 0);
+  const lost = values.reduce((sum, value) => sum + lostOf(value), 0);
+  if (sent > 0 && lost / sent < ALLOWED) {
+    const took = values.find((value) => value.endsWith(" ms"));
+    const text = `${String(lost)} of ${String(sent)} lost${took === undefined ? "" : `, an answer takes ${took}`}`;
+    return verdict(request, "passed", expected, text);
+  }
+  const link = broken.between("pod-to-pod", request.node, request.targetNode ?? "", "TCP");
+  if (link) {
+    return verdict(request, "blocked", expected, blockedBy(link));
+  }
+  const share = `${((100 * lost) / Math.max(1, sent)).toFixed(1)} %, ${String(lost)} of ${String(sent)}, lost`;
+  return verdict(request, "failed", expected, answer.ok ? share : answer.error);
+}
