@@ -100,7 +100,7 @@ export function parseAnswers(requests: readonly Request[], output: readonly stri
     const file = line.slice(0, colon);
     const text = line.slice(colon + 1);
     if (file.startsWith("w-")) {
-      const match = /^(r[0-9]+) code ([0-9]+) ([0-9.]+) ?(.*)$/.exec(text);
+      const match = /^([a-z][0-9]+) code ([0-9]+) ([0-9.]+) ?(.*)$/.exec(text);
       if (match) {
         const [, id = "", code = "", time = "0", message = ""] = match;
         transfers.set(id, { code, connected: Number(time) > 0, message });

@@ -215,3 +215,12 @@ test("a node without nft says which package brings it", async () => {
     "podnet way on machine: nft is not on this node, without which no packet can be followed; on Debian and Ubuntu: apt-get install nftables",
   ]);
 });
+
+test("dbg", async () => {
+  const other = (await machine.sh("cut -d' ' -f2 /run/pods")).trim();
+  const asked = machine.does("way", { seconds: 2, flow: ["f0 10.244.2.2 10.244.1.77"] });
+  await machine.sh(
+    `for _ in 1 2 3 4 5 6 7 8; do nsenter -t ${other} -n bash -c 'echo x >/dev/udp/10.244.1.77/99' || true; sleep 0.3; done`,
+  );
+  console.log((await asked).join("\n"));
+});
