@@ -51,7 +51,10 @@ function endsOf(
   const own = probe === "probe-host" ? undefined : podOf(node, probe);
   const from = own?.ip ?? input.nodes[node]?.internalIp;
   const toProbe = pods.find(({ ip, probe: name }) => ip === ask.address && name !== "probe-host")?.probe;
-  return from === undefined
+  // A pod that is none of the probes may be gone by now.
+  const known =
+    toProbe !== undefined || Object.values(input.nodes).some(({ internalIp }) => internalIp === ask.address);
+  return from === undefined || !known
     ? undefined
     : { from, to: ask.address, fromProbe: own?.probe, toProbe, size: "size" in ask ? ask.size : undefined };
 }

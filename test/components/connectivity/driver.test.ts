@@ -55,7 +55,7 @@ test.each([
 
 test("a peer's answer counts where it bears the nonce of its own server, and no other", () => {
   const read = (body: string) =>
-    parseAnswers([request("p0", OUTSIDE)], ["w-probe-a:p0 code 0 0.001 ", `r0:${body}`]).get("r0");
+    parseAnswers([request("p0", OUTSIDE)], ["w-probe-a:p0 code 0 0.001 ", `p0:${body}`]).get("p0");
   expect(read("0123abcd 192.0.2.11")).toEqual({ ok: true, values: ["192.0.2.11"], errors: [] });
   expect(read("<html>192.0.2.11</html>")).toEqual({ ok: false, error: "somebody else answers in its place" });
 });
