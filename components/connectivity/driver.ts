@@ -155,16 +155,18 @@ function answerOf(
   const body = lines.join("\n");
   if (ask.kind === "outside") {
     const [nonce, seen = ""] = body.split(" ");
-    return nonce === ask.nonce
-      ? { ok: true, values: [seen], errors: [] }
-      : { ok: false, error: "somebody else answers in its place" };
+    return nonce === ask.nonce ? { ok: true, values: [seen], errors: [] } : { ok: false, error: STRANGER };
   }
   if (ask.kind === "clientip" && ask.protocol === "TCP") {
-    return { ok: true, values: [addressOf(body)], errors: [] };
+    return isRemote(body) ? { ok: true, values: [addressOf(body)], errors: [] } : { ok: false, error: STRANGER };
   }
   try {
     const dialled = JSON.parse(body) as { responses?: string[]; errors?: string[] };
-    const values = (dialled.responses ?? []).map((text) => (ask.kind === "clientip" ? addressOf(text) : text));
+    const given = dialled.responses ?? [];
+    if (given.some((text) => (ask.kind === "clientip" ? !isRemote(text) : text === ""))) {
+      return { ok: false, error: STRANGER };
+    }
+    const values = given.map((text) => (ask.kind === "clientip" ? addressOf(text) : text));
     const errors = (dialled.errors ?? []).map((text) => text.replace(/^.*?err:'?/, "").replace(/'$/, ""));
     return values.length > 0 ? { ok: true, values, errors } : { ok: false, error: errors[0] ?? "no answer" };
   } catch {
@@ -180,6 +182,14 @@ function lossIn(lines: readonly string[]): Answer {
   return sent === undefined || received === undefined
     ? { ok: false, error: "no packet was sent" }
     : { ok: true, values: [`${received}/${sent}`, ...(average === "" ? [] : [`${average} ms`])], errors: [] };
+}
+
+/** What is said of an answer that no pod of the check gives, such as that of a proxy outside. */
+const STRANGER = "somebody else answers in its place";
+
+/** Whether an answer is what agnhost tells of a client, `ADDRESS:PORT`. */
+function isRemote(text: string): boolean {
+  return /^(\[[0-9a-f:.]+\]|[0-9.]+):[0-9]+$/.test(text);
 }
 
 function addressOf(remote: string): string {

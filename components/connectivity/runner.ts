@@ -3,7 +3,7 @@ import { apiService, KubeClient, parseKubeconfig } from "../kubernetes/client";
 import { nodesOf, nodeTroubles } from "../kubernetes/reason";
 import { Shell } from "../machine/shell";
 import { askAll, asker } from "./asking";
-import type { Explained } from "./cause/causes";
+import { causesOf, type Explained } from "./cause/causes";
 import { investigate } from "./cause/investigate";
 import { CLAIMS } from "./claims";
 import { factsOf } from "./facts";
@@ -63,10 +63,17 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     ]);
     const requests = await withoutLeft(client, input.services, planned, answers);
     const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, pods: listed, dns });
-    const verdicts = await prove(facts, judge(facts), { client, ask, say });
-    const { causes, troubles } = await investigate(facts, verdicts, { shells, ask, say });
+    const judged = judge(facts);
+    const evidence = await investigate(facts, judged, { shells, ask, say });
+    const verdicts = await prove(facts, judged, { client, ask, say });
+    const causes = causesOf(verdicts, topology, evidence);
     const conditions = [...(await nodesOf(client)).values()].flatMap(nodeTroubles);
-    const warnings = [...conditions, ...mendedWarnings(statuses), ...(await idlePolicies(client, input)), ...troubles];
+    const warnings = [
+      ...conditions,
+      ...mendedWarnings(statuses),
+      ...(await idlePolicies(client, input)),
+      ...evidence.troubles,
+    ];
     return { findings: findingsOf(verdicts), warnings, conditions, causes };
   } catch (error) {
     throw new Error(named(messageOf(error), input), { cause: error });

@@ -10,6 +10,8 @@ export interface Cause {
   readonly hop: Hop;
   /** What is wrong, as a sentence's part that follows the node's name. */
   readonly text: string;
+  /** Whose packets showed it, and how many, where it is not about all alike. */
+  readonly example?: string;
 }
 
 /** A pair of addresses whose packets are followed, since a proof between them failed. */

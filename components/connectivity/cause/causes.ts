@@ -3,14 +3,19 @@ import type { Verdicts } from "../judge";
 import type { Topology } from "../topology";
 import type { Cause, Hop } from "./cause";
 import { Sights } from "./cause";
-import { type Followed, pairKey } from "./flows";
-import type { FollowedSights } from "./follow";
+import { pairKey } from "./flows";
+import type { Evidence } from "./investigate";
 import { walk } from "./walk";
 
 /** A cause with what failed by it. */
 export interface Explained extends Cause {
   /** Number of failed proofs that it explains; the node's own difference from what podnet made is not counted. */
   readonly proofs: number;
+}
+
+/** What tells causes apart: one rule that drops is one cause, whosever packets it drops. */
+function keyOf({ node, text }: Cause): string {
+  return `${node} ${text}`;
 }
 
 /** What of a node, by the claim `as-made`, can be at fault at a hop. */
@@ -30,8 +35,7 @@ const PARTS: Readonly<Record<Hop, readonly string[]>> = {
 export function causesOf(
   verdicts: Verdicts,
   topology: Topology,
-  followed: readonly Followed[],
-  { byNode }: Pick<FollowedSights, "byNode">,
+  { followed, byNode }: Pick<Evidence, "followed" | "byNode">,
 ): Explained[] {
   const asMade = (verdicts.get("as-made") ?? []).filter(({ status }) => status === "failed");
   const byPair = new Map<string, Cause>();
@@ -47,8 +51,8 @@ export function causesOf(
   const left: Verdict[] = [];
   const counts = new Map<string, { cause: Cause; proofs: number }>();
   const count = (cause: Cause, proofs: number): void => {
-    const key = `${cause.node} ${cause.text}`;
-    counts.set(key, { cause, proofs: (counts.get(key)?.proofs ?? 0) + proofs });
+    const known = counts.get(keyOf(cause));
+    counts.set(keyOf(cause), { cause: known?.cause ?? cause, proofs: (known?.proofs ?? 0) + proofs });
   };
   for (const verdict of failed) {
     const cause = causeOfPair(verdict, byPair);
@@ -86,5 +90,5 @@ function nodesOf({ source, request }: Verdict): string[] {
 function named(cause: Cause, asMade: readonly Verdict[]): Cause {
   const differing = asMade.filter(({ source, target }) => source === cause.node && PARTS[cause.hop].includes(target));
   const [first] = PARTS[cause.hop].flatMap((part) => differing.filter(({ target }) => target === part));
-  return first ? { ...cause, text: first.seen } : cause;
+  return first ? { node: cause.node, hop: cause.hop, text: first.seen } : cause;
 }

@@ -9,8 +9,8 @@ export interface End {
 }
 
 /** A cause. */
-export function cause(node: string, hop: Hop, text: string): Cause {
-  return { node, hop, text };
+export function cause(node: string, hop: Hop, text: string, example?: string): Cause {
+  return { node, hop, text, ...(example !== undefined && { example }) };
 }
 
 /** A pod as a reader knows it. */

@@ -2,9 +2,8 @@ import type { Shell } from "../../machine/shell";
 import type { AskOnce } from "../asking";
 import type { Facts } from "../facts";
 import type { Verdicts } from "../judge";
-import { causesOf, type Explained } from "./causes";
-import { flowsOf } from "./flows";
-import { follow } from "./follow";
+import { type Followed, flowsOf } from "./flows";
+import { follow, type FollowedSights } from "./follow";
 
 /** What an investigation works with. */
 export interface Means {
@@ -15,17 +14,24 @@ export interface Means {
   readonly say: (line: string) => void;
 }
 
-/** Why proofs failed: follows the packets of those between pods and nodes, and asks nothing where none failed. */
+/** The packets that were followed, and what the nodes saw of them. */
+export interface Evidence extends FollowedSights {
+  readonly followed: readonly Followed[];
+}
+
+/**
+ * Follows the packets of failed proofs between pods and nodes; asks nothing where none failed. It goes before anything is changed for
+ * a proof: a new pod makes the network's plugin set its bridge and its settings anew, which would hide the cause.
+ */
 export async function investigate(
   { topology, observations }: Facts,
   verdicts: Verdicts,
   { shells, ask, say }: Means,
-): Promise<{ readonly causes: readonly Explained[]; readonly troubles: readonly string[] }> {
+): Promise<Evidence> {
   const followed = flowsOf([...verdicts.values()].flat(), topology);
-  if (followed.length > 0) {
-    say(`following the packets of failed proofs, hop by hop, on ${String(followed.length)} ways`);
+  if (followed.length === 0) {
+    return { followed, byNode: {}, troubles: [] };
   }
-  const { byNode, troubles } =
-    followed.length > 0 ? await follow(followed, shells, observations.seen, ask) : { byNode: {}, troubles: [] };
-  return { causes: causesOf(verdicts, topology, followed, { byNode }), troubles };
+  say(`following the packets of failed proofs, hop by hop, on ${String(followed.length)} ways`);
+  return { followed, ...(await follow(followed, shells, observations.seen, ask)) };
 }

@@ -32,8 +32,8 @@ export function unrouted(direction: Direction, to: End, sights: Sights, node: st
   }
   const [drop] = sights.drops(node);
   return drop === undefined
-    ? cause(node, "routes", `it takes packets for ${to.address} in and does not forward them (its route: ${text})`)
-    : cause(node, "rules", `${drop} drops what is for ${to.address}`);
+    ? cause(node, "routes", `it takes packets in and does not forward them`, `to ${to.address}, its route: ${text}`)
+    : cause(node, "rules", `${drop} drops packets`, `for ${to.address}`);
 }
 
 function reversePath(node: string): Cause {
@@ -47,9 +47,9 @@ function reversePath(node: string): Cause {
 /** Why a packet does not pass a node's rules. */
 export function dropped(direction: Direction, from: End, to: End, sights: Sights, node: string): Cause {
   const drops = sights.drops(node);
-  const what = `what goes from ${from.address} to ${to.address}`;
+  const what = `from ${from.address} to ${to.address}`;
   if (drops.length > 0) {
-    return cause(node, "rules", `${drops.join(" and ")} ${drops.length > 1 ? "drop" : "drops"} ${what}`);
+    return cause(node, "rules", `${drops.join(" and ")} ${drops.length > 1 ? "drop" : "drops"} packets`, what);
   }
   const full = sights.fullConntrack(node);
   if (full !== undefined) {
@@ -57,7 +57,7 @@ export function dropped(direction: Direction, from: End, to: End, sights: Sights
   }
   const error = routeError(sights.route(node, direction));
   return error === undefined
-    ? cause(node, "rules", `it drops ${what} between its rules for forwarding`)
+    ? cause(node, "rules", "it drops packets between its rules for forwarding", what)
     : cause(node, "routes", `it has no route to ${to.address}: ${error}`);
 }
 
@@ -85,7 +85,7 @@ export function lostBetween(
   const owner = Object.keys(nodes).find((name) => nodes[name]?.internalIp === via);
   if (via !== undefined && owner !== to.node && sights.links(to.node).every((one) => !hasAddress(one, via))) {
     const who = owner === undefined ? "" : `, which is ${owner}`;
-    return cause(node, "routes", `what is for ${to.address} on ${to.node} goes via ${via}${who}`);
+    return cause(node, "routes", `what is for the pods of ${to.node} goes via ${via}${who}`, `to ${to.address}`);
   }
   const there = sights.links(to.node).find((one) => hasAddress(one, neighbour?.address ?? ""));
   if (neighbour && there && neighbour.lladdr !== "" && neighbour.lladdr !== there.lladdr) {
@@ -100,8 +100,9 @@ export function lostBetween(
   return cause(
     node,
     "link",
-    `packets for ${to.address} leave it by ${device === "" ? "no link" : device} and do not come in at ${to.node}` +
+    `packets leave it by ${device === "" ? "no link" : device} and do not come in at ${to.node}` +
       (drops.length > 0 ? `: ${drops.join("; ")}` : ""),
+    `to ${to.address}`,
   );
 }
 
@@ -123,14 +124,9 @@ export function translated(source: End, target: End, sights: Sights): Cause | un
     return undefined;
   }
   const rules = sights.translations(node);
-  const what = `what goes from ${source.address} to ${target.address}`;
-  return cause(
-    node,
-    "rules",
-    rules.length === 0
-      ? `it gives ${what} another source address`
-      : `${rules.join(" and ")} ${rules.length > 1 ? "give" : "gives"} ${what} another source address`,
-  );
+  const who = rules.length === 0 ? "it gives" : `${rules.join(" and ")} ${rules.length > 1 ? "give" : "gives"}`;
+  const what = `from ${source.address} to ${target.address}`;
+  return cause(node, "rules", `${who} packets another source address`, what);
 }
 
 /** The link on a way that is too small for packets of a size, or a pod's own whose MTU is not the declared one. */
@@ -141,9 +137,9 @@ export function mtuTrouble(
   sights: Sights,
   nodes: Readonly<Record<string, Declared>>,
 ): Cause | undefined {
-  for (const [direction, end, other] of [
-    ["there", source, target],
-    ["back", target, source],
+  for (const [direction, end] of [
+    ["there", source],
+    ["back", target],
   ] as const) {
     const { node } = end;
     const declared = nodes[node]?.mtu ?? size;
@@ -161,7 +157,7 @@ export function mtuTrouble(
       .find(({ name, mtu }) => (name === device || name === sights.port(node)?.bridge) && mtu < declared);
     if (small) {
       const text = `its link ${small.name} has the MTU ${String(small.mtu)}, and its pods' links have ${String(declared)}`;
-      return cause(node, "link", `${text}: packets to ${other.node} do not fit`);
+      return cause(node, "link", text);
     }
   }
   return undefined;

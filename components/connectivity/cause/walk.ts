@@ -46,7 +46,9 @@ function lossOn(stations: readonly Station[], packets: (station: Station) => num
       const [had, has] = [packets(before), packets(station)];
       if (had - has > SLACK) {
         const found = station.missing();
-        return found && { ...found, text: `${found.text} (${String(had - has)} of ${String(had)} packets)` };
+        const share = `${String(had - has)} of ${String(had)} packets`;
+        const example = found?.example === undefined ? share : `${found.example}, ${share}`;
+        return found && { ...found, example };
       }
     }
   }

@@ -122,7 +122,9 @@ const rule = (text: string, what: "drop" | "translation" = "drop"): Sight => ({ 
 const found = (world: World, flow = FLOW): Cause | undefined => walk(flow, new Sights("f0", world), NODES);
 const text = (world: World, flow = FLOW): string => {
   const cause = found(world, flow);
-  return cause ? `${cause.node} ${cause.hop}: ${cause.text}` : "none";
+  return cause
+    ? `${cause.node} ${cause.hop}: ${cause.text}${cause.example === undefined ? "" : ` | ${cause.example}`}`
+    : "none";
 };
 
 test("a way on which every packet is seen at every point has no cause", () => {
@@ -221,12 +223,12 @@ test.each<[string, World, string]>([
   [
     "a rule that drops",
     lost(also(sound(), "w1", rule("ip bad f: udp dport 99 drop")), "w1", "there", "passed"),
-    "w1 rules: the rule `udp dport 99 drop` in nft's chain ip bad f drops what goes from 10.244.1.2 to 10.244.2.2",
+    "w1 rules: the rule `udp dport 99 drop` in nft's chain ip bad f drops packets | from 10.244.1.2 to 10.244.2.2",
   ],
   [
     "a policy that drops, of the other node",
     lost(also(sound(), "w2", rule("ip filter FORWARD: its policy, drop")), "w2", "there", "passed"),
-    "w2 rules: the policy drop of nft's chain ip filter FORWARD drops what goes from 10.244.1.2 to 10.244.2.2",
+    "w2 rules: the policy drop of nft's chain ip filter FORWARD drops packets | from 10.244.1.2 to 10.244.2.2",
   ],
   [
     "a rule of the older iptables that drops what comes back",
@@ -240,7 +242,7 @@ test.each<[string, World, string]>([
       "back",
       "passed",
     ),
-    "w2 rules: the rule `-A FORWARD -j DROP` in the table filter of iptables-legacy drops what goes from 10.244.2.2 to 10.244.1.2",
+    "w2 rules: the rule `-A FORWARD -j DROP` in the table filter of iptables-legacy drops packets | from 10.244.2.2 to 10.244.1.2",
   ],
   [
     "a full table of connections",
@@ -255,7 +257,7 @@ test.each<[string, World, string]>([
       "there",
       "in",
     ),
-    "w1 routes: what is for 10.244.2.2 on w2 goes via 192.0.2.10, which is cp",
+    "w1 routes: what is for the pods of w2 goes via 192.0.2.10, which is cp | to 10.244.2.2",
   ],
   [
     "a next hop that does not answer",
@@ -275,12 +277,12 @@ test.each<[string, World, string]>([
   [
     "a link that loses all",
     lost(sound(), "w2", "there", "in"),
-    "w1 link: packets for 10.244.2.2 leave it by eth0 and do not come in at w2",
+    "w1 link: packets leave it by eth0 and do not come in at w2 | to 10.244.2.2",
   ],
   [
     "a link that loses what comes back",
     lost(sound(), "w1", "back", "in"),
-    "w2 link: packets for 10.244.1.2 leave it by eth0 and do not come in at w1",
+    "w2 link: packets leave it by eth0 and do not come in at w1 | to 10.244.1.2",
   ],
   [
     "a pod that does not answer",
@@ -295,7 +297,7 @@ test.each<[string, World, string]>([
   [
     "a rule that drops some",
     lost(also(sound(), "w1", rule("ip bad f: numgen random mod 100 < 30 drop")), "w1", "there", "passed", 6),
-    "w1 rules: the rule `numgen random mod 100 < 30 drop` in nft's chain ip bad f drops what goes from 10.244.1.2 to 10.244.2.2 (4 of 10 packets)",
+    "w1 rules: the rule `numgen random mod 100 < 30 drop` in nft's chain ip bad f drops packets | from 10.244.1.2 to 10.244.2.2, 4 of 10 packets",
   ],
   [
     "a rule that translates",
@@ -311,7 +313,7 @@ test.each<[string, World, string]>([
       "w1",
       rule("ip bad p: masquerade", "translation"),
     ),
-    "w1 rules: the rule `masquerade` in nft's chain ip bad p gives what goes from 10.244.1.2 to 10.244.2.2 another source address",
+    "w1 rules: the rule `masquerade` in nft's chain ip bad p gives packets another source address | from 10.244.1.2 to 10.244.2.2",
   ],
 ])("%s", (_, world, expected) => {
   expect(text(world)).toBe(expected);
@@ -323,7 +325,7 @@ test("a link that is too small for packets of a declared size is named, by eithe
     w2: sound().w2.map((one) => (one.at === "link" && one.name === "eth0" ? { ...one, mtu: 1400 } : one)),
   };
   expect(text(small, { ...FLOW, size: 1500 })).toBe(
-    "w2 link: its link eth0 has the MTU 1400, and its pods' links have 1500: packets to w1 do not fit",
+    "w2 link: its link eth0 has the MTU 1400, and its pods' links have 1500",
   );
   expect(text(small)).toBe("none");
   expect(text(other(sound(), "w1", "inside", { mtu: 1400 }), { ...FLOW, size: 1500 })).toBe(
@@ -347,7 +349,7 @@ test("a node's own packets are followed from where it sends them to where it tak
       ),
       flow,
     ),
-  ).toBe("w1 rules: the policy drop of nft's chain ip filter INPUT drops what goes from 10.244.2.2 to 192.0.2.11");
+  ).toBe("w1 rules: the policy drop of nft's chain ip filter INPUT drops packets | from 10.244.2.2 to 192.0.2.11");
   // It may send from an address that is not counted.
   expect(text({ ...sound(), w1: asNode({ there: [], back: [] }) }, flow)).toBe("none");
 });
