@@ -64,9 +64,9 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     const requests = await withoutLeft(client, input.services, planned, answers);
     const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, pods: listed, dns });
     const judged = judge(facts);
-    const evidence = await investigate(facts, judged, { shells, ask, say });
+    const evidence = await investigate(facts, judged, { client, shells, ask, say });
     const verdicts = await prove(facts, judged, { client, ask, say });
-    const causes = causesOf(verdicts, topology, evidence);
+    const causes = causesOf(verdicts, facts, evidence);
     const conditions = [...(await nodesOf(client)).values()].flatMap(nodeTroubles);
     const warnings = [
       ...conditions,

@@ -1,14 +1,17 @@
 import type { Direction, Point, Sight } from "./seen";
 
-/** Where on a packet's way something is wrong, in the order of the way; `as-made` where no packet was followed to it. */
-export type Hop = "pod" | "bridge" | "routes" | "rules" | "link" | "as-made";
+/**
+ * Where on a packet's way something is wrong, in the order of the way; `service` and `dns` are a Service and the cluster's DNS, and
+ * `as-made` is a node's difference from what podnet made, to which no packet was followed.
+ */
+export type Hop = "pod" | "bridge" | "routes" | "rules" | "link" | "service" | "dns" | "as-made";
 
 /** Why proofs failed: the first thing on the packets' way that is not as it should be. */
 export interface Cause {
-  /** The node that it is on. */
-  readonly node: string;
+  /** The node that it is on, or the Service or pod that it is about. */
+  readonly place: string;
   readonly hop: Hop;
-  /** What is wrong, as a sentence's part that follows the node's name. */
+  /** What is wrong, as a sentence's part that follows the place. */
   readonly text: string;
   /** Whose packets showed it, and how many, where it is not about all alike. */
   readonly example?: string;
@@ -97,6 +100,11 @@ export class Sights {
     return table && table.max > 0 && (table.count >= table.max * 0.95 || this.counted(node, "conntrack_drop"))
       ? `its table of connections is full: ${String(table.count)} of nf_conntrack_max ${String(table.max)}`
       : undefined;
+  }
+
+  /** Whether the node has rules for a ClusterIP; undefined where it was not asked. */
+  serves(node: string, address: string): boolean | undefined {
+    return this.#all(node, "service").find((one) => one.address === address)?.served;
   }
 
   #all<At extends Sight["at"]>(node: string, at: At): Extract<Sight, { at: At }>[] {

@@ -1,8 +1,9 @@
+import { own } from "../../args/own";
+import { CLAIMS } from "../claims";
 import type { Verdict } from "../claims/claim";
+import type { Facts } from "../facts";
 import type { Verdicts } from "../judge";
-import type { Topology } from "../topology";
-import type { Cause, Hop } from "./cause";
-import { Sights } from "./cause";
+import { type Cause, type Hop, Sights } from "./cause";
 import { pairKey } from "./flows";
 import type { Evidence } from "./investigate";
 import { walk } from "./walk";
@@ -14,8 +15,8 @@ export interface Explained extends Cause {
 }
 
 /** What tells causes apart: one rule that drops is one cause, whosever packets it drops. */
-function keyOf({ node, text }: Cause): string {
-  return `${node} ${text}`;
+function keyOf({ place, text }: Cause): string {
+  return `${place} ${text}`;
 }
 
 /** What of a node, by the claim `as-made`, can be at fault at a hop. */
@@ -25,6 +26,8 @@ const PARTS: Readonly<Record<Hop, readonly string[]>> = {
   routes: ["routes", "settings", "forwarding"],
   rules: ["forwarding", "settings", "egress"],
   link: ["routes"],
+  service: [],
+  dns: [],
   "as-made": [],
 };
 
@@ -34,9 +37,11 @@ const PARTS: Readonly<Record<Hop, readonly string[]>> = {
  */
 export function causesOf(
   verdicts: Verdicts,
-  topology: Topology,
-  { followed, byNode }: Pick<Evidence, "followed" | "byNode">,
+  facts: Facts,
+  evidence: Pick<Evidence, "followed" | "byNode" | "proxies">,
 ): Explained[] {
+  const { followed, byNode } = evidence;
+  const { topology } = facts;
   const asMade = (verdicts.get("as-made") ?? []).filter(({ status }) => status === "failed");
   const byPair = new Map<string, Cause>();
   for (const { flow } of followed) {
@@ -45,28 +50,27 @@ export function causesOf(
       byPair.set(pairKey(flow.source, flow.target), named(found, asMade));
     }
   }
-  const failed = [...verdicts].flatMap(([claim, own]) =>
-    claim === "as-made" ? [] : own.filter(({ status }) => status === "failed"),
-  );
   const left: Verdict[] = [];
   const counts = new Map<string, { cause: Cause; proofs: number }>();
   const count = (cause: Cause, proofs: number): void => {
     const known = counts.get(keyOf(cause));
     counts.set(keyOf(cause), { cause: known?.cause ?? cause, proofs: (known?.proofs ?? 0) + proofs });
   };
-  for (const verdict of failed) {
-    const cause = causeOfPair(verdict, byPair);
-    if (cause) {
-      count(cause, 1);
-    } else {
-      left.push(verdict);
+  for (const claim of CLAIMS.filter(({ id }) => id !== "as-made")) {
+    for (const verdict of (verdicts.get(claim.id) ?? []).filter(({ status }) => status === "failed")) {
+      const found = claim.cause?.(verdict, facts) ?? causeOfPair(verdict, byPair) ?? causeOfService(verdict, evidence);
+      if (found) {
+        count(found, 1);
+      } else {
+        left.push(verdict);
+      }
     }
   }
   for (const verdict of asMade) {
     const text = verdict.seen;
-    if (![...counts.values()].some(({ cause }) => cause.node === verdict.source && cause.text === text)) {
+    if (![...counts.values()].some(({ cause }) => cause.place === verdict.source && cause.text === text)) {
       const own = left.filter((other) => nodesOf(other).includes(verdict.source));
-      count({ node: verdict.source, hop: "as-made", text }, own.length);
+      count({ place: verdict.source, hop: "as-made", text }, own.length);
     }
   }
   return [...counts.values()].map(({ cause, proofs }) => ({ ...cause, proofs })).sort((a, b) => b.proofs - a.proofs);
@@ -81,6 +85,28 @@ function causeOfPair({ request }: Verdict, byPair: ReadonlyMap<string, Cause>): 
   return byPair.get(pairKey(node, targetNode)) ?? byPair.get(pairKey(targetNode, node));
 }
 
+/** The cause of a failed proof of a ClusterIP: no rules for it on the node that asks, where kube-proxy is to make them. */
+function causeOfService(
+  { request }: Verdict,
+  { byNode, proxies }: Pick<Evidence, "byNode" | "proxies">,
+): Cause | undefined {
+  if (proxies === undefined || request === undefined || !("address" in request.ask)) {
+    return undefined;
+  }
+  const { node, ask } = request;
+  if (new Sights("", byNode).serves(node, ask.address) !== false) {
+    return undefined;
+  }
+  const why = own(proxies, node);
+  const text = "it has no rules for ClusterIPs, which kube-proxy makes";
+  return {
+    place: node,
+    hop: "service",
+    text: why === undefined ? text : `${text}: ${why}`,
+    example: `to ${ask.address}`,
+  };
+}
+
 /** The nodes that a proof is about. */
 function nodesOf({ source, request }: Verdict): string[] {
   return [source.split("/")[0] ?? "", ...(request?.targetNode === undefined ? [] : [request.targetNode])];
@@ -88,7 +114,7 @@ function nodesOf({ source, request }: Verdict): string[] {
 
 /** A cause in the words of what podnet made, where that explains it. */
 function named(cause: Cause, asMade: readonly Verdict[]): Cause {
-  const differing = asMade.filter(({ source, target }) => source === cause.node && PARTS[cause.hop].includes(target));
+  const differing = asMade.filter(({ source, target }) => source === cause.place && PARTS[cause.hop].includes(target));
   const [first] = PARTS[cause.hop].flatMap((part) => differing.filter(({ target }) => target === part));
-  return first ? { node: cause.node, hop: cause.hop, text: first.seen } : cause;
+  return first ? { place: cause.place, hop: cause.hop, text: first.seen } : cause;
 }

@@ -9,8 +9,8 @@ export interface End {
 }
 
 /** A cause. */
-export function cause(node: string, hop: Hop, text: string, example?: string): Cause {
-  return { node, hop, text, ...(example !== undefined && { example }) };
+export function cause(place: string, hop: Hop, text: string, example?: string): Cause {
+  return { place, hop, text, ...(example !== undefined && { example }) };
 }
 
 /** A pod as a reader knows it. */
@@ -73,7 +73,7 @@ function insideTrouble(pod: End, other: End, sights: Sights): string | undefined
 }
 
 /** What is wrong with the node's end of a pod's interface, and with the bridge that it is on. */
-function portTrouble(node: string, sights: Sights): string | undefined {
+export function portTrouble(node: string, sights: Sights): string | undefined {
   const port = sights.port(node);
   if (!port) {
     return undefined;

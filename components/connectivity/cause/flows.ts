@@ -69,3 +69,24 @@ function spread(requests: readonly Request[]): Request[] {
   const most = Math.max(0, ...queues.map(({ length }) => length));
   return Array.from({ length: most }, (_, round) => queues.flatMap((queue) => queue.slice(round, round + 1))).flat();
 }
+
+/** ClusterIPs that failed proofs asked for, by the node that asked. */
+export function servicesOf(verdicts: readonly Verdict[]): ReadonlyMap<string, readonly string[]> {
+  const byNode = new Map<string, string[]>();
+  for (const { status, request } of verdicts) {
+    if (
+      status === "failed" &&
+      request &&
+      request.pod === undefined &&
+      FRONTED.includes(request.claim) &&
+      "address" in request.ask
+    ) {
+      const own = byNode.get(request.node) ?? [];
+      byNode.set(request.node, own.includes(request.ask.address) ? own : [...own, request.ask.address]);
+    }
+  }
+  return byNode;
+}
+
+/** Claims whose requests go to ClusterIPs. */
+const FRONTED: readonly string[] = ["service", "hairpin", "api"];

@@ -19,14 +19,21 @@ export interface FollowedSights {
   readonly troubles: readonly string[];
 }
 
+/** What is looked into: flows, and the ClusterIPs that nodes asked for in vain, by node. */
+export interface Questions {
+  readonly followed: readonly Followed[];
+  readonly services: ReadonlyMap<string, readonly string[]>;
+}
+
 /** Makes the flows' requests again and again while the nodes at their ends watch, and returns what these saw. */
 export async function follow(
-  followed: readonly Followed[],
+  questions: Questions,
   shells: ReadonlyMap<string, Shell>,
   seen: Readonly<Record<string, readonly SeenProbe[]>>,
   ask: AskOnce,
 ): Promise<FollowedSights> {
-  const nodes = [...new Set(followed.flatMap(({ flow }) => [flow.source, flow.target]))];
+  const { followed, services } = questions;
+  const nodes = [...new Set([...followed.flatMap(({ flow }) => [flow.source, flow.target]), ...services.keys()])];
   const byNode: Record<string, Sight[]> = {};
   const troubles: string[] = [];
   const watching = { now: true };
@@ -37,7 +44,7 @@ export async function follow(
         return;
       }
       try {
-        byNode[node] = parseSights(await askNode(shell, "way", parametersOf(node, followed, seen), SECONDS));
+        byNode[node] = parseSights(await askNode(shell, "way", parametersOf(node, questions, seen), SECONDS));
       } catch (error) {
         troubles.push(`no packet can be followed on ${node}: ${messageOf(error)}`);
       }
@@ -52,7 +59,7 @@ export async function follow(
 
 function parametersOf(
   node: string,
-  followed: readonly Followed[],
+  { followed, services }: Questions,
   seen: Readonly<Record<string, readonly SeenProbe[]>>,
 ) {
   const flows = followed.map(({ flow }) => flow).filter(({ source, target }) => source === node || target === node);
@@ -62,9 +69,10 @@ function parametersOf(
     ...(target === node && source !== node && toProbe !== undefined ? [`${id} ${toProbe} ${to} ${from}`] : []),
   ]);
   return {
-    seconds: COUNTING,
+    seconds: flows.length > 0 ? COUNTING : 1,
     flow: flows.map(({ id, from, to }) => `${id} ${from} ${to}`),
     end: ends,
+    "cluster-ip": services.get(node) ?? [],
     pid: (own(seen, node) ?? []).map(({ probe, pid }) => `${probe} ${String(pid)}`),
   };
 }

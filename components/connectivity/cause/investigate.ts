@@ -1,12 +1,15 @@
 import type { Shell } from "../../machine/shell";
+import { isReady, type KubeClient, podsOf } from "../../kubernetes/client";
+import { reasonOf } from "../../kubernetes/reason";
 import type { AskOnce } from "../asking";
 import type { Facts } from "../facts";
 import type { Verdicts } from "../judge";
-import { type Followed, flowsOf } from "./flows";
+import { type Followed, flowsOf, servicesOf } from "./flows";
 import { follow, type FollowedSights } from "./follow";
 
 /** What an investigation works with. */
 export interface Means {
+  readonly client: KubeClient;
   readonly shells: ReadonlyMap<string, Shell>;
   /** Makes requests once. */
   readonly ask: AskOnce;
@@ -17,6 +20,8 @@ export interface Means {
 /** The packets that were followed, and what the nodes saw of them. */
 export interface Evidence extends FollowedSights {
   readonly followed: readonly Followed[];
+  /** Why kube-proxy does not run on a node, by node; nothing where it does. Undefined where the cluster has none. */
+  readonly proxies: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -26,12 +31,34 @@ export interface Evidence extends FollowedSights {
 export async function investigate(
   { topology, observations }: Facts,
   verdicts: Verdicts,
-  { shells, ask, say }: Means,
+  { client, shells, ask, say }: Means,
 ): Promise<Evidence> {
-  const followed = flowsOf([...verdicts.values()].flat(), topology);
-  if (followed.length === 0) {
-    return { followed, byNode: {}, troubles: [] };
+  const all = [...verdicts.values()].flat();
+  const followed = flowsOf(all, topology);
+  const services = servicesOf(all);
+  if (followed.length === 0 && services.size === 0) {
+    return { followed, byNode: {}, proxies: {}, troubles: [] };
   }
-  say(`following the packets of failed proofs, hop by hop, on ${String(followed.length)} ways`);
-  return { followed, ...(await follow(followed, shells, observations.seen, ask)) };
+  say(`looking for the cause: following packets of failed proofs, hop by hop, on ${String(followed.length)} ways`);
+  const [sights, proxies] = await Promise.all([
+    follow({ followed, services }, shells, observations.seen, ask),
+    services.size === 0 ? {} : proxiesOf(client, [...services.keys()]),
+  ]);
+  return { followed, proxies, ...sights };
+}
+
+/** Why kube-proxy does not run on these nodes, by node; undefined where it runs nowhere, since something else serves ClusterIPs. */
+async function proxiesOf(client: KubeClient, nodes: readonly string[]): Promise<Evidence["proxies"]> {
+  const pods = await podsOf(client, "kube-system", { "k8s-app": "kube-proxy" });
+  if (pods.length === 0) {
+    return undefined;
+  }
+  const reasons = await Promise.all(
+    nodes.map(async (node) => {
+      const pod = pods.find(({ spec }) => spec.nodeName === node);
+      const reason = pod === undefined ? "none runs there" : isReady(pod) ? undefined : await reasonOf(client, pod);
+      return reason === undefined ? [] : [[node, reason] as const];
+    }),
+  );
+  return Object.fromEntries(reasons.flat());
 }

@@ -1,5 +1,5 @@
 import type { Cause, Sights } from "./cause";
-import { cause, type End, isDead, podText, routeError } from "./ends";
+import { cause, type End, isDead, podText, portTrouble, routeError } from "./ends";
 import type { Direction } from "./seen";
 
 /** What is declared of a node, as far as a packet's way goes by it. */
@@ -20,6 +20,11 @@ export function unsent(direction: Direction, from: End, to: End, sights: Sights)
 export function unrouted(direction: Direction, to: End, sights: Sights, node: string): Cause {
   const text = sights.route(node, direction);
   const error = routeError(text);
+  // Without its bridge, or the bridge's address, a node has no route to its own pods.
+  const port = to.probe !== undefined && to.node === node ? portTrouble(node, sights) : undefined;
+  if (error !== undefined && port !== undefined) {
+    return cause(node, "bridge", port);
+  }
   if (error !== undefined) {
     return cause(node, "routes", `it has no route to ${to.address}: ${error}`);
   }
@@ -70,6 +75,10 @@ export function lostBetween(
   nodes: Readonly<Record<string, Declared>>,
 ): Cause {
   const { node } = from;
+  const changed = translated(direction, from, to, sights);
+  if (changed) {
+    return changed;
+  }
   const text = sights.route(node, direction);
   const [, device = ""] = / dev (\S+)/.exec(text) ?? [];
   const [, via] = / via (\S+)/.exec(text) ?? [];
@@ -117,16 +126,15 @@ export function refused(direction: Direction, from: End, to: End, sights: Sights
     : dropped(direction, from, to, sights, to.node);
 }
 
-/** The rule that gives what a flow sends another source address, where it arrives all the same. */
-export function translated(source: End, target: End, sights: Sights): Cause | undefined {
-  const node = [source.node, target.node].find((name) => sights.packets(name, "there", "translated") > 0);
+/** The rule that gives what a flow sends another source address on its way out of a node. */
+export function translated(direction: Direction, from: End, to: End, sights: Sights): Cause | undefined {
+  const node = [from.node, to.node].find((name) => sights.packets(name, direction, "translated") > 0);
   if (node === undefined) {
     return undefined;
   }
   const rules = sights.translations(node);
   const who = rules.length === 0 ? "it gives" : `${rules.join(" and ")} ${rules.length > 1 ? "give" : "gives"}`;
-  const what = `from ${source.address} to ${target.address}`;
-  return cause(node, "rules", `${who} packets another source address`, what);
+  return cause(node, "rules", `${who} packets another source address`, `from ${from.address} to ${to.address}`);
 }
 
 /** The link on a way that is too small for packets of a size, or a pod's own whose MTU is not the declared one. */

@@ -1,3 +1,4 @@
+import type { Cause } from "../cause/cause";
 import type { KubeClient } from "../../kubernetes/client";
 import type { NetworkPromise } from "../../network/definition";
 import type { Answer } from "../driver";
@@ -65,6 +66,8 @@ export interface Claim {
   readonly prepare?: (client: KubeClient, pods: readonly ProbePod[]) => Promise<void>;
   readonly requests: (topology: Topology) => readonly PlannedRequest[];
   readonly judge: (facts: JudgedBy) => readonly Verdict[];
+  /** Why a proof failed, where the verdict itself says that. */
+  readonly cause?: (verdict: Verdict, facts: Facts) => Cause | undefined;
   /** Whether its proof neither disturbs another claim's nor is disturbed by it, so that it may go on beside them. */
   readonly apart?: boolean;
   /** Proves what needs a change in the cluster, takes the change back whatever happens, and judges it. */

@@ -13,6 +13,8 @@ export const dns = {
   id: "dns",
   title: "a service's name resolves to its ClusterIP, a headless one's to its pods",
   waitsOn: ["pod-to-pod", "service", "endpoints"],
+  cause: (_, { observations: { dns: seen } }) =>
+    seen.trouble === undefined ? undefined : { place: "the cluster's DNS", hop: "dns", text: seen.trouble },
   requests: (topology) =>
     topology.nodes.flatMap((node) =>
       names(topology).flatMap(({ name, service, addresses }) =>

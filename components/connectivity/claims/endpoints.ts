@@ -20,6 +20,11 @@ export const endpoints = {
     await waitForMembers(client, PROBE_SERVICE, podNames(pods, "probe-a"));
   },
   requests: () => [],
+  cause: ({ source, target, seen }, { topology }) =>
+    topology.input.services.some((declared) => `${declared.namespace}/${declared.name}` === source) &&
+    !/^without |^put back$|^before$/.test(target)
+      ? { place: `Service ${source}`, hop: "service", text: `its selector is declared as ${target}, and ${seen}` }
+      : undefined,
   judge: ({ topology }) =>
     topology.input.services.map((declared) =>
       judgeDeclared(declared, seenService(topology, `${declared.namespace}/${declared.name}`)),

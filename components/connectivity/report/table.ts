@@ -19,10 +19,10 @@ export function palette(enabled: boolean): Palette {
   return { good: paint("32"), bad: paint("31"), dim: paint("2"), warn: paint("33") };
 }
 
-/** A cause in a line: the node, what is wrong there, whose packets showed it, and how many proofs failed by it. */
-export function causeText({ node, text, example, proofs }: Report["causes"][number]): string {
+/** A cause in a line: where it is, what is wrong there, whose packets showed it, and how many proofs failed by it. */
+export function causeText({ place, text, example, proofs }: Report["causes"][number]): string {
   const shown = example === undefined ? "" : `, such as those ${example}`;
-  return `${node}: ${text}${shown}${proofs === 0 ? "" : ` (${counted(proofs, "proof")} failed by it)`}`;
+  return `${place}: ${text}${shown}${proofs === 0 ? "" : ` (${counted(proofs, "proof")} failed by it)`}`;
 }
 
 function counted(count: number, what: string): string {

@@ -10,7 +10,7 @@ lasts 40
 
 declare_way() {
     takes seconds
-    takes_list flow end pid
+    takes_list flow end pid cluster-ip
 }
 
 # Prefix of the table's name; the rest is the process that will remove it.
@@ -164,6 +164,15 @@ way_ends() {
     rm -rf "$way_folder"
 }
 
+# Whether any rule of the node names a ClusterIP.
+services_json() {
+    local address rules
+    rules=$({ nft list ruleset; iptables-legacy-save; } 2>/dev/null || true)
+    for address in $(each cluster-ip); do
+        answer "{\"at\":\"service\",\"address\":\"$address\",\"served\":$(grep -qwF -- "$address" <<<"$rules" && echo true || echo false)}"
+    done
+}
+
 do_way() {
     local table=$way_table-$BASHPID id probe from to
     command -v nft >/dev/null || fail "nft is not on this node, without which no packet can be followed; on Debian and Ubuntu: apt-get install nftables"
@@ -187,6 +196,7 @@ do_way() {
     grown_json kernel kernel-before kernel-after
     answer "{\"at\":\"conntrack\",\"count\":$(cat /proc/sys/net/netfilter/nf_conntrack_count 2>/dev/null || echo 0),\"max\":$(cat /proc/sys/net/netfilter/nf_conntrack_max 2>/dev/null || echo 0)}"
     way_links_json
+    [ -z "$(each cluster-ip)" ] || services_json
     while read -r id from to; do
         [ -n "$id" ] || continue
         route_json "$id" there "$from" "$to"

@@ -123,7 +123,7 @@ const found = (world: World, flow = FLOW): Cause | undefined => walk(flow, new S
 const text = (world: World, flow = FLOW): string => {
   const cause = found(world, flow);
   return cause
-    ? `${cause.node} ${cause.hop}: ${cause.text}${cause.example === undefined ? "" : ` | ${cause.example}`}`
+    ? `${cause.place} ${cause.hop}: ${cause.text}${cause.example === undefined ? "" : ` | ${cause.example}`}`
     : "none";
 };
 

@@ -74,8 +74,8 @@ test("causes stand before all else, with what failed by each, and no claim's fai
       target: `b${String(index)}`,
     }));
   const causes = [
-    { node: "w1", hop: "routes", text: "the route to 10.244.2.0/24 via 192.0.2.12 is missing", proofs: 24 },
-    { node: "w2", hop: "as-made", text: "kubelet is inactive", proofs: 0 },
+    { place: "w1", hop: "routes", text: "the route to 10.244.2.0/24 via 192.0.2.12 is missing", proofs: 24 },
+    { place: "w2", hop: "as-made", text: "kubelet is inactive", proofs: 0 },
   ] as const;
   const report = summarize([...failed("pod-to-pod", 7), ...failed("hairpin", 1)], { ...context, causes });
   const lines = renderTable(report, palette(false)).split("\n");
