@@ -39,8 +39,27 @@ export const nodeStatus = z.strictObject({
     .nullable(),
   /** Configurations of the container runtime's networks, in the order in which it reads them: new pods get the first. */
   conflists: z.array(z.string()),
-  /** Routes to the other nodes' pods, as `CIDR via NEXT-HOP`. */
-  routes: z.strictObject({ wanted: z.array(route), now: z.array(route) }),
+  /**
+   * Routes to the other nodes' pods, as `CIDR via NEXT-HOP`, and the ways that packets take to the first and the last address of each:
+   * `ADDRESS via NEXT-HOP`, `ADDRESS by LINK`, or the address and why there is none.
+   */
+  routes: z.strictObject({
+    wanted: z.array(route),
+    now: z.array(route),
+    taken: z.array(z.string().regex(/^[0-9.]+ .+$/)).default([]),
+  }),
+  /** The bridge of the pods, where podnet's own network has it on this node. */
+  bridge: z
+    .strictObject({
+      name: z.string(),
+      up: z.boolean(),
+      addresses: z.array(z.string()),
+      ports: z.array(
+        z.strictObject({ name: z.string(), up: z.boolean(), hairpin: z.boolean(), isolated: z.boolean() }),
+      ),
+    })
+    .nullable()
+    .default(null),
   /** Whether podnet masquerades what leaves the cluster here, and whether the rules for it are as it made them. */
   egress: z.strictObject({ wanted: z.boolean(), now }),
   /** Whether the host drops what it forwards, and whether podnet's accepts for the pods stand in that chain. */

@@ -26,9 +26,11 @@ export interface Flow {
   /** The two addresses. */
   readonly from: string;
   readonly to: string;
-  /** The probe on the pod network that has an address; undefined for a node's own. */
+  /** The probe on the pod network that has an address; undefined for a node's own, and for another pod's. */
   readonly fromProbe?: string | undefined;
   readonly toProbe?: string | undefined;
+  /** Whether the target is a pod; else it is a node. */
+  readonly toPod: boolean;
   /** Bytes of its packets, where the proof was about their size. */
   readonly size?: number | undefined;
 }

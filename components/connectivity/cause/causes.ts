@@ -21,11 +21,11 @@ function keyOf({ place, text }: Cause): string {
 
 /** What of a node, by the claim `as-made`, can be at fault at a hop. */
 const PARTS: Readonly<Record<Hop, readonly string[]>> = {
-  pod: [],
-  bridge: ["settings", "files"],
-  routes: ["routes", "settings", "forwarding"],
+  pod: ["bridge"],
+  bridge: ["bridge", "settings"],
+  routes: ["routes", "bridge", "settings", "forwarding"],
   rules: ["forwarding", "settings", "egress"],
-  link: ["routes"],
+  link: ["routes", "bridge"],
   service: [],
   dns: [],
   "as-made": [],

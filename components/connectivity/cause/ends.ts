@@ -4,8 +4,10 @@ import type { Cause, Hop, Sights } from "./cause";
 export interface End {
   readonly node: string;
   readonly address: string;
-  /** The probe on the pod network that has the address; undefined for a node's own. */
+  /** The probe on the pod network that has the address; undefined for a node's own, and for another pod's. */
   readonly probe: string | undefined;
+  /** Whether the address is a pod's. */
+  readonly pod: boolean;
 }
 
 /** A cause. */
@@ -14,8 +16,8 @@ export function cause(place: string, hop: Hop, text: string, example?: string): 
 }
 
 /** A pod as a reader knows it. */
-export function podText({ probe = "", node, address }: End): string {
-  return `${node}/${probe} (${address})`;
+export function podText({ probe, node, address }: End): string {
+  return probe === undefined ? `the pod ${address}` : `${node}/${probe} (${address})`;
 }
 
 /** Whether a neighbour has not answered. */

@@ -41,22 +41,22 @@ export function pairKey(source: string, target: string): string {
 /** The addresses of a request's two ends, and the probes on the pod network that have them. */
 function endsOf(
   request: Request,
-  { input, pods, podOf }: Topology,
+  { input, pods, dnsPods, podOf }: Topology,
 ): Omit<Flow, "id" | "source" | "target"> | undefined {
   const { node, probe, ask } = request;
-  // What a node sends to its own pods has the address of their bridge.
-  if (!("address" in ask) || (probe === "probe-host" && node === request.targetNode)) {
-    return undefined;
-  }
+  const to = "address" in ask ? ask.address : "server" in ask ? ask.server : undefined;
   const own = probe === "probe-host" ? undefined : podOf(node, probe);
   const from = own?.ip ?? input.nodes[node]?.internalIp;
-  const toProbe = pods.find(({ ip, probe: name }) => ip === ask.address && name !== "probe-host")?.probe;
-  // A pod that is none of the probes may be gone by now.
-  const known =
-    toProbe !== undefined || Object.values(input.nodes).some(({ internalIp }) => internalIp === ask.address);
-  return from === undefined || !known
-    ? undefined
-    : { from, to: ask.address, fromProbe: own?.probe, toProbe, size: "size" in ask ? ask.size : undefined };
+  // What a node sends to its own pods has the address of their bridge.
+  if (to === undefined || from === undefined || (own === undefined && node === request.targetNode)) {
+    return undefined;
+  }
+  const toProbe = pods.find(({ ip, probe: name }) => ip === to && name !== "probe-host")?.probe;
+  const toPod = toProbe !== undefined || dnsPods.some(({ ip }) => ip === to);
+  // A pod that is none of these may be gone by now.
+  return toPod || Object.values(input.nodes).some(({ internalIp }) => internalIp === to)
+    ? { from, to, fromProbe: own?.probe, toProbe, toPod, size: "size" in ask ? ask.size : undefined }
+    : undefined;
 }
 
 /** The requests in an order in which each node is a source as early as it can be. */

@@ -21,7 +21,7 @@ export function unrouted(direction: Direction, to: End, sights: Sights, node: st
   const text = sights.route(node, direction);
   const error = routeError(text);
   // Without its bridge, or the bridge's address, a node has no route to its own pods.
-  const port = to.probe !== undefined && to.node === node ? portTrouble(node, sights) : undefined;
+  const port = to.pod && to.node === node ? portTrouble(node, sights) : undefined;
   if (error !== undefined && port !== undefined) {
     return cause(node, "bridge", port);
   }

@@ -18,8 +18,13 @@ interface Station {
  * that it does not reach; undefined where it goes all the way.
  */
 export function walk(flow: Flow, sights: Sights, nodes: Readonly<Record<string, Declared>>): Cause | undefined {
-  const source: End = { node: flow.source, address: flow.from, probe: flow.fromProbe };
-  const target: End = { node: flow.target, address: flow.to, probe: flow.toProbe };
+  const source: End = {
+    node: flow.source,
+    address: flow.from,
+    probe: flow.fromProbe,
+    pod: flow.fromProbe !== undefined,
+  };
+  const target: End = { node: flow.target, address: flow.to, probe: flow.toProbe, pod: flow.toPod };
   const small = flow.size === undefined ? undefined : mtuTrouble(flow.size, source, target, sights, nodes);
   if (small) {
     return small;
@@ -81,14 +86,14 @@ function departure(direction: Direction, from: End, to: End, sights: Sights): St
   const { node } = from;
   const at = (points: readonly Point[], missing: Station["missing"]): Station => ({ node, direction, points, missing });
   const out = at(["out", "translated"], () => dropped(direction, from, to, sights, node));
-  if (from.probe === undefined) {
+  if (!from.pod) {
     return [at(["from"], () => unsent(direction, from, to, sights)), out];
   }
   return [
     at(["in"], () => cutOff(from, to, sights)),
     at(["forward", "to"], () => unrouted(direction, to, sights, node)),
     at(["passed", "to"], () => dropped(direction, from, to, sights, node)),
-    ...(to.probe === undefined && to.node === node ? [] : [out]),
+    ...(!to.pod && to.node === node ? [] : [out]),
   ];
 }
 
@@ -97,7 +102,7 @@ function arrival(direction: Direction, from: End, to: End, sights: Sights): Stat
   const { node } = to;
   const at = (points: readonly Point[], missing: Station["missing"]): Station => ({ node, direction, points, missing });
   const drop = (): Cause => dropped(direction, from, to, sights, node);
-  if (to.probe === undefined) {
+  if (!to.pod) {
     return [at(["to"], () => refused(direction, from, to, sights))];
   }
   return [
@@ -109,7 +114,7 @@ function arrival(direction: Direction, from: End, to: End, sights: Sights): Stat
 
 /** Whether the target's answer leaves it at all; between the two directions. */
 function answered(source: End, target: End, sights: Sights): Station[] {
-  return target.probe === undefined
+  return !target.pod
     ? []
     : [{ node: target.node, direction: "back", points: ["in"], missing: () => unanswered(source, target, sights) }];
 }

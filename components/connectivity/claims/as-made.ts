@@ -1,3 +1,4 @@
+import { addressAt, contains, formatIpv4, parseCidr, parseIpv4 } from "../../args/ipv4";
 import { own } from "../../args/own";
 import type { NodeStatus } from "../../node/status";
 import type { Topology } from "../topology";
@@ -81,7 +82,19 @@ const PARTS: readonly Part[] = [
     name: "routes",
     expected: () => "podnet's routes to the other nodes' pods",
     applies: ({ routes }) => routes.wanted.length + routes.now.length > 0,
-    differences: ({ routes }) => routeDifferences(routes.wanted, routes.now),
+    differences: ({ routes }) => {
+      const changed = routeDifferences(routes.wanted, routes.now);
+      // A missing route takes another way too: that is told once.
+      return changed.length > 0 ? changed : wayDifferences(routes.wanted, routes.taken);
+    },
+  },
+  {
+    name: "bridge",
+    expected: ({ input }) =>
+      `the pods' bridge up, with the gateway's address, and its ports as ${input.network.id} makes them`,
+    // It comes with the node's first pod.
+    applies: ({ bridge }) => bridge !== null,
+    differences: ({ bridge }, { input }, node) => bridgeDifferences(bridge, own(input.nodes, node)?.podCidr ?? ""),
   },
   {
     name: "egress",
@@ -140,4 +153,48 @@ function routeDifferences(wanted: readonly string[], now: readonly string[]): st
     made.has(cidr) ? [] : [`the route to ${cidr} via ${via} is one too many`],
   );
   return [...gone, ...added];
+}
+
+/** Ways that packets take to pods of other nodes and that are not by podnet's routes: another route or rule wins over them. */
+function wayDifferences(wanted: readonly string[], taken: readonly string[]): string[] {
+  const routes = wanted.map((route) => {
+    const [cidr = "", via = ""] = route.split(" via ");
+    return { cidr, via, range: parseCidr(cidr) };
+  });
+  const odd = taken.flatMap((way) => {
+    const [, address = "", rest = ""] = /^(\S+) (.*)$/.exec(way) ?? [];
+    const route = routes.find(({ range }) => contains(range, parseIpv4(address)));
+    return route === undefined || rest === `via ${route.via}`
+      ? []
+      : [
+          {
+            ...route,
+            text: `what is for ${address} goes ${rest}, podnet made the route to ${route.cidr} via ${route.via}`,
+          },
+        ];
+  });
+  return [...new Map(odd.map(({ cidr, text }) => [cidr, text])).values()];
+}
+
+/** What of the pods' bridge and its ports is not as the network makes it. */
+function bridgeDifferences(bridge: NodeStatus["bridge"], podCidr: string): string[] {
+  if (bridge === null) {
+    return [];
+  }
+  const { name, up, addresses, ports } = bridge;
+  const cidr = parseCidr(podCidr);
+  const gateway = `${formatIpv4(addressAt(cidr, 1))}/${String(cidr.prefix)}`;
+  const off = (what: string, odd: (port: (typeof ports)[number]) => boolean): string[] => {
+    const names = ports.filter(odd).map((port) => port.name);
+    return names.length === 0 ? [] : [`${what} of ${name}: ${names.join(", ")}`];
+  };
+  return [
+    ...(up ? [] : [`the bridge ${name} is down`]),
+    ...(addresses.includes(gateway)
+      ? []
+      : [`the bridge ${name} has the address ${addresses.join(", ") || "none"}, and the pods' gateway is ${gateway}`]),
+    ...off("ports are down", (port) => !port.up),
+    ...off("hairpin is off on ports", ({ hairpin }) => !hairpin),
+    ...off("pods are isolated from each other on ports", ({ isolated }) => isolated),
+  ];
 }

@@ -11,6 +11,14 @@ export const service = {
   id: "service",
   title: "a ClusterIP answers from every ready endpoint and nothing else",
   waitsOn: ["pod-to-pod", "node-to-pod", "pod-to-node", "endpoints"],
+  cause: ({ request, seen }) =>
+    request?.pod === undefined
+      ? undefined
+      : {
+          place: `Service ${request.service ?? ""}`,
+          hop: "service",
+          text: `its pod ${request.pod} on ${request.targetNode ?? "?"} does not answer on its targetPort${"port" in request.ask ? ` ${String(request.ask.port)}` : ""}: ${seen}`,
+        },
   requests: (topology) => {
     const only = podNames(topology.pods, "probe-a");
     const members = only.length;

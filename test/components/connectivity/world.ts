@@ -141,7 +141,17 @@ function goodStatus(node: string, input: CheckInput): NodeStatus {
     overruled: [],
     network: { id: "bridge", kind: "bridge", podCidr: "10.244.0.0/16", parameters: [] },
     conflists: ["10-podnet.conflist"],
-    routes: { wanted: routes, now: routes },
+    routes: {
+      wanted: routes,
+      now: routes,
+      taken: routes.flatMap((route) => [1, 254].map((last) => route.replace(/0\/24/, String(last)))),
+    },
+    bridge: {
+      name: "cni0",
+      up: true,
+      addresses: [(input.nodes[node]?.podCidr ?? "").replace("0/24", "1/24")],
+      ports: ["veth1", "veth2"].map((name) => ({ name, up: true, hairpin: true, isolated: false })),
+    },
     egress: { wanted: true, now: "as-made" },
     forward: { drops: false, accepted: false },
     mended: [],

@@ -4,6 +4,7 @@
 use lib/node
 use lib/cni
 use lib/routing
+use lib/links
 use lib/obstacles
 use lib/overruled
 
@@ -81,9 +82,45 @@ overruled_json() {
 
 # Routes to the peers: those wanted, and those that are there, each as `CIDR via NEXT-HOP`.
 routes_json() {
-    printf '{"wanted":%s,"now":%s}' \
+    printf '{"wanted":%s,"now":%s,"taken":%s}' \
         "$(awk 'NF { print $1 " via " $2 }' "$NETWORK_FOLDER/routes" 2>/dev/null | json_list)" \
-        "$(ip -4 route show proto "$ROUTE_PROTOCOL" type unicast 2>/dev/null | awk '{ for (i = 2; i < NF; i++) if ($i == "via") print $1 " via " $(i + 1) }' | json_list)"
+        "$(ip -4 route show proto "$ROUTE_PROTOCOL" type unicast 2>/dev/null | awk '{ for (i = 2; i < NF; i++) if ($i == "via") print $1 " via " $(i + 1) }' | json_list)" \
+        "$(taken_ways | json_list)"
+}
+
+# The way that a packet takes to the first and to the last pod of each peer, `ADDRESS via NEXT-HOP`, or what the kernel says instead:
+# another route that is more exact, or a rule that leads to another table, wins over podnet's.
+taken_ways() {
+    local address
+    for address in $(awk 'NF { split($1, cidr, "/"); split(cidr[1], p, "."); n = ((p[1] * 256 + p[2]) * 256 + p[3]) * 256 + p[4]
+        for (i = 0; i < 2; i++) { m = i ? n + 2 ^ (32 - cidr[2]) - 2 : n + 1; print int(m / 16777216) "." int(m / 65536) % 256 "." int(m / 256) % 256 "." m % 256 } }' \
+        "$NETWORK_FOLDER/routes" 2>/dev/null || true); do
+        { ip -4 -o route get "$address" 2>&1 || true; } | awk -v address="$address" 'NR == 1 {
+            for (i = 2; i < NF; i++) if ($i == "via") { print address, "via", $(i + 1); exit }
+            if ($1 == "RTNETLINK") { sub(/.*answers: /, ""); print address, $0 } else { for (i = 1; i < NF; i++) if ($i == "dev") { print address, "by", $(i + 1); exit } }
+        }'
+    done
+}
+
+# The bridge of podnet's own network on this node, with its ports; null where it has none.
+bridge_json() {
+    local line='' kind=''
+    if [ -e "$NETWORK_FILE" ]; then read -r _ kind _ <"$NETWORK_FILE"; fi
+    [ "$kind" != bridge ] || line=$(ip -o link show dev "$BRIDGE" type bridge 2>/dev/null || true)
+    [ -n "$line" ] || { printf null; return; }
+    printf '{"name":"%s","up":%s,"addresses":%s,"ports":[%s]}' "$BRIDGE" "$(is_up "$line")" \
+        "$(ip -4 -o address show dev "$BRIDGE" | awk '{ print $4 }' | json_list)" "$(ports_json)"
+}
+
+# Its ports. One look at all: a node has a hundred of them.
+ports_json() {
+    bridge -o -d link show 2>/dev/null | awk -v bridge="$BRIDGE" '
+        function on(name) { return index($0, " " name " on ") ? "true" : "false" }
+        index($0, " master " bridge " ") {
+            name = $2; sub(/[@:].*/, "", name)
+            printf "%s{\"name\":\"%s\",\"up\":%s,\"hairpin\":%s,\"isolated\":%s}", separator, name, $0 ~ /[<,]UP[,>]/ ? "true" : "false", on("hairpin"), on("isolated")
+            separator = ","
+        }' || true
 }
 
 # The egress rules: whether podnet has them here, and whether their table is as it was made.
@@ -152,7 +189,7 @@ versions_json() {
 }
 
 do_status() {
-    answer "{\"owner\":$(owner_json),\"program\":$(json_string "${ROOT##*/}"),\"works\":{$(works_json)},\"installed\":{$(versions_json)},\"files\":[$(files_json)],\"units\":[$(units_json)],\"sysctls\":[$(sysctls_json)],\"overruled\":$(overruled_json),\"network\":$(network_json),\"conflists\":$(conflists_json),\"routes\":$(routes_json),\"egress\":$(egress_json),\"forward\":$(forward_json),\"mended\":[$(mended_json)],\"links\":[$(links_json)]}"
+    answer "{\"owner\":$(owner_json),\"program\":$(json_string "${ROOT##*/}"),\"works\":{$(works_json)},\"installed\":{$(versions_json)},\"files\":[$(files_json)],\"units\":[$(units_json)],\"sysctls\":[$(sysctls_json)],\"overruled\":$(overruled_json),\"network\":$(network_json),\"conflists\":$(conflists_json),\"routes\":$(routes_json),\"bridge\":$(bridge_json),\"egress\":$(egress_json),\"forward\":$(forward_json),\"mended\":[$(mended_json)],\"links\":[$(links_json)]}"
 }
 
 undo_status() { :; }

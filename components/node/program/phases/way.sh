@@ -4,6 +4,7 @@
 # nothing, and is removed at the end; one that a killed run left is removed by the next.
 # shellcheck shell=bash
 use lib/drops
+use lib/links
 
 only_reads
 lasts 40
@@ -108,14 +109,8 @@ route_json() {
         answer "{\"at\":\"neighbour\",\"flow\":\"$id\",\"direction\":\"$direction\",\"address\":\"$next\",\"state\":\"$(neighbour_state "$text")\",\"lladdr\":\"$(word_behind lladdr "$text")\"}"
 }
 
-# The word behind another in a text; nothing where there is none.
-word_behind() { awk -v name="$1" '{ for (i = 1; i < NF; i++) if ($i == name) { print $(i + 1); exit } }' <<<"$2"; }
-
 # The state in which `ip neigh` shows a neighbour, its last word.
 neighbour_state() { awk '{ print $NF }' <<<"$1"; }
-
-# Whether a link's flags, as `ip` prints them, have it up.
-is_up() { [[ $1 == *[\<,]UP[,\>]* ]] && echo true || echo false; }
 
 # How a probe's own interface looks from inside, with what its kernel knows of its gateway, and the other end of it on the node.
 inside_json() {
@@ -133,18 +128,6 @@ inside_json() {
     name=$(link_name "$port")
     answer "{\"at\":\"port\",\"flow\":\"$id\",\"name\":$(json_string "$name"),\"up\":$(is_up "$port"),\"bridge\":$(json_string "$(word_behind master "$port")"),\"isolated\":$(port_is "$name" isolated),\"hairpin\":$(port_is "$name" hairpin)}"
 }
-
-link_name() { awk -F'[ :@]+' '{ print $2 }' <<<"$1"; }
-
-# The MTU in a line of `ip link`; 0 where there is no link.
-mtu_in() {
-    local mtu
-    mtu=$(word_behind mtu "$1")
-    echo "${mtu:-0}"
-}
-
-# Whether a port of a bridge has a flag on.
-port_is() { bridge -o -d link show dev "$1" 2>/dev/null | grep -q " $2 on" && echo true || echo false; }
 
 # The node's links but for those of single pods: by these packets leave it.
 way_links_json() {

@@ -16,6 +16,7 @@ const FLOW: Flow = {
   to: "10.244.2.2",
   fromProbe: "probe-a",
   toProbe: "probe-a",
+  toPod: true,
 };
 const MAC = { w1: "02:00:00:00:00:11", w2: "02:00:00:00:00:12" };
 

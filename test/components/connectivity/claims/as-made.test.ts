@@ -13,7 +13,7 @@ const where = (change: (good: NodeStatus) => Partial<NodeStatus>): Change => ({
 const [TO_CP, TO_W2] = ["10.244.0.0/24 via 192.0.2.10", "10.244.2.0/24 via 192.0.2.12"] as const;
 
 test("passes where every node is as podnet made it", () => {
-  expect(countsOf("as-made")).toEqual({ passed: 27 });
+  expect(countsOf("as-made")).toEqual({ passed: 30 });
 });
 
 test.each<[string, Change, string]>([
@@ -80,6 +80,36 @@ test.each<[string, Change, string]>([
     "routes - failed: podnet's routes to the other nodes' pods | the route to 10.244.2.0/24 goes via 192.0.2.10, podnet made it via 192.0.2.12; the route to 10.244.9.0/24 via 192.0.2.19 is one too many",
   ],
   [
+    "a more exact route that wins, or a rule that leads elsewhere",
+    where(({ routes }) => ({
+      routes: {
+        ...routes,
+        taken: [
+          "10.244.0.1 via 192.0.2.10",
+          "10.244.0.254 by dummy0",
+          "10.244.2.1 No route to host",
+          "10.244.2.254 via 192.0.2.10",
+        ],
+      },
+    })),
+    "routes - failed: podnet's routes to the other nodes' pods | what is for 10.244.0.254 goes by dummy0, podnet made the route to 10.244.0.0/24 via 192.0.2.10; what is for 10.244.2.254 goes via 192.0.2.10, podnet made the route to 10.244.2.0/24 via 192.0.2.12",
+  ],
+  [
+    "a bridge that is down, with another address, and odd ports",
+    where(() => ({
+      bridge: {
+        name: "cni0",
+        up: false,
+        addresses: ["10.9.0.1/24"],
+        ports: [
+          { name: "veth1", up: false, hairpin: true, isolated: true },
+          { name: "veth2", up: true, hairpin: false, isolated: true },
+        ],
+      },
+    })),
+    "bridge - failed: the pods' bridge up, with the gateway's address, and its ports as bridge makes them | the bridge cni0 is down; the bridge cni0 has the address 10.9.0.1/24, and the pods' gateway is 10.244.1.1/24; ports are down of cni0: veth1; hairpin is off on ports of cni0: veth2; pods are isolated from each other on ports of cni0: veth1, veth2",
+  ],
+  [
     "no egress rules",
     where(() => ({ egress: { wanted: true, now: "missing" } })),
     "egress - failed: podnet's rules for what leaves the cluster | nft's table ip podnet is missing",
@@ -96,7 +126,7 @@ test.each<[string, Change, string]>([
   ],
 ])("fails for a node with %s, and says what differs", (_, change, problem) => {
   expect(problemsOf("as-made", change)).toEqual([`w1 -> ${problem}`]);
-  expect(countsOf("as-made", change)).toEqual({ passed: 26, failed: 1 });
+  expect(countsOf("as-made", change)).toEqual({ passed: 29, failed: 1 });
 });
 
 test("passes for a host that drops by itself and accepts what pods send", () => {
@@ -105,16 +135,17 @@ test("passes for a host that drops by itself and accepts what pods send", () => 
       "as-made",
       where(() => ({ forward: { drops: true, accepted: true } })),
     ),
-  ).toEqual({ passed: 27 });
+  ).toEqual({ passed: 30 });
 });
 
 test("asks for no routes and rules where the network's agents make them", () => {
   const change = where(() => ({
-    routes: { wanted: [], now: [] },
+    routes: { wanted: [], now: [], taken: [] },
+    bridge: null,
     egress: { wanted: false, now: "missing" },
     forward: { drops: true, accepted: false },
   }));
-  expect(countsOf("as-made", change)).toEqual({ passed: 24 });
+  expect(countsOf("as-made", change)).toEqual({ passed: 26 });
 });
 
 test("fails for a node that tells nothing", () => {
@@ -125,7 +156,7 @@ test("fails for a node that tells nothing", () => {
 test("waits on nothing, so that nothing blocks it, and always applies", () => {
   expect(asMade.waitsOn).toEqual([]);
   expect(asMade).not.toHaveProperty("exemption");
-  expect(countsOf("as-made", { ...SILENCE, notApplicable: NO_PROMISE })).toEqual({ passed: 27 });
+  expect(countsOf("as-made", { ...SILENCE, notApplicable: NO_PROMISE })).toEqual({ passed: 30 });
 });
 
 test("the bridge's conflist has the name that its part of the node program gives it", () => {

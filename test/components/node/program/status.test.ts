@@ -15,6 +15,13 @@ afterEach(() => machine.close());
 
 const status = async (): Promise<NodeStatus> => parseNodeStatus(await machine.does("status", {}));
 const route = BRIDGE["route"] as string[];
+/** The ways to the first and the last pods of the two peers. */
+const taken = (first: string, second: string): string[] => [
+  `10.244.0.1 via ${first}`,
+  `10.244.0.254 via ${first}`,
+  `10.244.2.1 via ${second}`,
+  `10.244.2.254 via ${second}`,
+];
 
 test("of a machine that nobody took names nothing of podnet's, and leaves nothing behind", async () => {
   expect(await status()).toEqual({
@@ -31,7 +38,8 @@ test("of a machine that nobody took names nothing of podnet's, and leaves nothin
     overruled: [],
     network: null,
     conflists: [],
-    routes: { wanted: [], now: [] },
+    routes: { wanted: [], now: [], taken: [] },
+    bridge: null,
     egress: { wanted: false, now: "missing" },
     forward: { drops: false, accepted: false },
     mended: [],
@@ -102,8 +110,38 @@ test("of a node tells all that podnet made there, as it was made", async () => {
     ],
   });
   expect(seen.conflists).toEqual(["10-podnet.conflist"]);
-  expect(seen.routes).toEqual({ wanted: route, now: route });
+  expect(seen.routes).toEqual({ wanted: route, now: route, taken: taken("192.0.2.10", "192.0.2.12") });
+  expect(seen.bridge).toBeNull();
   expect(seen.egress).toEqual({ wanted: true, now: "as-made" });
+});
+
+test("the ways that packets take are told, whichever route or rule wins, and the bridge with its ports", async () => {
+  await machine.does("take", TAKE);
+  await machine.does("network", BRIDGE);
+  await machine.sh(`
+ip route add 10.244.2.128/25 via 192.0.2.66 dev eth0
+ip rule add to 10.244.0.0/25 lookup 100
+ip route add unreachable default table 100
+ip link add cni0 type bridge; ip address add 10.244.1.1/24 dev cni0
+ip link add veth1 type veth peer name pod1; ip link set veth1 master cni0 up; bridge link set dev veth1 hairpin on
+ip link add veth2 type veth peer name pod2; ip link set veth2 master cni0; bridge link set dev veth2 isolated on`);
+  const seen = await status();
+  expect(seen.routes.now).toEqual(route);
+  expect(seen.routes.taken).toEqual([
+    "10.244.0.1 No route to host",
+    "10.244.0.254 via 192.0.2.10",
+    "10.244.2.1 via 192.0.2.12",
+    "10.244.2.254 via 192.0.2.66",
+  ]);
+  expect(seen.bridge).toEqual({
+    name: "cni0",
+    up: false,
+    addresses: ["10.244.1.1/24"],
+    ports: [
+      { name: "veth1", up: true, hairpin: true, isolated: false },
+      { name: "veth2", up: false, hairpin: false, isolated: true },
+    ],
+  });
 });
 
 test("of a node that somebody changed tells each change", async () => {
@@ -127,7 +165,11 @@ rm /stub/active/podnet-network`);
   expect(seen.conflists).toEqual(["00-other.conf", "10-podnet.conflist"]);
   expect(seen.units).toEqual([{ name: "podnet-network", active: "inactive", enabled: "enabled" }]);
   expect(seen.sysctls[0]).toEqual({ key: "net.ipv4.ip_forward", wanted: "1", now: "0", before: "0" });
-  expect(seen.routes).toEqual({ wanted: route, now: ["10.244.0.0/24 via 192.0.2.66", route[1]] });
+  expect(seen.routes).toEqual({
+    wanted: route,
+    now: ["10.244.0.0/24 via 192.0.2.66", route[1]],
+    taken: taken("192.0.2.66", "192.0.2.12"),
+  });
   expect(seen.egress).toEqual({ wanted: true, now: "changed" });
   expect(seen.forward).toEqual({ drops: true, accepted: false });
   expect(seen.links).toContainEqual({ name: "eth0", mtu: 1400 });
