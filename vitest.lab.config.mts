@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from "vitest/config";
 
 /** Files that kill, lose and replace each resource. */
-const FAULTS = ["fates", "kills", "objects"];
+const FAULTS = ["fates", "kills", "objects", "planted"];
 /** Files of the long suites, by the make target that runs them: each takes about an hour. */
 const SUITES: Readonly<Record<string, readonly string[]>> = {
   // The first two run in `make test` too: here with more rounds, and with all twelve changes of network.

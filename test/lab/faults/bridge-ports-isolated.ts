@@ -1,0 +1,12 @@
+import { type Fault, portOf } from "./fault";
+
+export default {
+  plant: {
+    w1: ["probe-a", "probe-b"].map((probe) => `${portOf(probe)}; bridge link set dev "$port" isolated on`).join("\n"),
+  },
+  back: {
+    w1: ["probe-a", "probe-b"].map((probe) => `${portOf(probe)}; bridge link set dev "$port" isolated off`).join("\n"),
+  },
+  claims: ["as-made", "pod-to-pod"],
+  cause: /^w1: pods are isolated from each other on ports of cni0: veth\w+, veth\w+ \(4 proofs/,
+} satisfies Fault;

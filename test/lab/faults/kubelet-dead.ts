@@ -1,0 +1,8 @@
+import { type Fault } from "./fault";
+
+export default {
+  plant: { w1: "systemctl stop kubelet" },
+  back: { w1: "systemctl start kubelet; sleep 5" },
+  claims: ["as-made"],
+  cause: "w1: kubelet is inactive",
+} satisfies Fault;
