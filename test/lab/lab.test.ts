@@ -88,18 +88,24 @@ describe("up", () => {
     expect(output("passed")).toBe(true);
     const claims = output("claims") as Report["claims"];
     expect(Object.fromEntries(Object.entries(claims).map(([claim, { passed }]) => [claim, passed]))).toEqual({
-      "as-made": 27,
+      "as-made": 30,
       localhost: 12,
       "pod-to-pod": 60,
       "node-to-pod": 36,
       "pod-to-node": 36,
       "no-nat": 132,
       "pod-ip": 6,
+      addresses: 3,
+      "fresh-pod": 9,
       mtu: 12,
+      fragments: 6,
+      loss: 6,
       service: 21,
       hairpin: 6,
       endpoints: 7,
-      dns: 3,
+      api: 6,
+      dns: 9,
+      egress: 3,
       "network-policy": 0,
     });
   });
@@ -196,6 +202,9 @@ describe("up", () => {
   });
 });
 
+/** The address of the machine that runs the check, as the nodes reach it: their gateway. */
+const outside = (): string => onNode("w1", "ip -4 route show default | awk '{ print $3 }'").trim();
+
 // `make soak` breaks and reboots many times over: what fails once in a while fails there.
 const ROUNDS = process.env["PODNET_SUITE"] === "soak" ? 10 : 1;
 
@@ -221,9 +230,9 @@ describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the chec
         "as-made w1 -> routes",
       ],
     );
-    expect(report.problems[0]?.seen).toBe(
-      `the route to 10.244.2.0/24 via ${/via (\S+)/.exec(route)?.[1] ?? ""} is missing`,
-    );
+    const text = `the route to 10.244.2.0/24 via ${/via (\S+)/.exec(route)?.[1] ?? ""} is missing`;
+    expect(report.problems[0]?.seen).toBe(text);
+    expect(report.causes).toEqual([{ place: "w1", hop: "routes", text, proofs: 24 }]);
   });
 
   test("(b) names what a node that does not forward breaks", () => {
@@ -236,9 +245,12 @@ describe.each(Array.from({ length: ROUNDS }, (_, round) => round + 1))("the chec
         ...oneWay("node-to-pod", ["cp", "w2"], pods("w1"), BOTH),
         ...oneWay("pod-to-node", pods("w1"), ["cp", "w2"], BOTH),
         "as-made w1 -> settings",
+        `egress w1/probe-b -> ${outside()} TCP`,
       ],
     );
-    expect(report.problems[0]?.seen).toBe("net.ipv4.ip_forward is 0, podnet made it 1");
+    const text = "net.ipv4.ip_forward is 0, podnet made it 1";
+    expect(report.problems[0]?.seen).toBe(text);
+    expect(report.causes).toEqual([{ place: "w1", hop: "routes", text, proofs: 49 }]);
   });
 
   test("(b2) what somebody takes away is back within 30 s, and the check tells of it", async () => {
@@ -315,7 +327,7 @@ bridge link set dev "$(ip -o link | awk -F'[ :@]+' -v i="$index" '$1 == i { prin
       verify,
       () => onNode("w2", port("off")),
       () => onNode("w2", port("on")),
-      BOTH.map((protocol) => `hairpin w2/probe-b -> hairpin ${protocol}`),
+      ["as-made w2 -> bridge", ...BOTH.map((protocol) => `hairpin w2/probe-b -> hairpin ${protocol}`)],
     );
   });
 
@@ -324,7 +336,11 @@ bridge link set dev "$(ip -o link | awk -F'[ :@]+' -v i="$index" '$1 == i { prin
       verify,
       () => onNode("w1", "ip link set eth0 mtu 1400"),
       () => onNode("w1", "ip link set eth0 mtu 1500"),
-      bothWays("mtu", ["w1/probe-a"], ["cp/probe-a", "w2/probe-a"], ["ICMP"]),
+      [
+        ...bothWays("mtu", ["w1/probe-a"], ["cp/probe-a", "w2/probe-a"], ["ICMP"]),
+        ...oneWay("fragments", ["w1/probe-b"], ["cp/probe-a", "w2/probe-a"], ["ICMP"]),
+        ...oneWay("fragments", ["cp/probe-b", "w2/probe-b"], ["w1/probe-a"], ["ICMP"]),
+      ],
     );
   });
 

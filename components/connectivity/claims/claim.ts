@@ -13,6 +13,12 @@ import type { Topology } from "../topology";
  */
 export type Status = "passed" | "failed" | "blocked" | "not-applicable";
 
+/** What was measured of a pair: the part of the packets that was lost, 0 to 1, and how long an answer took on average. */
+export interface Measured {
+  readonly lost: number;
+  readonly milliseconds?: number;
+}
+
 /** One instance of a claim and how it ended. */
 export interface Verdict {
   /** Who asked: `node/probe` for a pod, `node` for a node. */
@@ -24,6 +30,8 @@ export interface Verdict {
   readonly expected: string;
   /** What was seen instead, or the reason of a block. */
   readonly seen: string;
+  /** What was measured of a pair, where that is part of the proof. */
+  readonly measured?: Measured;
   /** The request that it is about, where it is one. */
   readonly request?: Request;
 }

@@ -42,15 +42,17 @@ function judgeOne(request: Request, { answerTo }: JudgedBy, broken: BrokenWays):
   const values = answer.ok ? answer.values : [];
   const sent = values.reduce((sum, value) => sum + Number(/^\d+\/(\d+)$/.exec(value)?.[1] ?? 0), 0);
   const lost = values.reduce((sum, value) => sum + lostOf(value), 0);
+  const [, took] = /^([\d.]+) ms$/.exec(values.find((value) => value.endsWith(" ms")) ?? "") ?? [];
+  const measured =
+    sent > 0 ? { measured: { lost: lost / sent, ...(took !== undefined && { milliseconds: Number(took) }) } } : {};
   if (sent > 0 && lost / sent < ALLOWED) {
-    const took = values.find((value) => value.endsWith(" ms"));
-    const text = `${String(lost)} of ${String(sent)} lost${took === undefined ? "" : `, an answer takes ${took}`}`;
-    return verdict(request, "passed", expected, text);
+    const text = `${String(lost)} of ${String(sent)} lost${took === undefined ? "" : `, an answer takes ${took} ms`}`;
+    return { ...verdict(request, "passed", expected, text), ...measured };
   }
   const link = broken.between("pod-to-pod", request.node, request.targetNode ?? "", "TCP");
   if (link) {
     return verdict(request, "blocked", expected, blockedBy(link));
   }
   const share = `${((100 * lost) / Math.max(1, sent)).toFixed(1)} %, ${String(lost)} of ${String(sent)}, lost`;
-  return verdict(request, "failed", expected, answer.ok ? share : answer.error);
+  return { ...verdict(request, "failed", expected, answer.ok ? share : answer.error), ...measured };
 }

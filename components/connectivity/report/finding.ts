@@ -10,7 +10,7 @@ export interface Finding extends Omit<Verdict, "request"> {
 /** The verdicts as findings, claim by claim in the order of the report. */
 export function findingsOf(verdicts: Verdicts): Finding[] {
   return CLAIMS.flatMap(({ id: claim }) =>
-    (verdicts.get(claim) ?? []).map(({ source, target, protocol, status, expected, seen }) => ({
+    (verdicts.get(claim) ?? []).map(({ source, target, protocol, status, expected, seen, measured }) => ({
       claim,
       source,
       target,
@@ -18,6 +18,7 @@ export function findingsOf(verdicts: Verdicts): Finding[] {
       status,
       expected,
       seen,
+      ...(measured !== undefined && { measured }),
     })),
   );
 }

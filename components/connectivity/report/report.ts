@@ -1,5 +1,5 @@
 import { type ClaimId, CLAIMS } from "../claims";
-import type { Status } from "../claims/claim";
+import type { Measured, Status } from "../claims/claim";
 import type { Explained } from "../cause/causes";
 import type { Finding } from "./finding";
 
@@ -15,8 +15,18 @@ export interface ClaimCounts {
   readonly "not-applicable": number;
 }
 
-/** The result of one run, as its JSON output has it. */
+/** What was measured between two pods of different nodes. */
+export interface Pair extends Measured {
+  readonly source: string;
+  readonly target: string;
+}
+
+/** Version of the report's shape: a higher one may have more fields, and another meaning of none. */
+export const REPORT_VERSION = 1;
+
+/** The result of one run, as its JSON output has it; docs/report.schema.json is its JSON Schema. */
 export interface Report {
+  readonly version: typeof REPORT_VERSION;
   readonly passed: boolean;
   readonly claims: Readonly<Record<ClaimId, ClaimCounts>>;
   /** Why proofs failed, the cause of most of them first; empty where all passed. */
@@ -25,6 +35,8 @@ export interface Report {
   readonly problems: readonly Finding[];
   /** What is not claimed or cannot be proven, and why; its instances are counted with their claim. */
   readonly notApplicable: readonly { readonly claim: ClaimId; readonly count: number; readonly reason: string }[];
+  /** What was measured of each pair of nodes. */
+  readonly pairs: readonly Pair[];
   /** What a user should know and no claim says. */
   readonly warnings: readonly string[];
   /** Id of the network under test. */
@@ -48,7 +60,9 @@ export function summarize(
       claims[id].passed > 0 || claims[id]["not-applicable"] > 0 || context.nodes.length < leastNodes,
   );
   const notApplicable = CLAIMS.flatMap(({ id }) => reasonsOf(id, findings));
-  return { passed: problems.length === 0 && proven, claims, problems, notApplicable, ...context };
+  const pairs = findings.flatMap(({ source, target, measured }) => (measured ? [{ source, target, ...measured }] : []));
+  const passed = problems.length === 0 && proven;
+  return { version: REPORT_VERSION, passed, claims, problems, notApplicable, pairs, ...context };
 }
 
 function countsOf(findings: readonly Finding[]): Record<ClaimId, ClaimCounts> {

@@ -41,7 +41,7 @@ export function renderTable(report: Report, colours: Palette): string {
     ...failures(report, colours),
     ...matrix(report, colours),
     "",
-    verdict(report, colours),
+    `  ${verdictText(report, report.passed ? colours.good : colours.bad)}`,
     "",
   ].join("\n");
 }
@@ -97,16 +97,17 @@ function failures(report: Report, colours: Palette): string[] {
   return lines.length > 0 ? ["", ...lines] : [];
 }
 
-function verdict(report: Report, colours: Palette): string {
+/** The verdict in words, with the proofs and the seconds; `paint` colours what it says of the network. */
+export function verdictText(report: Report, paint: (words: string) => string = (words) => words): string {
   const all = Object.values(report.claims);
   const sum = (count: (counts: ClaimCounts) => number): string =>
     String(all.reduce((total, counts) => total + count(counts), 0));
   const failed = report.problems.some(({ status }) => status === "failed");
   const text = report.passed
-    ? `${colours.good("the network is proven")}: ${report.network}`
-    : colours.bad(failed ? "the network is broken" : "the network is not proven");
+    ? `${paint("the network is proven")}: ${report.network}`
+    : paint(failed ? "the network is broken" : "the network is not proven");
   const proofs = `${sum(({ passed }) => passed)} of ${sum((counts) => counts.passed + counts.failed + counts.blocked)} proofs`;
-  return `  ${text} (${proofs}, ${report.seconds.toFixed(1)} s)`;
+  return `${text} (${proofs}, ${report.seconds.toFixed(1)} s)`;
 }
 
 /** Nodes that fit on a screen side by side. */
