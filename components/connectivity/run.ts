@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { messageOf, validate } from "../args/validate";
 import { checkInput } from "./input";
 import { describe, type Finding } from "./report/finding";
+import { html } from "./report/formats/html";
 import { junit } from "./report/formats/junit";
 import { markdown } from "./report/formats/markdown";
 import { prometheus } from "./report/formats/prometheus";
@@ -28,6 +29,7 @@ function reasonsOf({ causes, problems: [first] }: Report): string[] {
 /** Forms of a report that can be written to a file, by the option that names it. */
 const FORMS: Readonly<Record<string, (report: Report, findings: readonly Finding[]) => string>> = {
   json: (report) => `${JSON.stringify(report)}\n`,
+  html,
   junit,
   markdown,
   prometheus,
@@ -58,7 +60,7 @@ function optionsOf(words: readonly string[]): {
 /**
  * The command `check`: reads its input as JSON, writes the report as JSON to standard output and the table
  * to standard error. Returns its exit code, 0: every claim holds; 1: some does not; 2: the check could not run. `--table` leaves the
- * JSON away; `--json`, `--junit`, `--markdown` and `--prometheus` each write the report to a file in their form.
+ * JSON away; `--json`, `--html`, `--junit`, `--markdown` and `--prometheus` each write the report to a file in their form.
  */
 export async function checkCommand(given: string, words: readonly string[]): Promise<number> {
   const started = process.hrtime.bigint();

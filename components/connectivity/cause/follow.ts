@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { own } from "../../args/own";
 import { messageOf } from "../../args/validate";
 import type { Shell } from "../../machine/shell";
@@ -9,6 +10,9 @@ import { parseSights, type Sight } from "./seen";
 
 /** Seconds for which the nodes count packets. All are asked at once, and each begins a moment after it was asked. */
 const COUNTING = 6;
+
+/** Milliseconds between two rounds of the requests. */
+const PAUSE_MS = 100;
 
 /** Seconds that a node may take to tell what it saw. */
 const SECONDS = 45;
@@ -50,8 +54,9 @@ export async function follow(
       }
     }),
   ).finally(() => (watching.now = false));
-  while (watching.now) {
-    await Promise.race([watched, ask(followed.map(({ request }) => request))]);
+  while (watching.now && followed.length > 0) {
+    await ask(followed.map(({ request }) => request));
+    await sleep(PAUSE_MS);
   }
   await watched;
   return { byNode, troubles };

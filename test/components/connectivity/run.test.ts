@@ -26,7 +26,10 @@ test.each([
 });
 
 test.each([
-  [["--jnit", "a.xml"], /could not run: Unknown option '--jnit'.*; usage: podnet check \[--table\] \[--json FILE\] \[--junit FILE\]/],
+  [
+    ["--jnit", "a.xml"],
+    /could not run: Unknown option '--jnit'.*; usage: podnet check \[--table\] \[--json FILE\] \[--junit FILE\]/,
+  ],
   [["--junit"], /could not run: Option '--junit <value>' argument missing; usage: /],
   [["more"], /could not run: Unexpected argument 'more'.*; usage: /],
   [["--markdown", "/no/such/folder/a.md"], /could not run: ENOENT.*'\/no\/such\/folder'/],
