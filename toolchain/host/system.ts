@@ -25,6 +25,9 @@ const NEEDS: readonly Need[] = [
 /** What starting an engine takes: a machine may have the client of an engine that runs elsewhere, and no engine. */
 export const ENGINE_NEEDS: readonly Need[] = [{ probe: "dockerd", package: "docker.io" }];
 
+/** What the tests look at pages with. */
+export const TEST_NEEDS: readonly Need[] = [{ probe: "chromium", package: "chromium" }];
+
 /** What the comparison of networks measures with. */
 export const BENCH_NEEDS: readonly Need[] = [
   { probe: "iperf3", package: "iperf3" },

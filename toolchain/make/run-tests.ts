@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { messageOf } from "../../components/args/validate";
 import { AGENT_NETWORKS } from "../supply/agents";
 import { run } from "../host/exec";
+import { ensurePackages, TEST_NEEDS } from "../host/system";
 import { down } from "./down";
 import { type Context, prepare } from "./prepare";
 import { hasBackend } from "./backend";
@@ -28,6 +29,9 @@ export async function test(context: Context, suite?: Suite): Promise<number> {
   let setUp: string | undefined;
   let extra: Record<string, string> = {};
   try {
+    if (suite === undefined) {
+      await ensurePackages(progress, TEST_NEEDS);
+    }
     const { toolchain, env: variables } = await prepare(context, AGENT_NETWORKS);
     extra = { ...variables, PODNET_MIRROR: toolchain.mirrorDir };
   } catch (error) {

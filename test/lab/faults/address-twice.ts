@@ -9,7 +9,7 @@ rm "/run/podnet/ipam/podnet/$address"
 printf '%s' "10.244.1.$((\${address##*.} - 1))" >/run/podnet/ipam/podnet/last_reserved_ip.0`,
   },
   back: {
-    w1: 'sleep 3; cp /root/kept-address "/run/podnet/ipam/podnet/$(cat /root/kept-name)"; rm /root/kept-address /root/kept-name; ip neigh flush dev cni0',
+    w1: 'sleep 10; cp /root/kept-address "/run/podnet/ipam/podnet/$(cat /root/kept-name)"; rm /root/kept-address /root/kept-name; ip neigh flush dev cni0',
   },
   claims: ["fresh-pod"],
   cause:

@@ -76,7 +76,7 @@ function claims(report: Report): string[] {
     const total = passed + failed + blocked;
     const na = total === 0 && exempt > 0;
     const state = na ? "na" : failed > 0 ? "bad" : blocked > 0 || total === 0 ? "open" : "good";
-    const word = { na: "n/a", bad: "failed", open: "blocked", good: "holds" }[state];
+    const word = { na: "n/a", bad: "failed", open: total === 0 ? "no proof" : "blocked", good: "holds" }[state];
     const reason = na ? (report.notApplicable.find(({ claim }) => claim === id)?.reason ?? title) : title;
     return `<tr><th scope="row"><code>${id}</code></th><td class="${state}">${word}</td><td class="number">${na ? "" : `${String(passed)}/${String(total)}`}</td><td class="number">${failed > 0 ? String(failed) : ""}</td><td class="number">${blocked > 0 ? String(blocked) : ""}</td><td>${xml(reason)}</td></tr>`;
   });
@@ -108,10 +108,10 @@ function grid(
   const cell = (from: string, to: string, first: boolean): string => {
     const { state, text, content = "", heat } = cellOf(from, to);
     const colour = heat === undefined ? "" : ` style="--heat:${heat.toFixed(2)}"`;
-    return `<td role="gridcell" class="${heat === undefined ? state : "heat"}"${colour} tabindex="${first ? "0" : "-1"}" data-text="${xml(text)}" aria-label="${xml(text)}" title="${xml(text)}">${xml(content)}</td>`;
+    return `<td role="gridcell" class="${heat === undefined ? state : "heat"}"${colour} tabindex="${first ? "0" : "-1"}" aria-label="${xml(text)}">${xml(content)}</td>`;
   };
   return [
-    `<div class="scroll"><table role="grid" class="grid${nodes.length > 12 ? " small" : ""}" aria-labelledby="${id}"><caption id="${id}">${xml(caption)}</caption>`,
+    `<div class="scroll"><table role="grid" class="grid${sizeOf(nodes.length)}" aria-labelledby="${id}"><caption id="${id}">${xml(caption)}</caption>`,
     `<thead><tr><td></td>${nodes.map((node) => `<th scope="col"><span>${xml(node)}</span></th>`).join("")}</tr></thead><tbody>`,
     ...nodes.map(
       (from, row) =>
@@ -119,6 +119,13 @@ function grid(
     ),
     `</tbody></table></div><output class="told" aria-live="polite">Hover a cell, or walk by the arrow keys.</output>`,
   ];
+}
+
+/** Nodes from which on a table of them has small cells, and cells without a text. */
+const [SMALL, TINY] = [12, 40];
+
+function sizeOf(nodes: number): string {
+  return nodes > TINY ? " small tiny" : nodes > SMALL ? " small" : "";
 }
 
 function nodeOf(name: string): string {
@@ -170,11 +177,11 @@ function latencies({ nodes, pairs }: Report): string[] {
     return {
       state: "good",
       text,
-      content: nodes.length > 12 ? "" : milliseconds.toFixed(2),
+      content: nodes.length > SMALL ? "" : milliseconds.toFixed(3),
       heat: milliseconds / most,
     };
   };
-  const caption = `milliseconds that an answer took, from (row) to (column); the darkest is ${most.toFixed(3)} ms`;
+  const caption = `milliseconds that an answer took, from (row) to (column); the strongest colour is ${most.toFixed(3)} ms`;
   return ["<section><h2>Latency</h2>", ...grid("latency", caption, nodes, cellOf), "</section>"];
 }
 

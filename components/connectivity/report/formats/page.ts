@@ -21,7 +21,8 @@ th, td { border: 1px solid var(--line); padding: .25rem .6rem; text-align: left;
 .way li + li::before { content: "→"; position: absolute; left: -1.3rem; color: var(--text); }
 .scroll { overflow-x: auto; } .grid td, .grid thead th { text-align: center; min-width: 2.2rem; }
 .grid td:focus, .grid td:hover { outline: 2px solid currentColor; outline-offset: -2px; }
-.small td, .small th { padding: 0 .15rem; min-width: .7rem; font-size: .7rem; line-height: 1.1rem; }
+.grid.small td, .grid.small th { padding: 0 .2rem; min-width: 1rem; font-size: .7rem; line-height: 1.1rem; white-space: nowrap; }
+.grid.tiny td, .grid.tiny th { padding: 0; min-width: .45rem; font-size: .5rem; line-height: .6rem; }
 .small thead th span { writing-mode: vertical-rl; transform: rotate(180deg); }
 .told { display: block; min-height: 1.5em; margin-top: .4rem; } summary { cursor: pointer; padding: .2rem 0; }
 code { font: .95em ui-monospace, monospace; }
@@ -32,7 +33,7 @@ export const SCRIPT = `
 for (const grid of document.querySelectorAll("table.grid")) {
   const rows = [...grid.tBodies[0].rows].map((row) => [...row.querySelectorAll("td")]);
   const told = grid.parentElement.nextElementSibling;
-  const tell = (cell) => { if (cell && cell.dataset.text) told.textContent = cell.dataset.text; };
+  const tell = (cell) => { if (cell?.ariaLabel) told.textContent = cell.title = cell.ariaLabel; };
   grid.addEventListener("mouseover", ({ target }) => tell(target.closest("td")));
   grid.addEventListener("focusin", ({ target }) => tell(target.closest("td")));
   grid.addEventListener("keydown", (event) => {
