@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { follow } from "../../../../components/connectivity/cause/follow";
 import { flowsOf, servicesOf } from "../../../../components/connectivity/cause/flows";
+import type { Answer } from "../../../../components/connectivity/driver";
 import { judge } from "../../../../components/connectivity/judge";
 import type { Shell } from "../../../../components/machine/shell";
 import { answering, silent, verdictsOf, world } from "../world";
@@ -40,7 +41,7 @@ test("both ends of a flow watch while its request is made again and again", asyn
   const { byNode, troubles } = await follow({ followed, services: new Map() }, shells, seen, (requests) => {
     rounds += 1;
     expect(requests.map(({ source, target }) => `${source} ${target}`)).toEqual(["w1/probe-a w2/probe-a"]);
-    return Promise.resolve(new Map());
+    return Promise.resolve(new Map<string, Answer>());
   });
   expect(asked).toEqual([
     "w1 seconds: 6; flow: f0 10.244.1.2 10.244.2.2; end: f0 probe-a 10.244.1.2 10.244.2.2; pid: probe-a 7",
@@ -79,7 +80,7 @@ test("a node that cannot watch is told of, and the others count", async () => {
       ["w2", shell("w2", [JSON.stringify(LINK)], asked)],
     ]),
     {},
-    () => Promise.resolve(new Map()),
+    () => Promise.resolve(new Map<string, Answer>()),
   );
   expect(byNode).toEqual({ w2: [LINK] });
   expect(troubles).toEqual(["no packet can be followed on w1: w1: way ended with code 1: nft is not on this node"]);

@@ -102,7 +102,7 @@ test("the table of nodes tells what is hovered, and keys walk through it from th
     "✓",
   ]);
   await grid.locator("td[role=gridcell]").nth(5).hover();
-  expect(await told.textContent()).toBe("w1 to w2: 24 of 40 proofs hold; failed: pod-to-pod");
+  expect(await told.textContent()).toBe("w1 to w2: 20 of 36 proofs hold; failed: pod-to-pod");
   expect(await page.locator("table.grid td[tabindex='0']").count()).toBe(2);
   await page.keyboard.press("Tab");
   await page.keyboard.press("ArrowRight");
