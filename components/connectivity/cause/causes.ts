@@ -1,6 +1,6 @@
 import { own } from "../../args/own";
 import { CLAIMS } from "../claims";
-import type { Verdict } from "../claims/claim";
+import type { Claim, Verdict } from "../claims/claim";
 import type { Facts } from "../facts";
 import type { Verdicts } from "../judge";
 import { type Cause, type Hop, Sights } from "./cause";
@@ -56,9 +56,13 @@ export function causesOf(
     const known = counts.get(keyOf(cause));
     counts.set(keyOf(cause), { cause: known?.cause ?? cause, proofs: (known?.proofs ?? 0) + proofs });
   };
-  for (const claim of CLAIMS.filter(({ id }) => id !== "as-made")) {
+  for (const claim of (CLAIMS as readonly Claim[]).filter(({ id }) => id !== "as-made")) {
     for (const verdict of (verdicts.get(claim.id) ?? []).filter(({ status }) => status === "failed")) {
-      const found = claim.cause?.(verdict, facts) ?? causeOfPair(verdict, byPair) ?? causeOfService(verdict, evidence);
+      const found =
+        asMadeCause(claim, verdict, asMade) ??
+        claim.cause?.(verdict, facts) ??
+        causeOfPair(verdict, byPair) ??
+        causeOfService(verdict, evidence);
       if (found) {
         count(found, 1);
       } else {
@@ -74,6 +78,12 @@ export function causesOf(
     }
   }
   return [...counts.values()].map(({ cause, proofs }) => ({ ...cause, proofs })).sort((a, b) => b.proofs - a.proofs);
+}
+
+/** What differs on a node from what podnet made there, where that explains a claim's failure. */
+function asMadeCause({ explainedBy = [] }: Claim, verdict: Verdict, asMade: readonly Verdict[]): Cause | undefined {
+  const found = asMade.find(({ source, target }) => explainedBy.includes(target) && nodesOf(verdict).includes(source));
+  return found && { place: found.source, hop: "as-made", text: found.seen };
 }
 
 /** The cause of a failed proof between two nodes: of the same pair, or of the same pair the other way. */

@@ -74,6 +74,8 @@ export interface Claim {
   readonly prepare?: (client: KubeClient, pods: readonly ProbePod[]) => Promise<void>;
   readonly requests: (topology: Topology) => readonly PlannedRequest[];
   readonly judge: (facts: JudgedBy) => readonly Verdict[];
+  /** Parts of the claim `as-made` that explain a failure where they differ on a node that the proof is about. */
+  readonly explainedBy?: readonly string[];
   /** Why a proof failed, where the verdict itself says that. */
   readonly cause?: (verdict: Verdict, facts: Facts) => Cause | undefined;
   /** Whether its proof neither disturbs another claim's nor is disturbed by it, so that it may go on beside them. */

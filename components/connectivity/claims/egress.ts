@@ -9,6 +9,7 @@ export const egress = {
   id: "egress",
   title: "a pod reaches a peer outside the cluster, which sees its node's address",
   waitsOn: [],
+  explainedBy: ["egress", "settings", "forwarding", "bridge"],
   requests: ({ nodes, outside: { port, nonce, ways } }) =>
     nodes.flatMap((node) => {
       const way = own(ways, node);

@@ -27,6 +27,7 @@ export const freshPod = {
   title: "a new pod gets an address of its node's pod CIDR, and is reached on it",
   waitsOn: ["as-made", "pod-to-pod"],
   apart: true,
+  explainedBy: ["conflist", "files", "bridge", "network"],
   cause: ({ source, target, seen }) =>
     target === "a new pod"
       ? { place: source, hop: "pod", text: `a new pod there is not as it should be: ${seen}` }

@@ -12,6 +12,7 @@ export const hairpin = {
   id: "hairpin",
   title: "a service's only pod reaches itself through the ClusterIP",
   waitsOn: ["pod-to-pod", "service"],
+  explainedBy: ["bridge", "settings"],
   prepare: async (client, pods) => {
     const own = pods.filter(({ probe }) => probe === "probe-b");
     await waitForMembers(

@@ -11,6 +11,7 @@ export const service = {
   id: "service",
   title: "a ClusterIP answers from every ready endpoint and nothing else",
   waitsOn: ["pod-to-pod", "node-to-pod", "pod-to-node", "endpoints"],
+  explainedBy: ["settings"],
   cause: ({ request, seen }) =>
     request?.pod === undefined
       ? undefined

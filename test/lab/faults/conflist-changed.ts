@@ -9,5 +9,4 @@ export default {
   },
   claims: ["as-made", "fresh-pod"],
   cause: /^w1: \/etc\/cni\/net\.d\/10-podnet\.conflist has changed/,
-  causes: 2,
 } satisfies Fault;

@@ -12,5 +12,4 @@ sleep 6`,
   },
   claims: ["as-made", "fresh-pod"],
   cause: /^w1: 00-other\.conflist/,
-  causes: 2,
 } satisfies Fault;

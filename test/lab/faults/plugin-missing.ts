@@ -5,5 +5,4 @@ export default {
   back: { w1: "mv /root/host-local /opt/cni/bin/host-local" },
   claims: ["as-made", "fresh-pod"],
   cause: /^w1: .*host-local/,
-  causes: 2,
 } satisfies Fault;
