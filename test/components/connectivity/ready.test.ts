@@ -43,18 +43,15 @@ test("the cluster's DNS is ready beside pods of it that ended", async () => {
 });
 
 test("the reason is said while the cluster's DNS is waited for, and not that of a pod that ended", async () => {
-  const began = Date.now();
   const said: string[] = [];
-  const client = having(() => [
-    pod("coredns-1", EVICTED),
-    pod("coredns-2", Date.now() - began < 2500 ? PULLING : READY),
-  ]);
+  // It is ready as soon as its reason was said, however slow the machine is.
+  const client = having(() => [pod("coredns-1", EVICTED), pod("coredns-2", said.length === 0 ? PULLING : READY)]);
   expect(await readyDns(client, (line) => said.push(line))).toEqual({
     nodes: ["cp"],
     pods: [{ name: "coredns-2", node: "cp", ip: "10.244.0.9" }],
   });
-  expect(said).toEqual([
-    "the cluster's DNS is not ready: coredns-2 on cp: ImagePullBackOff: no such image (2 s of 60 s)",
+  expect(said.map((line) => line.replace(/\(\d+ s/, "(N s"))).toEqual([
+    "the cluster's DNS is not ready: coredns-2 on cp: ImagePullBackOff: no such image (N s of 60 s)",
   ]);
 });
 

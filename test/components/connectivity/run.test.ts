@@ -28,7 +28,7 @@ test.each([
 test.each([
   [
     ["--jnit", "a.xml"],
-    /could not run: Unknown option '--jnit'.*; usage: podnet check \[--table\] \[--json FILE\] \[--junit FILE\]/,
+    /could not run: Unknown option '--jnit'.*; usage: podnet check \[--table\] \[--json FILE\] \[--html FILE\] \[--junit FILE\]/,
   ],
   [["--junit"], /could not run: Option '--junit <value>' argument missing; usage: /],
   [["more"], /could not run: Unexpected argument 'more'.*; usage: /],
