@@ -44,8 +44,9 @@ function lineOf(request: Request): string {
   const { id, probe, ask } = request;
   switch (ask.kind) {
     case "packet":
+      return `${id} ${probe} packet ${ask.address} ${String(ask.size)}`;
     case "fragments":
-      return `${id} ${probe} ${ask.kind} ${ask.address} ${String(ask.size)}`;
+      return `${id} ${probe} fragments ${ask.address}:${String(ask.port)} ${String(ask.size)}`;
     case "loss":
       return `${id} ${probe} loss ${ask.address} ${String(ask.count)}`;
     case "resolve":
@@ -134,7 +135,7 @@ function answerOf(
           ? "the name does not resolve"
           : tooLong
             ? "too long for the link"
-            : "no answer within 1 s";
+            : `no answer within ${ask.kind === "fragments" ? String(DEADLINE) : "1"} s`;
       return { ok: false, error: reason };
     }
     const values =

@@ -39,8 +39,14 @@ export type Ask =
     }
   /** Whether an IP packet of `size` bytes that may not be fragmented is answered. */
   | { readonly kind: "packet"; readonly protocol: "ICMP"; readonly address: string; readonly size: number }
-  /** Whether an IP packet of `size` bytes that has to be fragmented is answered. */
-  | { readonly kind: "fragments"; readonly protocol: "ICMP"; readonly address: string; readonly size: number }
+  /** Whether an IP packet of `size` bytes that goes in fragments is answered. */
+  | {
+      readonly kind: "fragments";
+      readonly protocol: "UDP";
+      readonly address: string;
+      readonly port: number;
+      readonly size: number;
+    }
   /** How many of `count` packets are answered. */
   | { readonly kind: "loss"; readonly protocol: "ICMP"; readonly address: string; readonly count: number }
   /** The address of a name, as the pod would ask for it, or as a server at an address tells it. */

@@ -338,8 +338,8 @@ bridge link set dev "$(ip -o link | awk -F'[ :@]+' -v i="$index" '$1 == i { prin
       () => onNode("w1", "ip link set eth0 mtu 1500"),
       [
         ...bothWays("mtu", ["w1/probe-a"], ["cp/probe-a", "w2/probe-a"], ["ICMP"]),
-        ...oneWay("fragments", ["w1/probe-b"], ["cp/probe-a", "w2/probe-a"], ["ICMP"]),
-        ...oneWay("fragments", ["cp/probe-b", "w2/probe-b"], ["w1/probe-a"], ["ICMP"]),
+        ...oneWay("fragments", ["w1/probe-b"], ["cp/probe-a", "w2/probe-a"], ["UDP"]),
+        ...oneWay("fragments", ["cp/probe-b", "w2/probe-b"], ["w1/probe-a"], ["UDP"]),
       ],
     );
   });

@@ -1,14 +1,15 @@
 import { blockedBy, BrokenWays } from "../broken";
+import { PORTS } from "../probes";
 import { nameOf, type Request } from "../request";
 import { type Claim, type JudgedBy, type Verdict, verdict } from "./claim";
 
 /** Bytes by which a packet is longer than the MTU, so that it goes in fragments. */
 const LONGER = 1000;
 
-/** A packet that is longer than the MTU, and may be fragmented, arrives between every two nodes: large answers over UDP are such. */
+/** A UDP packet that is longer than the MTU arrives between every two nodes, in fragments: large answers of a DNS are such. */
 export const fragments = {
   id: "fragments",
-  title: "a packet longer than the MTU arrives in fragments between nodes",
+  title: "a UDP packet longer than the MTU arrives in fragments between nodes",
   waitsOn: ["pod-to-pod"],
   leastNodes: 2,
   betweenNodes: true,
@@ -23,8 +24,9 @@ export const fragments = {
           target: nameOf(to, "probe-a"),
           ask: {
             kind: "fragments",
-            protocol: "ICMP",
+            protocol: "UDP",
             address: podOf(to, "probe-a")?.ip ?? "",
+            port: PORTS.pod.UDP,
             size: (input.nodes[node]?.mtu ?? 0) + LONGER,
           } as const,
         })),
@@ -42,7 +44,7 @@ function judgeOne(request: Request, { answerTo }: JudgedBy, broken: BrokenWays):
   if (answer.ok) {
     return verdict(request, "passed", expected, "it arrived");
   }
-  const link = broken.between("pod-to-pod", request.node, request.targetNode ?? "", "TCP");
+  const link = broken.between("pod-to-pod", request.node, request.targetNode ?? "", "UDP");
   return link
     ? verdict(request, "blocked", expected, blockedBy(link))
     : verdict(request, "failed", expected, answer.error);

@@ -18,7 +18,7 @@ const OUTSIDE: Ask = { kind: "outside", protocol: "TCP", address: "192.0.2.1", p
 test("a node is asked by lines that its program reads", () => {
   const requests = [
     request("r0", LOSS),
-    request("r1", { kind: "fragments", protocol: "ICMP", address: "10.244.2.2", size: 2500 }),
+    request("r1", { kind: "fragments", protocol: "UDP", address: "10.244.2.2", port: 8081, size: 2500 }),
     request("r2", { kind: "resolve", protocol: "UDP", name: "a.svc", server: "10.244.0.9" }),
     request("r3", { kind: "resolve", protocol: "UDP", name: "a.svc" }),
     request("r4", OUTSIDE),
@@ -26,7 +26,7 @@ test("a node is asked by lines that its program reads", () => {
   expect(probeParameters(requests, { "probe-a": 7 })).toEqual({
     request: [
       "r0 probe-a loss 10.244.2.2 1000",
-      "r1 probe-a fragments 10.244.2.2 2500",
+      "r1 probe-a fragments 10.244.2.2:8081 2500",
       "r2 probe-a resolve a.svc@10.244.0.9",
       "r3 probe-a resolve a.svc",
       "r4 probe-a fetch http://192.0.2.1:4000/0123abcd",

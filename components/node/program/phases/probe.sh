@@ -2,7 +2,7 @@
 # `ID:LINE` for each line of what came of them. A request is `ID PROBE KIND ...`:
 #   ID PROBE fetch URL             what curl gets, and how it ended, under w-PROBE
 #   ID PROBE packet ADDRESS SIZE   whether an IP packet of SIZE bytes that may not be fragmented is answered
-#   ID PROBE fragments ADDRESS SIZE  the same of one that has to be fragmented
+#   ID PROBE fragments ADDRESS:PORT SIZE  whether a UDP packet of SIZE bytes, which goes in fragments, is answered
 #   ID PROBE loss ADDRESS COUNT    how many of COUNT packets are answered
 #   ID PROBE resolve NAME          the addresses of a name, asked as the pod would
 #   ID PROBE resolve NAME@SERVER   the same, asked of one server
@@ -47,11 +47,21 @@ fetch_all() {
         >"w-$probe" 2>/dev/null <<<"$config" || true
 }
 
-# send_packet PROBE ID ADDRESS SIZE HOW: HOW is ping's word for whether it may be fragmented, `do` for never.
 send_packet() {
-    local probe=$1 id=$2 address=$3 size=$4 how=$5 code=0
+    local probe=$1 id=$2 address=$3 size=$4 code=0
     # 28 bytes are the IPv4 and ICMP headers.
-    inside "$probe" ping -n -q -M "$how" -c 1 -W 1 -s $((size - 28)) "$address" >"$id" 2>&1 || code=1
+    inside "$probe" ping -n -q -M "do" -c 1 -W 1 -s $((size - 28)) "$address" >"$id" 2>&1 || code=1
+    echo "code $code" >>"$id"
+}
+
+# Asks agnhost to echo a text that is longer than a packet. All of it is written at once, or it would be many datagrams. That UDP is
+# asked and not ICMP has a reason: Cilium takes ICMP for no protocol that may come in fragments.
+send_fragments() {
+    local probe=$1 id=$2 address=${3%:*} port=${3#*:} size=$4 code=0
+    # 28 bytes are the IPv4 and UDP headers.
+    # shellcheck disable=SC2016
+    inside "$probe" bash --norc -c 'exec 3<>"/dev/udp/$1/$2" && { printf "echo "; head -c "$3" /dev/zero | tr "\\0" a; } | dd bs=65536 iflag=fullblock status=none >&3 && read -r -n 1 -t 1.5 <&3' \
+        bash "$address" "$port" $((size - 28 - 5)) >"$id" 2>&1 || code=1
     echo "code $code" >>"$id"
 }
 
@@ -86,10 +96,10 @@ ask_for() {
     # What the kernel remembers of the path's MTU from an earlier fault is not this run's evidence.
     [ -z "$(of_kind "$probe" packet)" ] || inside "$probe" ip route flush cache
     while read -r id one two; do
-        [ -z "$id" ] || send_packet "$probe" "$id" "$one" "$two" "do" &
+        [ -z "$id" ] || send_packet "$probe" "$id" "$one" "$two" &
     done <<<"$(of_kind "$probe" packet)"
     while read -r id one two; do
-        [ -z "$id" ] || send_packet "$probe" "$id" "$one" "$two" dont &
+        [ -z "$id" ] || send_fragments "$probe" "$id" "$one" "$two" &
     done <<<"$(of_kind "$probe" fragments)"
     while read -r id one two; do
         [ -z "$id" ] || send_many "$probe" "$id" "$one" "$two" &

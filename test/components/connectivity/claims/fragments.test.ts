@@ -8,8 +8,8 @@ test("sends a packet that is longer than the MTU between every two nodes, and no
       .facts.requestsOf("fragments")
       .map(({ source, target, ask }) => [source, target, ask]),
   ).toEqual([
-    ["cp/probe-b", "w1/probe-a", { kind: "fragments", protocol: "ICMP", address: "10.244.1.2", size: 2500 }],
-    ["w1/probe-b", "cp/probe-a", { kind: "fragments", protocol: "ICMP", address: "10.244.0.2", size: 2500 }],
+    ["cp/probe-b", "w1/probe-a", { kind: "fragments", protocol: "UDP", address: "10.244.1.2", port: 8081, size: 2500 }],
+    ["w1/probe-b", "cp/probe-a", { kind: "fragments", protocol: "UDP", address: "10.244.0.2", port: 8081, size: 2500 }],
   ]);
   expect(countsOf("fragments", { nodes: ["cp"] })).toEqual({});
 });
@@ -22,8 +22,8 @@ test("passes where it is answered, and fails where it is not", () => {
       answering(({ claim, node }) => claim === "fragments" && node === "w1", silent),
     ),
   ).toEqual([
-    "w1/probe-b -> cp/probe-a ICMP failed: a packet of 2500 bytes arrives in fragments | no answer within 1.5 s",
-    "w1/probe-b -> w2/probe-a ICMP failed: a packet of 2500 bytes arrives in fragments | no answer within 1.5 s",
+    "w1/probe-b -> cp/probe-a UDP failed: a packet of 2500 bytes arrives in fragments | no answer within 1.5 s",
+    "w1/probe-b -> w2/probe-a UDP failed: a packet of 2500 bytes arrives in fragments | no answer within 1.5 s",
   ]);
 });
 
