@@ -141,8 +141,13 @@ function removeKept({ dotPodnet, state, passphrase }: ClonePaths, but: readonly 
  * `make down`: takes down all that `make up` made, except the caches. What the clone's other stacks, labs in its engine and
  * settings of the user's need stays, and is said.
  */
-export async function down(context: Context): Promise<number> {
-  const { paths, identity, progress, project, cache } = context;
+export function down(context: Context): Promise<number> {
+  return takeDown(context, ` The caches in ${context.cache} stay; "make clean" removes them too.`);
+}
+
+/** Takes down what {@link down} does; `caches` is what is said of the caches at its end. */
+async function takeDown(context: Context, caches: string): Promise<number> {
+  const { paths, identity, progress, project } = context;
   const dockerHost = await engineForDown(context);
   const env = hasBackend(paths) ? await environment(context, dockerHost) : undefined;
   const others = env === undefined ? [] : await otherStacks(paths, env);
@@ -180,7 +185,7 @@ export async function down(context: Context): Promise<number> {
       `The stack ${STACK} is down. The clone's container engine stays: it has the labs ${labs.join(", ")} of stacks that are kept elsewhere.`,
     );
   } else {
-    progress.say(`Everything is down. The caches in ${cache} stay; "make clean" removes them too.`);
+    progress.say(`Everything is down.${caches}`);
   }
   return 0;
 }
@@ -203,7 +208,7 @@ async function refuseInUse(context: Context): Promise<void> {
 /** `make clean`: `make down`, and what was made to compile and to run. Refuses where another stack of the clone has resources. */
 export async function clean(context: Context): Promise<number> {
   await refuseInUse(context);
-  const code = await down(context);
+  const code = await takeDown(context, "");
   if (code === 0) {
     // Go and npm keep their own caches; only what podnet made is podnet's to remove.
     const { mirrors, others } = await removeCache(context.cache);
