@@ -3,10 +3,17 @@ import { lostOf, nameOf, type Request } from "../request";
 import { type Claim, type JudgedBy, type Verdict, verdict } from "./claim";
 
 /**
- * Packets that a pair of nodes sends each other one after another. Where 1 % is lost, fewer than five of a thousand are in 3 % of
- * runs (binomial distribution), so less than that is taken for chance.
+ * Packets that a node sends another one after another. Where 1 % is lost, fewer than five of a thousand are in 3 % of runs (binomial
+ * distribution), so less than that is taken for chance.
  */
 const COUNT = 1000;
+/** Packets that a node sends to all others together, however many they are, and those that each of them gets at least. */
+const [TOGETHER, LEAST] = [10_000, 200];
+
+/** Packets that each of a number of nodes sends to each other one. */
+export function countFor(nodes: number): number {
+  return Math.min(COUNT, Math.max(LEAST, Math.floor(TOGETHER / Math.max(1, nodes - 1))));
+}
 
 /** Part of the packets that may be lost. */
 const ALLOWED = 0.005;
@@ -14,7 +21,7 @@ const ALLOWED = 0.005;
 /** Packets between every two nodes are not lost, not even one in a hundred. */
 export const loss = {
   id: "loss",
-  title: `of ${String(COUNT)} packets between two nodes not 1 % is lost`,
+  title: "of many packets between two nodes not 1 % is lost",
   waitsOn: ["pod-to-pod"],
   leastNodes: 2,
   betweenNodes: true,
@@ -27,7 +34,12 @@ export const loss = {
           probe: "probe-a" as const,
           targetNode: to,
           target: nameOf(to, "probe-b"),
-          ask: { kind: "loss", protocol: "ICMP", address: podOf(to, "probe-b")?.ip ?? "", count: COUNT } as const,
+          ask: {
+            kind: "loss",
+            protocol: "ICMP",
+            address: podOf(to, "probe-b")?.ip ?? "",
+            count: countFor(nodes.length),
+          } as const,
         })),
     ),
   judge: (facts) => {

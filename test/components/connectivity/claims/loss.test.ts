@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { loss } from "../../../../components/connectivity/claims/loss";
+import { countFor, loss } from "../../../../components/connectivity/claims/loss";
 import { answering, type Change, countsOf, NO_PROMISE, ok, problemsOf, SILENCE } from "../world";
 
 /** A world where w1 loses packets to w2. */
@@ -24,4 +24,8 @@ test("fails with the figure where more are lost", () => {
 test("is blocked where nothing passes, and always applies", () => {
   expect(loss).not.toHaveProperty("exemption");
   expect(countsOf("loss", { ...SILENCE, notApplicable: NO_PROMISE })).toEqual({ blocked: 6 });
+});
+
+test("a node sends a thousand packets to each of few others, and no more than ten thousand to many", () => {
+  expect([1, 2, 11, 12, 21, 51, 100].map(countFor)).toEqual([1000, 1000, 1000, 909, 500, 200, 200]);
 });
