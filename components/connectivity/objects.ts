@@ -71,15 +71,20 @@ export function probeServices(): ProbeService[] {
   ];
 }
 
-/** A pod that one run makes anew on a node. It goes without grace: nothing is in it. */
-export function freshPod(node: string, run: string) {
+/**
+ * A pod that one run makes anew on a node. It goes without grace: nothing is in it. Its name has a number, since a kubelet cuts a
+ * hostname to 63 characters, and the pod answers with that.
+ */
+export function freshPod(node: string, run: string, index: number) {
   return {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { name: `fresh-${run}-${node}`, namespace: PROBE_NAMESPACE, labels: { [FRESH_LABEL]: run } },
+    metadata: { name: `fresh-${run}-${String(index)}`, namespace: PROBE_NAMESPACE, labels: { [FRESH_LABEL]: run } },
     spec: {
       nodeName: node,
       restartPolicy: "Never",
+      // It ends by itself where nobody takes it away.
+      activeDeadlineSeconds: 120,
       terminationGracePeriodSeconds: 0,
       automountServiceAccountToken: false,
       tolerations: [{ operator: "Exists" }],

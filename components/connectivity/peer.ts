@@ -35,13 +35,20 @@ export class Peer {
     });
   }
 
-  /** The ways by which the nodes themselves reach it; a node that does not has none, such as one behind a firewall. */
-  async waysFrom(connections: Readonly<Record<string, Dialled>>, ask: AskOnce): Promise<Record<string, WayOut>> {
+  /**
+   * The ways by which the nodes themselves reach it; a node that does not has none, such as one behind a firewall. Where this machine
+   * is one of the cluster's, by the addresses that those have, it is no peer outside it.
+   */
+  async waysFrom(
+    connections: Readonly<Record<string, Dialled>>,
+    inside: (address: string) => boolean,
+    ask: AskOnce,
+  ): Promise<Record<string, WayOut>> {
     const addresses = await Promise.all(
       Object.entries(connections).map(async ([node, { host }]) => [node, await ownAddressTowards(host)] as const),
     );
     const requests = addresses.flatMap(([node, address], index): Request[] =>
-      address === undefined ? [] : [this.request(`p${String(index)}`, node, "probe-host", address)],
+      address === undefined || inside(address) ? [] : [this.request(`p${String(index)}`, node, "probe-host", address)],
     );
     const answers = await ask(requests);
     return Object.fromEntries(

@@ -1,3 +1,4 @@
+import { contains, parseCidr, parseIpv4 } from "../args/ipv4";
 import { messageOf } from "../args/validate";
 import { apiService, KubeClient, parseKubeconfig } from "../kubernetes/client";
 import { nodesOf, nodeTroubles } from "../kubernetes/reason";
@@ -16,7 +17,7 @@ import { planRequests } from "./plan";
 import { podsOfCluster } from "./pods";
 import { readyDns, type Say, settledProbes } from "./ready";
 import { type Finding, findingsOf } from "./report/finding";
-import { lookAt, withoutLeft } from "./services/look";
+import { lookAt, withoutLeft, withoutLeftServers } from "./services/look";
 import { statusesOf } from "./statuses";
 import { topologyOf } from "./topology";
 
@@ -44,7 +45,7 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     const ask = asker(shells, seen);
     await Promise.all(CLAIMS.map(async ({ prepare }) => prepare?.(client, pods)));
     const [ways, api, services] = await Promise.all([
-      peer.waysFrom(input.connections, ask),
+      peer.waysFrom(input.connections, (address) => isInside(address, input, addresses), ask),
       apiService(client),
       Promise.all(input.services.map((service) => lookAt(client, service))),
     ]);
@@ -61,7 +62,8 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
       statusesOf(shells),
       podsOfCluster(client),
     ]);
-    const requests = await withoutLeft(client, input.services, planned, answers);
+    const kept = await withoutLeft(client, input.services, planned, answers);
+    const requests = await withoutLeftServers(client, kept, answers);
     const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, pods: listed, dns });
     const judged = judge(facts);
     const evidence = await investigate(facts, judged, { client, shells, ask, say });
@@ -82,6 +84,18 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     client.close();
     peer.close();
   }
+}
+
+/** Whether an address is one of the cluster's: a node's, or of its pods. */
+function isInside(
+  address: string,
+  { nodes }: CheckInput,
+  addresses: Readonly<Record<string, readonly string[]>>,
+): boolean {
+  return (
+    Object.values(addresses).some((own) => own.includes(address)) ||
+    Object.values(nodes).some(({ podCidr }) => contains(parseCidr(podCidr), parseIpv4(address)))
+  );
 }
 
 /** A message in which the node that is asked by the API server's address is named. */

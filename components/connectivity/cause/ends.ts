@@ -33,7 +33,7 @@ export function routeError(text: string): string | undefined {
 }
 
 /** Why a pod's packets do not come in on its own node. */
-export function cutOff(from: End, to: End, sights: Sights): Cause {
+export function cutOff(from: End, to: End, sights: Sights): Cause | undefined {
   const { node } = from;
   const inside = insideTrouble(from, to, sights);
   if (inside !== undefined) {
@@ -44,13 +44,17 @@ export function cutOff(from: End, to: End, sights: Sights): Cause {
     return cause(node, "bridge", port);
   }
   const { gateway = "", neighbour = "" } = sights.inside(node) ?? {};
-  return cause(
-    node,
-    "bridge",
-    isDead(neighbour)
-      ? `the next hop ${gateway} of ${podText(from)} does not answer it (neighbour ${neighbour})`
-      : `no packet of ${podText(from)} comes in from its interface`,
-  );
+  if (isDead(neighbour)) {
+    return cause(
+      node,
+      "bridge",
+      `the next hop ${gateway} of ${podText(from)} does not answer it (neighbour ${neighbour})`,
+    );
+  }
+  // Without a bridge a network's own programs may take packets on before the kernel counts them.
+  return sights.port(node)?.bridge === ""
+    ? undefined
+    : cause(node, "bridge", `no packet of ${podText(from)} comes in from its interface`);
 }
 
 /** What is wrong with a pod's own interface and routes. */

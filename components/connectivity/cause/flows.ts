@@ -52,9 +52,10 @@ function endsOf(
     return undefined;
   }
   const toProbe = pods.find(({ ip, probe: name }) => ip === to && name !== "probe-host")?.probe;
-  const toPod = toProbe !== undefined || dnsPods.some(({ ip }) => ip === to);
+  const toNode = Object.values(input.nodes).some(({ internalIp }) => internalIp === to);
+  const toPod = toProbe !== undefined || (!toNode && dnsPods.some(({ ip }) => ip === to));
   // A pod that is none of these may be gone by now.
-  return toPod || Object.values(input.nodes).some(({ internalIp }) => internalIp === to)
+  return toPod || toNode
     ? { from, to, fromProbe: own?.probe, toProbe, toPod, size: "size" in ask ? ask.size : undefined }
     : undefined;
 }

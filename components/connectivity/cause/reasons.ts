@@ -97,7 +97,11 @@ export function lostBetween(
     return cause(node, "routes", `what is for the pods of ${to.node} goes via ${via}${who}`, `to ${to.address}`);
   }
   const there = sights.links(to.node).find((one) => hasAddress(one, neighbour?.address ?? ""));
-  if (neighbour && there && neighbour.lladdr !== "" && neighbour.lladdr !== there.lladdr) {
+  // A cloud's network may answer for all of its machines with one address of its own.
+  const odd =
+    neighbour?.state === "PERMANENT" ||
+    Object.keys(nodes).some((name) => sights.links(name).some(({ lladdr }) => lladdr === neighbour?.lladdr));
+  if (neighbour && there && odd && neighbour.lladdr !== "" && neighbour.lladdr !== there.lladdr) {
     const known = `it knows ${neighbour.address} by the link-layer address ${neighbour.lladdr}`;
     return cause(node, "link", `${known}, and ${to.node}'s is ${there.lladdr}`);
   }
@@ -152,7 +156,8 @@ export function mtuTrouble(
     const { node } = end;
     const declared = nodes[node]?.mtu ?? size;
     const inside = sights.inside(node);
-    if (inside && inside.mtu !== declared) {
+    // One that is larger may have a route that is not.
+    if (inside && inside.mtu < declared) {
       return cause(
         node,
         "pod",

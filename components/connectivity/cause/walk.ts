@@ -36,8 +36,10 @@ export function walk(flow: Flow, sights: Sights, nodes: Readonly<Record<string, 
   ];
   const packets = ({ node, direction, points }: Station): number =>
     Math.max(...points.map((point) => sights.packets(node, direction, point)));
+  // Fragments are more packets at one point than at another.
   const first = stations.find((station) => packets(station) === 0);
-  return first ? first.missing() : (lossOn(stations, packets) ?? translated("there", source, target, sights));
+  const some = (): Cause | undefined => (flow.size === undefined ? lossOn(stations, packets) : undefined);
+  return first ? first.missing() : (some() ?? translated("there", source, target, sights));
 }
 
 /** Packets that a station may have fewer than the one before by the moment at which each began to count. */

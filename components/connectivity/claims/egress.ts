@@ -50,6 +50,6 @@ function without({ topology: { nodes, outside } }: JudgedBy): Verdict[] {
       target: "outside",
       status: "not-applicable",
       expected: "a pod reaches a peer outside the cluster",
-      seen: `${node} does not reach the machine that runs the check, and no other peer outside the cluster is known`,
+      seen: `${node} does not reach the machine that runs the check, or that is one of the cluster's; no other peer outside it is known`,
     }));
 }

@@ -65,6 +65,23 @@ export async function withoutLeft(
   return left.length === 0 ? requests : requests.filter((request) => !left.includes(request));
 }
 
+/** The requests that still mean something: without those to a server of the cluster's DNS that did not answer and is ready no more. */
+export async function withoutLeftServers(
+  client: KubeClient,
+  requests: readonly Request[],
+  answers: ReadonlyMap<string, Answer>,
+): Promise<readonly Request[]> {
+  const failed = requests.filter(
+    ({ id, ask, pod }) => ask.kind === "resolve" && pod !== undefined && answers.get(id)?.ok !== true,
+  );
+  if (failed.length === 0) {
+    return requests;
+  }
+  const ready = (await podsOf(client, "kube-system", { "k8s-app": "kube-dns" })).filter(isReady);
+  const names = ready.map(({ metadata }) => metadata.name);
+  return requests.filter((request) => !failed.includes(request) || names.includes(request.pod ?? ""));
+}
+
 async function lookOnce(client: KubeClient, declared: CheckedService): Promise<SeenService | undefined> {
   const { namespace, name, selector, publishNotReadyAddresses } = declared;
   const [service, pods, endpoints] = await Promise.all([

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseAnswers, probeParameters } from "../../../components/connectivity/driver";
+import { type Answer, parseAnswers, probeParameters } from "../../../components/connectivity/driver";
 import { Peer } from "../../../components/connectivity/peer";
 import type { Ask, Request } from "../../../components/connectivity/request";
 
@@ -77,13 +77,29 @@ test("a node's way out is the address that this machine has towards it, where th
   try {
     const dialled = (host: string) => ({ host, port: 22, user: "root", privateKey: "", hostKey: "" });
     const asked: string[] = [];
-    const ways = await peer.waysFrom({ cp: dialled("127.0.0.1"), w1: dialled("127.0.0.2") }, (requests) => {
-      asked.push(...requests.map(({ node, probe, ask }) => `${node} ${probe} ${"address" in ask ? ask.address : ""}`));
-      const [first] = requests;
-      return Promise.resolve(new Map([[first?.id ?? "", { ok: true, values: ["10.0.0.9"], errors: [] }]]));
-    });
+    const ways = await peer.waysFrom(
+      { cp: dialled("127.0.0.1"), w1: dialled("127.0.0.2") },
+      () => false,
+      (requests) => {
+        asked.push(
+          ...requests.map(({ node, probe, ask }) => `${node} ${probe} ${"address" in ask ? ask.address : ""}`),
+        );
+        const [first] = requests;
+        return Promise.resolve(new Map([[first?.id ?? "", { ok: true, values: ["10.0.0.9"], errors: [] }]]));
+      },
+    );
     expect(asked).toEqual(["cp probe-host 127.0.0.1", "w1 probe-host 127.0.0.1"]);
     expect(ways).toEqual({ cp: { address: "127.0.0.1", seenAs: "10.0.0.9" } });
+    // A machine of the cluster's is no peer outside it.
+    const inside = await peer.waysFrom(
+      { cp: dialled("127.0.0.1") },
+      (address) => address === "127.0.0.1",
+      (requests) => {
+        expect(requests).toEqual([]);
+        return Promise.resolve(new Map<string, Answer>());
+      },
+    );
+    expect(inside).toEqual({});
   } finally {
     peer.close();
   }

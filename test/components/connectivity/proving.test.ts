@@ -7,7 +7,7 @@ import type { Proving } from "../../../components/connectivity/claims/claim";
 import type { Answer } from "../../../components/connectivity/driver";
 import { judge } from "../../../components/connectivity/judge";
 import type { Request } from "../../../components/connectivity/request";
-import { lookAt, withoutLeft } from "../../../components/connectivity/services/look";
+import { lookAt, withoutLeft, withoutLeftServers } from "../../../components/connectivity/services/look";
 import { ApiError, type KubeClient } from "../../../components/kubernetes/client";
 import { ok, silent, WEB, world } from "./world";
 
@@ -262,4 +262,18 @@ test("of a pod that was replaced while it was asked nothing is said, and of one 
   // Where every pod answered, nothing is looked at again.
   const all = new Map(requests.map(({ id }) => [id, connected]));
   expect(await withoutLeft(failing(/./, SILENT), [WEB], requests, all)).toBe(requests);
+});
+
+test("of a DNS server that was replaced while it was asked nothing is said, and of one that stays that it does not answer", async () => {
+  const to = (id: string, pod?: string): Request => ({
+    ...{ id, claim: "dns", node: "cp", probe: "probe-b", source: "cp/probe-b", target: "name" },
+    ask: { kind: "resolve", protocol: "UDP", name: "a.svc", ...(pod !== undefined && { server: "10.244.0.9" }) },
+    ...(pod !== undefined && { pod }),
+  });
+  const requests = [to("1"), to("2", "coredns-1"), to("3", "coredns-0"), to("4", "coredns-9")];
+  const unresolved: Answer = { ok: false, error: "the name does not resolve" };
+  const answers = new Map<string, Answer>(requests.map(({ id }) => [id, id === "4" ? ok("10.96.1.1") : unresolved]));
+  const api = new FakeApi([{ name: "coredns-1", node: "cp", labels: { "k8s-app": "kube-dns" } }], {});
+  const kept = await withoutLeftServers(api.client, requests, answers);
+  expect(kept.map(({ id }) => id)).toEqual(["1", "2", "4"]);
 });

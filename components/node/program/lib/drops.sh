@@ -1,6 +1,17 @@
 # What drops packets on this node, by counters that grow: rules, queues, the kernel itself.
 # shellcheck shell=bash
 
+# Prefix of the name of the table that counts packets; the rest is the process that will remove it.
+export WAY_TABLE=podnet-way
+
+# Removes the tables of processes that are no more: of a run that was killed.
+remove_stale_tables() {
+    local name
+    for name in $(nft list tables inet 2>/dev/null | awk -v prefix="$WAY_TABLE-" 'index($3, prefix) == 1 { print $3 }'); do
+        [ -d "/proc/${name#"$WAY_TABLE-"}" ] || nft delete table inet "$name" 2>/dev/null || true
+    done
+}
+
 # Rules of iptables' older kind that drop, and policies that do, each with its packets: `PACKETS RULE`. They show in no trace.
 legacy_drops() {
     command -v iptables-legacy-save >/dev/null || return 0
@@ -41,8 +52,11 @@ conntrack_drops() {
     for name in "${!sum[@]}"; do echo "${sum[$name]} conntrack_$name"; done
 }
 
-# What grew between two lists of `NUMBER NAME`, as `GROWTH NAME`.
-grown() { awk 'NR == FNR { n = $1; sub(/^[^ ]* /, ""); before[$0] = n; next } { n = $1; sub(/^[^ ]* /, ""); if (n > before[$0]) print n - before[$0], $0 }' "$1" "$2"; }
+# What grew between two lists of `NUMBER NAME`, as `GROWTH NAME`. A name may stand several times: its numbers are added.
+grown() {
+    awk '{ n = $1; sub(/^[^ ]* /, ""); grew[$0] += FILENAME == ARGV[1] ? -n : n }
+        END { for (name in grew) if (grew[name] > 0) print grew[name], name }' "$1" "$2"
+}
 
 # Notes all counters in the working directory, under the name of a moment.
 snapshot() {

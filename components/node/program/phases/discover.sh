@@ -2,6 +2,7 @@
 # started and the programs that it lacks for the check as one JSON line, then one line for each probe. The node's own view, so
 # that nothing depends on the network under test.
 # shellcheck shell=bash
+use lib/drops
 
 only_reads
 lasts 30
@@ -35,6 +36,7 @@ lacking() {
 
 do_discover() {
     local file pid probe ip name pair
+    remove_stale_tables
     answer "{\"addresses\":[$(ip -o -4 address show | addresses_of)],\"up\":$(seconds_up),\"lacks\":[$(lacking)]}"
     for file in $(grep -lsz '^PODNET_PROBE=' /proc/[0-9]*/environ 2>/dev/null || true); do
         pid=${file#/proc/}

@@ -14,21 +14,21 @@ declare_way() {
     takes_list flow end pid cluster-ip
 }
 
-# Prefix of the table's name; the rest is the process that will remove it.
-way_table=podnet-way
-
-# The rules that count a flow's packets in one direction at one point; $4 is what a rule does beside counting.
+# The rules that count a flow's packets in one direction at one point. Where they enter, some of them are traced: each is traced
+# through every rule of the node.
 counting() {
-    local id=$1 direction=$2 point=$3 more=$4 from=$5 to=$6
-    echo "ip saddr $from ip daddr $to $more counter comment \"$id $direction $point\""
+    local id=$1 direction=$2 point=$3 from=$4 to=$5
+    case $point in in | from) echo "ip saddr $from ip daddr $to limit rate 5/second meta nftrace set 1" ;; esac
+    echo "ip saddr $from ip daddr $to counter comment \"$id $direction $point\""
 }
 
 # Each flow's rules at one point, both ways.
 at_point() {
-    local point=$1 more=${2-} id from to
+    local point=$1 id from to
     while read -r id from to; do
-        counting "$id" there "$point" "$more" "$from" "$to"
-        counting "$id" back "$point" "$more" "$to" "$from"
+        [ -n "$id" ] || continue
+        counting "$id" there "$point" "$from" "$to"
+        counting "$id" back "$point" "$to" "$from"
     done <<<"$(each flow)"
 }
 
@@ -36,6 +36,7 @@ at_point() {
 translations() {
     local id from to
     while read -r id from to; do
+        [ -n "$id" ] || continue
         echo "ct direction original ct original ip saddr $from ct original ip daddr $to ip saddr != $from counter comment \"$id there translated\""
         echo "ct direction original ct original ip saddr $to ct original ip daddr $from ip saddr != $to counter comment \"$id back translated\""
     done <<<"$(each flow)"
@@ -46,20 +47,13 @@ chain() { printf 'chain %s {\ntype filter hook %s priority %s; policy accept;\n%
 # The points stand before and behind all that others may hook in: conntrack's priority is -200, its defragmentation's -400.
 table_text() {
     echo "table inet $1 {"
-    chain in prerouting -450 "$(at_point in 'meta nftrace set 1')"
-    chain from output -450 "$(at_point from 'meta nftrace set 1')"
+    chain in prerouting -450 "$(at_point in)"
+    chain from output -450 "$(at_point from)"
     chain forward forward -500 "$(at_point forward)"
     chain passed forward 500 "$(at_point passed)"
     chain to input 500 "$(at_point to)"
     chain out postrouting 500 "$(at_point out)"$'\n'"$(translations)"
     echo '}'
-}
-
-remove_stale_tables() {
-    local name
-    for name in $(nft list tables inet 2>/dev/null | awk -v prefix="$way_table-" 'index($3, prefix) == 1 { print $3 }'); do
-        [ -d "/proc/${name#"$way_table-"}" ] || nft delete table inet "$name" 2>/dev/null || true
-    done
 }
 
 grown_json() {
@@ -87,7 +81,7 @@ traced_json() {
         esac
         [ -z "$text" ] || answer "{\"at\":\"rule\",\"what\":\"$what\",\"text\":$(json_string "$text")}"
     done <<<"$(sed -nE \
-        -e "/ inet $way_table/d" \
+        -e "/ inet $WAY_TABLE/d" \
         -e 's/^trace id [0-9a-f]+ ([a-z0-9]+ [^ ]+ [^ ]+) rule (.*(drop|reject|masquerade|snat|dnat).*) \(verdict .*\)$/\1: \2/p' \
         -e 's/^trace id [0-9a-f]+ ([a-z0-9]+ [^ ]+ [^ ]+) policy drop.*$/\1: its policy, drop/p' <"$1" | sed -E 's/ counter packets [0-9]+ bytes [0-9]+//' | awk '!seen[$0]++')"
 }
@@ -118,12 +112,12 @@ inside_json() {
     pid=$(each pid | awk -v probe="$probe" '$1 == probe { print $2; exit }')
     [ -n "$pid" ] || return 0
     link=$(nsenter -t "$pid" -n ip -o link show dev eth0 2>/dev/null || true)
-    address=$(nsenter -t "$pid" -n ip -4 -o address show dev eth0 2>/dev/null | awk '{ print $4; exit }')
+    address=$(nsenter -t "$pid" -n ip -4 -o address show dev eth0 2>/dev/null | awk 'NR == 1 { print $4 }' || true)
     route=$(nsenter -t "$pid" -n ip -4 -o route get "$other" from "$own" 2>&1 | tidy || true)
     gateway=$(word_behind via "$route")
     answer "{\"at\":\"inside\",\"flow\":\"$id\",\"up\":$(is_up "$link"),\"mtu\":$(mtu_in "$link"),\"address\":\"$address\",\"route\":$(json_string "$route"),\"gateway\":\"${gateway:-$other}\",\"neighbour\":\"$(neighbour_state "$(nsenter -t "$pid" -n ip -4 neigh show "${gateway:-$other}" dev eth0 2>/dev/null || true)")\"}"
     index=$(sed -n 's/^[0-9]*: eth0@if\([0-9]*\):.*/\1/p' <<<"$link")
-    port=$(ip -o link show 2>/dev/null | awk -F'[ :@]+' -v index_of="${index:-none}" '$1 == index_of { print; exit }')
+    port=$(ip -o link show 2>/dev/null | awk -F'[ :@]+' -v index_of="${index:-none}" '$1 == index_of' || true)
     [ -n "$port" ] || return 0
     name=$(link_name "$port")
     answer "{\"at\":\"port\",\"flow\":\"$id\",\"name\":$(json_string "$name"),\"up\":$(is_up "$port"),\"bridge\":$(json_string "$(word_behind master "$port")"),\"isolated\":$(port_is "$name" isolated),\"hairpin\":$(port_is "$name" hairpin)}"
@@ -142,7 +136,7 @@ way_links_json() {
 # What the end of the program takes away, however it comes.
 way_folder='' way_tracer=''
 way_ends() {
-    nft delete table inet "$way_table-$BASHPID" 2>/dev/null || true
+    nft delete table inet "$WAY_TABLE-$BASHPID" 2>/dev/null || true
     [ -z "$way_tracer" ] || kill "$way_tracer" 2>/dev/null || true
     rm -rf "$way_folder"
 }
@@ -157,13 +151,13 @@ services_json() {
 }
 
 do_way() {
-    local table=$way_table-$BASHPID id probe from to
+    local table=$WAY_TABLE-$BASHPID id probe from to
     command -v nft >/dev/null || fail "nft is not on this node, without which no packet can be followed; on Debian and Ubuntu: apt-get install nftables"
     way_folder=$(mktemp -d)
     trap way_ends EXIT
     cd "$way_folder" || exit
     remove_stale_tables
-    nft monitor trace >traced 2>/dev/null 3>&- &
+    timeout -k 1 $(($(value seconds) + 15)) nft monitor trace >traced 2>/dev/null 3>&- &
     way_tracer=$!
     table_text "$table" | nft -f -
     snapshot before

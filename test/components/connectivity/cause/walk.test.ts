@@ -267,7 +267,12 @@ test.each<[string, World, string]>([
   ],
   [
     "a next hop with another link-layer address",
-    lost(other(sound(), "w1", "neighbour", { lladdr: "02:00:00:00:00:99" }, "there"), "w2", "there", "in"),
+    lost(
+      other(sound(), "w1", "neighbour", { lladdr: "02:00:00:00:00:99", state: "PERMANENT" }, "there"),
+      "w2",
+      "there",
+      "in",
+    ),
     "w1 link: it knows 192.0.2.12 by the link-layer address 02:00:00:00:00:99, and w2's is 02:00:00:00:00:12",
   ],
   [
@@ -353,4 +358,26 @@ test("a node's own packets are followed from where it sends them to where it tak
   ).toBe("w1 rules: the policy drop of nft's chain ip filter INPUT drops packets | from 10.244.2.2 to 192.0.2.11");
   // It may send from an address that is not counted.
   expect(text({ ...sound(), w1: asNode({ there: [], back: [] }) }, flow)).toBe("none");
+});
+
+test("a cloud that answers for all its machines with one link-layer address of its own is not taken for the cause", () => {
+  const cloud = other(sound(), "w1", "neighbour", { lladdr: "02:00:00:00:00:98" }, "there");
+  expect(text(lost(cloud, "w2", "there", "in"))).toBe(
+    "w1 link: packets leave it by eth0 and do not come in at w2 | to 10.244.2.2",
+  );
+  const swapped = other(sound(), "w1", "neighbour", { lladdr: MAC.w1 }, "there");
+  expect(text(lost(swapped, "w2", "there", "in"))).toBe(
+    "w1 link: it knows 192.0.2.12 by the link-layer address 02:00:00:00:00:11, and w2's is 02:00:00:00:00:12",
+  );
+});
+
+test("nothing is said where a network's own programs take packets on before the kernel counts them, or packets come in fragments", () => {
+  const cilium = other(sound(), "w1", "port", { bridge: "" });
+  const w1 = cilium.w1.filter((one) => !(one.at === "link" && one.name === "cni0"));
+  expect(text(lost({ ...cilium, w1 }, "w1", "there", "in"))).toBe("none");
+  const halves = lost(sound(), "w1", "there", "forward", 5);
+  expect(text(halves)).not.toBe("none");
+  expect(text(halves, { ...FLOW, size: 1500 })).toBe("none");
+  // A pod's link may be larger where its route is not.
+  expect(text(other(sound(), "w1", "inside", { mtu: 1550 }), { ...FLOW, size: 1500 })).toBe("none");
 });

@@ -19,7 +19,7 @@ test("fails where the pod does not reach it, or is seen by its own address", () 
 
 test("does not apply on a node that does not reach the peer itself", () => {
   expect(problemsOf("egress", { ways: ({ cp, w2 }) => ({ ...(cp && { cp }), ...(w2 && { w2 }) }) })).toEqual([
-    "w1 -> outside - not-applicable: a pod reaches a peer outside the cluster | w1 does not reach the machine that runs the check, and no other peer outside the cluster is known",
+    "w1 -> outside - not-applicable: a pod reaches a peer outside the cluster | w1 does not reach the machine that runs the check, or that is one of the cluster's; no other peer outside it is known",
   ]);
   expect(countsOf("egress", { ways: () => ({}) })).toEqual({ "not-applicable": 3 });
 });

@@ -89,13 +89,13 @@ test("a new pod is made on every node, asked from its own node and the next, and
   expect(await proven(api)).toEqual([
     "cp -> a new pod passed: it has 10.244.0.50",
     "w1 -> a new pod passed: it has 10.244.1.50",
-    "cp/probe-a -> the new pod on cp passed: an answer of fresh-cp",
-    "w1/probe-a -> the new pod on cp passed: an answer of fresh-cp",
-    "w1/probe-a -> the new pod on w1 passed: an answer of fresh-w1",
-    "cp/probe-a -> the new pod on w1 passed: an answer of fresh-w1",
+    "cp/probe-a -> the new pod on cp passed: an answer of fresh-0",
+    "w1/probe-a -> the new pod on cp passed: an answer of fresh-0",
+    "w1/probe-a -> the new pod on w1 passed: an answer of fresh-1",
+    "cp/probe-a -> the new pod on w1 passed: an answer of fresh-1",
   ]);
   const [run = ""] = [...new Set(api.pods.map((pod) => pod.run))];
-  expect(api.pods.map(({ name }) => name)).toEqual([`fresh-${run}-cp`, `fresh-${run}-w1`]);
+  expect(api.pods.map(({ name }) => name)).toEqual([`fresh-${run}-0`, `fresh-${run}-1`]);
   expect(api.deleted).toEqual([`/api/v1/namespaces/podnet-check/pods?labelSelector=podnet.dev/fresh=${run}`]);
 });
 
@@ -103,7 +103,7 @@ test("a pod that does not come is told with the reason that its node knows, and 
   const api = new FakeApi((node) => (node === "w1" ? {} : sound(node)));
   const lines = await proven(api);
   expect(lines[1]).toBe(
-    'w1 -> a new pod failed: fresh-w1 on w1: FailedCreatePodSandBox: plugin type="bridge" failed: no such file',
+    'w1 -> a new pod failed: fresh-1 on w1: FailedCreatePodSandBox: plugin type="bridge" failed: no such file',
   );
   expect(lines.slice(2).map((line) => line.split(":")[0])).toEqual([
     "cp/probe-a -> the new pod on cp passed",
@@ -169,3 +169,11 @@ test("pods are taken away also where they cannot be asked, and the claim is prom
   expect(freshPod).not.toHaveProperty("exemption");
   expect(NO_PROMISE).not.toHaveLength(0);
 });
+
+test("a node that is full takes no pod, which says nothing of its network", async () => {
+  const full = { phase: "Failed", reason: "OutOfpods", message: "Node didn't have enough resource: pods" };
+  const api = new FakeApi((node) => (node === "w1" ? full : sound(node)));
+  expect((await proven(api))[1]).toBe(
+    "w1 -> a new pod not-applicable: w1 takes no more pods: fresh-1 on w1: OutOfpods: Node didn't have enough resource: pods",
+  );
+}, 60_000);

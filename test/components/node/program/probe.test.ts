@@ -55,5 +55,5 @@ exit 1`,
   expect(await answers({ kind: "loss", protocol: "ICMP", address: "192.0.2.12", count: 1000 })).toEqual([
     { ok: true, values: ["993/1000", "0.048 ms"], errors: [] },
   ]);
-  expect(machine.calls()).toEqual(["ping -n -q -f -c 1000 -w 6 192.0.2.12"]);
+  expect(machine.calls()).toEqual(["ping -n -q -f -c 1000 192.0.2.12"]);
 });

@@ -216,11 +216,37 @@ test("a node without nft says which package brings it", async () => {
   ]);
 });
 
-test("dbg", async () => {
-  const other = (await machine.sh("cut -d' ' -f2 /run/pods")).trim();
-  const asked = machine.does("way", { seconds: 2, flow: ["f0 10.244.2.2 10.244.1.77"] });
+test("a node that is asked of ClusterIPs alone tells which of them its rules name", async () => {
+  await machine.sh("nft -f - <<<'table ip proxy {\nchain c {\nip daddr 10.96.0.10 accept\n}\n}'");
+  const sights = parseSights(await machine.does("way", { seconds: 1, "cluster-ip": ["10.96.0.10", "10.96.0.1"] }));
+  expect(sights.filter(({ at }) => at === "service")).toEqual([
+    { at: "service", address: "10.96.0.10", served: true },
+    { at: "service", address: "10.96.0.1", served: false },
+  ]);
+});
+
+test("a pod without an interface, and a node with many links, are told of as well", async () => {
+  await machine.sh(`nsenter -t ${pod} -n ip link del eth0`);
+  await machine.sh("for i in $(seq 200); do ip link add veth9$i type veth peer name veth8$i; done");
+  expect((await seen()).filter(({ at }) => at === "inside")).toEqual([
+    {
+      at: "inside",
+      flow: "f0",
+      up: false,
+      mtu: 0,
+      address: "",
+      route: expect.stringContaining("RTNETLINK answers: ") as string,
+      gateway: "10.244.2.2",
+      neighbour: "",
+    },
+  ]);
+});
+
+test("a queue that dropped before and drops no more is not told of, however many of a link's queues are alike", async () => {
+  await machine.does("discover", {});
   await machine.sh(
-    `for _ in 1 2 3 4 5 6 7 8; do nsenter -t ${other} -n bash -c 'echo x >/dev/udp/10.244.1.77/99' || true; sleep 0.3; done`,
+    "for n in before after; do printf '50 eth0 fq_codel x\\n3 eth0 fq_codel x\\n' >/tmp/queues-$n; done",
   );
-  console.log((await asked).join("\n"));
+  const grown = `. /usr/local/lib/podnet/*/lib/drops.sh; cd /tmp; grown queues-before queues-after; echo '9 eth0 fq_codel x' >>queues-after; grown queues-before queues-after; : >none; grown none queues-before`;
+  expect(await machine.sh(grown)).toBe("9 eth0 fq_codel x\n53 eth0 fq_codel x");
 });
