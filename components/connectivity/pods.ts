@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { hasEnded, type KubeClient, podList } from "../kubernetes/client";
+import { waitFor } from "./wait";
 
 /** A pod of the cluster on the pod network, as the API tells of it. */
 export interface ListedPod {
@@ -9,20 +9,20 @@ export interface ListedPod {
   readonly ip: string;
 }
 
-/** Milliseconds after which pods with one address are looked at again: one of them may just have gone. */
-const AGAIN_MS = 1000;
+/** Seconds for which pods with one address are looked at again: one of them may just be on its way out. */
+const SETTLE_SECONDS = 2;
 
 /**
  * All pods of the cluster that have an address on the pod network: not those that ended, are on their way out or have the node's.
- * Where two have the same, what a second look finds counts.
+ * Where two have the same, what the last look finds counts.
  */
 export async function podsOfCluster(client: KubeClient): Promise<ListedPod[]> {
-  const pods = await listed(client);
-  if (new Set(pods.map(({ ip }) => ip)).size === pods.length) {
-    return pods;
-  }
-  await sleep(AGAIN_MS);
-  return listed(client);
+  let pods: ListedPod[] = [];
+  await waitFor(async () => {
+    pods = await listed(client);
+    return new Set(pods.map(({ ip }) => ip)).size === pods.length;
+  }, SETTLE_SECONDS);
+  return pods;
 }
 
 async function listed(client: KubeClient): Promise<ListedPod[]> {

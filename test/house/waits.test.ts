@@ -12,6 +12,10 @@ const HELPERS = ["components/args/wait.ts", "components/node/program/lib/wait.sh
 const ALLOWED: Readonly<Record<string, string>> = {
   // Asks lost packets again, each a second apart at most: rounds of questions, after which the answers are judged as they are.
   "components/connectivity/asking.ts": "const ROUNDS = [0, 300, 1000];",
+  // Asks again and again while nodes watch, which they do for seconds that are stated.
+  "components/connectivity/cause/follow.ts": "while (watching.now && followed.length > 0)",
+  // Watches for the seconds that it is told, and answers then: that is its work.
+  "components/node/program/phases/way.sh": 'sleep "$(value seconds)"',
   // By the clock, in a loop of its own.
   "components/connectivity/ready.ts": "Date.now() > deadline",
   "components/service/endpoints.ts": "Date.now() > deadline",

@@ -18,4 +18,4 @@ mtu_in() {
 }
 
 # Whether a port of a bridge has a flag on.
-port_is() { bridge -o -d link show dev "$1" 2>/dev/null | grep -q " $2 on" && echo true || echo false; }
+port_is() { [[ $(bridge -o -d link show dev "$1" 2>/dev/null || true) == *" $2 on"* ]] && echo true || echo false; }
