@@ -164,16 +164,15 @@ function wayDifferences(wanted: readonly string[], taken: readonly string[]): st
   const odd = taken.flatMap((way) => {
     const [, address = "", rest = ""] = /^(\S+) (.*)$/.exec(way) ?? [];
     const route = routes.find(({ range }) => contains(range, parseIpv4(address)));
+    const told = /^(via|by) /.test(rest)
+      ? `what is for ${address} goes ${rest}`
+      : `there is no way to ${address} (${rest})`;
     return route === undefined || rest === `via ${route.via}`
       ? []
-      : [
-          {
-            ...route,
-            text: `what is for ${address} goes ${rest}, podnet made the route to ${route.cidr} via ${route.via}`,
-          },
-        ];
+      : [{ ...route, text: `${told}, podnet made the route to ${route.cidr} via ${route.via}` }];
   });
-  return [...new Map(odd.map(({ cidr, text }) => [cidr, text])).values()];
+  // Of each route the first.
+  return [...new Map(odd.reverse().map(({ cidr, text }) => [cidr, text])).values()].reverse();
 }
 
 /** What of the pods' bridge and its ports is not as the network makes it. */

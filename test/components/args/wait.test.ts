@@ -17,7 +17,7 @@ test("ends after its seconds however long a look takes, with the last reason", a
     await sleep(300);
     return { reason: "connection refused" };
   });
-  await expect(slow).rejects.toThrow("w1 does not answer after 0.6 s: connection refused");
+  await expect(slow).rejects.toThrow(/^w1 does not answer after 0\.[6-9] s: connection refused$/);
   expect(Date.now() - began).toBeLessThan(1000);
 });
 

@@ -4,5 +4,5 @@ export default {
   plant: { w2: "ip route add blackhole 10.244.1.0/25" },
   back: { w2: "ip route del blackhole 10.244.1.0/25" },
   claims: ["as-made", "pod-to-pod", "node-to-pod", "pod-to-node"],
-  cause: "w2: what is for 10.244.1.1 goes Invalid argument, podnet made the route to 10.244.1.0/24 via {w1}",
+  cause: "w2: there is no way to 10.244.1.1 (Invalid argument), podnet made the route to 10.244.1.0/24 via {w1}",
 } satisfies Fault;

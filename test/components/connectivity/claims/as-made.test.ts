@@ -92,7 +92,7 @@ test.each<[string, Change, string]>([
         ],
       },
     })),
-    "routes - failed: podnet's routes to the other nodes' pods | what is for 10.244.0.254 goes by dummy0, podnet made the route to 10.244.0.0/24 via 192.0.2.10; what is for 10.244.2.254 goes via 192.0.2.10, podnet made the route to 10.244.2.0/24 via 192.0.2.12",
+    "routes - failed: podnet's routes to the other nodes' pods | what is for 10.244.0.254 goes by dummy0, podnet made the route to 10.244.0.0/24 via 192.0.2.10; there is no way to 10.244.2.1 (No route to host), podnet made the route to 10.244.2.0/24 via 192.0.2.12",
   ],
   [
     "a bridge that is down, with another address, and odd ports",
