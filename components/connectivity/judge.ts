@@ -1,3 +1,4 @@
+import { allSettled } from "../args/settled";
 import { CLAIMS } from "./claims";
 import type { Claim, Exemption, JudgedBy, Proving, Verdict } from "./claims/claim";
 import type { Facts } from "./facts";
@@ -45,16 +46,9 @@ export async function prove(
       await proveOne(claim);
     }
   };
+  // Each takes back what it changed, also where another fails.
   await allSettled([oneByOne(), ...due.filter(({ apart }) => apart === true).map(proveOne)]);
   return all;
-}
-
-/** Waits for all proofs, so that each takes back what it changed, and throws the first error then. */
-async function allSettled(proofs: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(proofs)).find(({ status }) => status === "rejected");
-  if (failed?.status === "rejected") {
-    throw failed.reason;
-  }
 }
 
 /** What a claim may see of the others: only what it says that it waits on, or the order would be a matter of luck. */

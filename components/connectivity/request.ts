@@ -91,6 +91,11 @@ export function nameOf(node: string, probe: Probe): string {
   return probe === "probe-host" ? node : `${node}/${probe}`;
 }
 
+/** The node in a name of {@link nameOf}. */
+export function nodeOf(name: string): string {
+  return name.split("/")[0] ?? name;
+}
+
 /** Times that a Service is asked, so that each of `count` endpoints is missed by chance less than once in a million runs. */
 export function triesFor(count: number): number {
   return count <= 1 ? 2 : Math.ceil(Math.log(1e-6 / count) / Math.log(1 - 1 / count));

@@ -1,7 +1,7 @@
 import type { CheckInput } from "./input";
 import type { WayOut } from "./peer";
 import type { Probe } from "./probes";
-import type { ProbePod } from "./request";
+import { nameOf, type ProbePod } from "./request";
 
 /** A Service of the program as it was found. */
 export interface SeenService {
@@ -67,6 +67,16 @@ export function topologyOf(
 /** A Service of the program as it was found, by `namespace/name`. */
 export function seenService({ services }: Topology, name: string): SeenService | undefined {
   return services.find((service) => service.name === name);
+}
+
+/** Every ordered pair of nodes: what a request from a probe of one to a probe of the other begins with, and that one's address. */
+export function nodePairs({ nodes, podOf }: Topology, probe: Probe, other: Probe) {
+  return nodes.flatMap((node) =>
+    nodes.flatMap((targetNode) => {
+      const pod = targetNode === node ? undefined : podOf(targetNode, other);
+      return pod ? [{ from: { node, probe, targetNode, target: nameOf(targetNode, other) }, address: pod.ip }] : [];
+    }),
+  );
 }
 
 /** Names of all nodes' pods of one probe, sorted. */

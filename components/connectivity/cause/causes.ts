@@ -3,6 +3,7 @@ import { CLAIMS } from "../claims";
 import type { Claim, Verdict } from "../claims/claim";
 import type { Facts } from "../facts";
 import type { Verdicts } from "../judge";
+import { nodeOf } from "../request";
 import { type Cause, type Hop, Sights } from "./cause";
 import { pairKey } from "./flows";
 import type { Evidence } from "./investigate";
@@ -119,7 +120,7 @@ function causeOfService(
 
 /** The nodes that a proof is about. */
 function nodesOf({ source, request }: Verdict): string[] {
-  return [source.split("/")[0] ?? "", ...(request?.targetNode === undefined ? [] : [request.targetNode])];
+  return [nodeOf(source), ...(request?.targetNode === undefined ? [] : [request.targetNode])];
 }
 
 /** A cause in the words of what podnet made, where that explains it. */

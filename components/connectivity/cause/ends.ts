@@ -35,13 +35,9 @@ export function routeError(text: string): string | undefined {
 /** Why a pod's packets do not come in on its own node. */
 export function cutOff(from: End, to: End, sights: Sights): Cause | undefined {
   const { node } = from;
-  const inside = insideTrouble(from, to, sights);
-  if (inside !== undefined) {
-    return cause(node, "pod", inside);
-  }
-  const port = portTrouble(node, sights);
-  if (port !== undefined) {
-    return cause(node, "bridge", port);
+  const own = endTrouble(from, to, sights);
+  if (own) {
+    return own;
   }
   const { gateway = "", neighbour = "" } = sights.inside(node) ?? {};
   if (isDead(neighbour)) {
@@ -55,6 +51,16 @@ export function cutOff(from: End, to: End, sights: Sights): Cause | undefined {
   return sights.port(node)?.bridge === ""
     ? undefined
     : cause(node, "bridge", `no packet of ${podText(from)} comes in from its interface`);
+}
+
+/** What is wrong at a pod itself, or with the node's end of its interface. */
+function endTrouble(pod: End, other: End, sights: Sights): Cause | undefined {
+  const inside = insideTrouble(pod, other, sights);
+  if (inside !== undefined) {
+    return cause(pod.node, "pod", inside);
+  }
+  const port = portTrouble(pod.node, sights);
+  return port === undefined ? undefined : cause(pod.node, "bridge", port);
 }
 
 /** What is wrong with a pod's own interface and routes. */
@@ -112,13 +118,9 @@ function isForeign(gateway: string, addresses: readonly string[], own = ""): boo
 /** Why a pod that packets were sent to answers none. */
 export function unanswered(source: End, target: End, sights: Sights): Cause {
   const { node } = target;
-  const inside = insideTrouble(target, source, sights);
-  if (inside !== undefined) {
-    return cause(node, "pod", inside);
-  }
-  const port = portTrouble(node, sights);
-  if (port !== undefined) {
-    return cause(node, "bridge", port);
+  const own = endTrouble(target, source, sights);
+  if (own) {
+    return own;
   }
   const neighbour = sights.neighbour(node, "there");
   return neighbour && isDead(neighbour.state)

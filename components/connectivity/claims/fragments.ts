@@ -1,6 +1,7 @@
 import { blockedBy, BrokenWays } from "../broken";
 import { PORTS } from "../probes";
-import { nameOf, type Request } from "../request";
+import type { Request } from "../request";
+import { nodePairs } from "../topology";
 import { type Claim, type JudgedBy, type Verdict, verdict } from "./claim";
 
 /** Bytes by which a packet is longer than the MTU, so that it goes in fragments. */
@@ -13,24 +14,17 @@ export const fragments = {
   waitsOn: ["pod-to-pod"],
   leastNodes: 2,
   betweenNodes: true,
-  requests: ({ input, nodes, podOf }) =>
-    nodes.flatMap((node) =>
-      nodes
-        .filter((to) => to !== node && podOf(to, "probe-a") !== undefined)
-        .map((to) => ({
-          node,
-          probe: "probe-b" as const,
-          targetNode: to,
-          target: nameOf(to, "probe-a"),
-          ask: {
-            kind: "fragments",
-            protocol: "UDP",
-            address: podOf(to, "probe-a")?.ip ?? "",
-            port: PORTS.pod.UDP,
-            size: (input.nodes[node]?.mtu ?? 0) + LONGER,
-          } as const,
-        })),
-    ),
+  requests: (topology) =>
+    nodePairs(topology, "probe-b", "probe-a").map(({ from, address }) => ({
+      ...from,
+      ask: {
+        kind: "fragments",
+        protocol: "UDP",
+        address,
+        port: PORTS.pod.UDP,
+        size: (topology.input.nodes[from.node]?.mtu ?? 0) + LONGER,
+      } as const,
+    })),
   judge: (facts) => {
     const broken = new BrokenWays(facts, ["pod-to-pod"]);
     return facts.requestsOf("fragments").map((request) => judgeOne(request, facts, broken));

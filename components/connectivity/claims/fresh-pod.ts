@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { contains, parseCidr, parseIpv4 } from "../../args/ipv4";
 import { own } from "../../args/own";
+import { allSettled } from "../../args/settled";
 import { isReady, type KubeClient, type Pod, podsOf } from "../../kubernetes/client";
 import { reasonOf } from "../../kubernetes/reason";
 import { freshPod as freshPodObject } from "../objects";
@@ -66,13 +67,7 @@ async function proveOn(nodes: readonly string[], run: string, proving: Proving):
   const { client, say } = proving;
   say("making a new pod on every node");
   // All of them, so that what is taken back at the end is all there is.
-  const created = await Promise.allSettled(
-    nodes.map((node, index) => client.create(PODS, freshPodObject(node, run, index))),
-  );
-  const refused = created.find(({ status }) => status === "rejected");
-  if (refused?.status === "rejected") {
-    throw refused.reason;
-  }
+  await allSettled(nodes.map((node, index) => client.create(PODS, freshPodObject(node, run, index))));
   let pods: Pod[] = [];
   await waitFor(async () => {
     pods = await podsOf(client, PROBE_NAMESPACE, { [FRESH_LABEL]: run });

@@ -1,5 +1,6 @@
 import { blockedBy, BrokenWays } from "../broken";
-import { lostOf, nameOf, type Request } from "../request";
+import { lostOf, type Request } from "../request";
+import { nodePairs } from "../topology";
 import { type Claim, type JudgedBy, type Verdict, verdict } from "./claim";
 
 /**
@@ -25,23 +26,11 @@ export const loss = {
   waitsOn: ["pod-to-pod"],
   leastNodes: 2,
   betweenNodes: true,
-  requests: ({ nodes, podOf }) =>
-    nodes.flatMap((node) =>
-      nodes
-        .filter((to) => to !== node && podOf(to, "probe-b") !== undefined)
-        .map((to) => ({
-          node,
-          probe: "probe-a" as const,
-          targetNode: to,
-          target: nameOf(to, "probe-b"),
-          ask: {
-            kind: "loss",
-            protocol: "ICMP",
-            address: podOf(to, "probe-b")?.ip ?? "",
-            count: countFor(nodes.length),
-          } as const,
-        })),
-    ),
+  requests: (topology) =>
+    nodePairs(topology, "probe-a", "probe-b").map(({ from, address }) => ({
+      ...from,
+      ask: { kind: "loss", protocol: "ICMP", address, count: countFor(topology.nodes.length) } as const,
+    })),
   judge: (facts) => {
     const broken = new BrokenWays(facts, ["pod-to-pod"]);
     return facts.requestsOf("loss").map((request) => judgeOne(request, facts, broken));

@@ -1,5 +1,6 @@
 import { blockedBy, BrokenWays } from "../broken";
-import { nameOf, type Request } from "../request";
+import type { Request } from "../request";
+import { nodePairs } from "../topology";
 import { type Claim, type JudgedBy, type Verdict, verdict } from "./claim";
 
 /** A packet that fills the MTU passes between every two nodes, and one that is a byte longer does not. */
@@ -9,24 +10,17 @@ export const mtu = {
   waitsOn: ["pod-to-pod"],
   leastNodes: 2,
   betweenNodes: true,
-  requests: ({ input, nodes, podOf }) =>
-    nodes.flatMap((node) =>
-      nodes
-        .filter((to) => to !== node && podOf(to, "probe-a") !== undefined)
-        .flatMap((to) =>
-          [0, 1].map((more) => ({
-            node,
-            probe: "probe-a" as const,
-            targetNode: to,
-            target: nameOf(to, "probe-a"),
-            ask: {
-              kind: "packet",
-              protocol: "ICMP",
-              address: podOf(to, "probe-a")?.ip ?? "",
-              size: (input.nodes[node]?.mtu ?? 0) + more,
-            } as const,
-          })),
-        ),
+  requests: (topology) =>
+    nodePairs(topology, "probe-a", "probe-a").flatMap(({ from, address }) =>
+      [0, 1].map((more) => ({
+        ...from,
+        ask: {
+          kind: "packet",
+          protocol: "ICMP",
+          address,
+          size: (topology.input.nodes[from.node]?.mtu ?? 0) + more,
+        } as const,
+      })),
     ),
   judge: (facts) => {
     const broken = new BrokenWays(facts, ["pod-to-pod"]);

@@ -94,3 +94,23 @@ function reasonsOf(claim: ClaimId, findings: readonly Finding[]): Report["notApp
     reason,
   }));
 }
+
+/** How a claim stands in a report: it holds, some proof failed, some is open, or it does not apply at all. */
+export interface ClaimRow extends ClaimCounts {
+  readonly state: "good" | "bad" | "open" | "na";
+  /** Proofs that were to be made. */
+  readonly total: number;
+  /** Why it does not apply, where that is so. */
+  readonly reason: string;
+}
+
+/** How a claim stands in a report. A claim without a proof is open: nothing shows that it holds. */
+export function rowOf(id: ClaimId, { claims, notApplicable }: Report): ClaimRow {
+  const counts = claims[id];
+  const { passed, failed, blocked, "not-applicable": exempt } = counts;
+  const total = passed + failed + blocked;
+  const na = total === 0 && exempt > 0;
+  const state = na ? "na" : failed > 0 ? "bad" : blocked > 0 || total === 0 ? "open" : "good";
+  const reason = na ? (notApplicable.find(({ claim }) => claim === id)?.reason ?? "") : "";
+  return { ...counts, state, total, reason };
+}

@@ -1,6 +1,7 @@
 import { CLAIMS } from "../claims";
+import { nodeOf } from "../request";
 import { describe } from "./finding";
-import type { ClaimCounts, Report } from "./report";
+import { type ClaimCounts, type Report, rowOf } from "./report";
 
 /** Colours of a terminal, or none. */
 export interface Palette {
@@ -58,13 +59,11 @@ function causes({ causes: known }: Report, colours: Palette): string[] {
 
 function row({ id, title }: (typeof CLAIMS)[number], report: Report, colours: Palette): string {
   const width = Math.max(...CLAIMS.map((claim) => claim.id.length));
-  const { passed, failed, blocked, "not-applicable": exempt } = report.claims[id];
-  const total = passed + failed + blocked;
-  if (total === 0 && exempt > 0) {
-    const reason = report.notApplicable.find((entry) => entry.claim === id)?.reason ?? "";
+  const { state, passed, failed, blocked, total, reason } = rowOf(id, report);
+  if (state === "na") {
     return `  ${colours.dim("○")} ${id.padEnd(width)} ${"n/a".padStart(9)}  ${colours.dim(reason)}`;
   }
-  const mark = failed > 0 ? colours.bad("✗") : blocked > 0 || total === 0 ? colours.dim("–") : colours.good("✓");
+  const mark = { bad: colours.bad("✗"), open: colours.dim("–"), good: colours.good("✓") }[state];
   const counts = `${String(passed)}/${String(total)}`.padStart(9);
   const rest = [
     failed > 0 ? colours.bad(`${String(failed)} failed`) : "",
@@ -117,7 +116,6 @@ const DRAWN = 16;
 function matrix(report: Report, colours: Palette): string[] {
   const { nodes } = report;
   const drawn = new Set(CLAIMS.filter(({ betweenNodes }) => betweenNodes === true).map(({ id }) => id));
-  const nodeOf = (name: string): string => name.split("/")[0] ?? name;
   const broken = new Set(
     report.problems
       .filter(({ claim, status }) => status === "failed" && drawn.has(claim))

@@ -1,7 +1,8 @@
 import { CLAIMS } from "../../claims";
 import type { Hop } from "../../cause/cause";
+import { nodeOf } from "../../request";
 import { describe, type Finding } from "../finding";
-import type { Report } from "../report";
+import { type Report, rowOf } from "../report";
 import { causeText, verdictText } from "../table";
 import { SCRIPT, STYLE } from "./page";
 import { xml } from "./xml";
@@ -72,13 +73,9 @@ function warnings({ warnings: all }: Report): string[] {
 
 function claims(report: Report): string[] {
   const rows = CLAIMS.map(({ id, title }) => {
-    const { passed, failed, blocked, "not-applicable": exempt } = report.claims[id];
-    const total = passed + failed + blocked;
-    const na = total === 0 && exempt > 0;
-    const state = na ? "na" : failed > 0 ? "bad" : blocked > 0 || total === 0 ? "open" : "good";
+    const { state, passed, failed, blocked, total, reason } = rowOf(id, report);
     const word = { na: "n/a", bad: "failed", open: total === 0 ? "no proof" : "blocked", good: "holds" }[state];
-    const reason = na ? (report.notApplicable.find(({ claim }) => claim === id)?.reason ?? title) : title;
-    return `<tr><th scope="row"><code>${id}</code></th><td class="${state}">${word}</td><td class="number">${na ? "" : `${String(passed)}/${String(total)}`}</td><td class="number">${failed > 0 ? String(failed) : ""}</td><td class="number">${blocked > 0 ? String(blocked) : ""}</td><td>${xml(reason)}</td></tr>`;
+    return `<tr><th scope="row"><code>${id}</code></th><td class="${state}">${word}</td><td class="number">${state === "na" ? "" : `${String(passed)}/${String(total)}`}</td><td class="number">${failed > 0 ? String(failed) : ""}</td><td class="number">${blocked > 0 ? String(blocked) : ""}</td><td>${xml(reason === "" ? title : reason)}</td></tr>`;
   });
   return [
     "<section><h2>Claims</h2><table><thead><tr>",
@@ -126,10 +123,6 @@ const [SMALL, TINY] = [12, 40];
 
 function sizeOf(nodes: number): string {
   return nodes > TINY ? " small tiny" : nodes > SMALL ? " small" : "";
-}
-
-function nodeOf(name: string): string {
-  return name.split("/")[0] ?? name;
 }
 
 function matrix({ nodes }: Report, findings: readonly Finding[]): string[] {

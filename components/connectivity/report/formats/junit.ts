@@ -10,12 +10,10 @@ export function junit(report: Report, findings: readonly Finding[]): string {
     const own = findings.filter(({ claim }) => claim === id);
     return own.length === 0 ? [] : [suite(id, title, own)];
   });
-  const count = (status: Finding["status"][]): string =>
-    String(findings.filter((finding) => status.includes(finding.status)).length);
   const causes = report.causes.map(causeText).join("\n");
   return [
     `<?xml version="1.0" encoding="UTF-8"?>`,
-    `<testsuites name="podnet connectivity" tests="${String(findings.length)}" failures="${count(["failed"])}" skipped="${count(["blocked", "not-applicable"])}" errors="0" time="${report.seconds.toFixed(1)}">`,
+    `<testsuites name="podnet connectivity" ${counts(findings)} time="${report.seconds.toFixed(1)}">`,
     ...suites,
     ...(causes === "" ? [] : [`  <system-out>${xml(causes)}</system-out>`]),
     `</testsuites>`,
@@ -23,11 +21,16 @@ export function junit(report: Report, findings: readonly Finding[]): string {
   ].join("\n");
 }
 
-function suite(id: string, title: string, findings: readonly Finding[]): string {
+/** The counts of findings as the attributes that a suite, and all of them together, have. */
+function counts(findings: readonly Finding[]): string {
   const count = (...statuses: Finding["status"][]): string =>
     String(findings.filter(({ status }) => statuses.includes(status)).length);
+  return `tests="${String(findings.length)}" failures="${count("failed")}" skipped="${count("blocked", "not-applicable")}" errors="0"`;
+}
+
+function suite(id: string, title: string, findings: readonly Finding[]): string {
   return [
-    `  <testsuite name="${xml(`${id}: ${title}`)}" tests="${String(findings.length)}" failures="${count("failed")}" skipped="${count("blocked", "not-applicable")}" errors="0">`,
+    `  <testsuite name="${xml(`${id}: ${title}`)}" ${counts(findings)}>`,
     ...findings.map((finding) => `    ${testcase(finding)}`),
     `  </testsuite>`,
   ].join("\n");

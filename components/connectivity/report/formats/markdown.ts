@@ -1,6 +1,6 @@
-import { CLAIMS } from "../../claims";
+import { type ClaimId, CLAIMS } from "../../claims";
 import { describe } from "../finding";
-import type { Report } from "../report";
+import { type Report, rowOf } from "../report";
 import { causeText, verdictText } from "../table";
 
 /** Failures that a page lists; all are in the JSON. */
@@ -38,14 +38,12 @@ function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ["", `### ${title}`, "", ...lines];
 }
 
-function row(id: (typeof CLAIMS)[number]["id"], title: string, { claims, notApplicable }: Report): string {
-  const { passed, failed, blocked, "not-applicable": exempt } = claims[id];
-  const total = passed + failed + blocked;
-  if (total === 0 && exempt > 0) {
-    const reason = notApplicable.find(({ claim }) => claim === id)?.reason ?? "";
+function row(id: ClaimId, title: string, report: Report): string {
+  const { state, passed, failed, blocked, total, reason } = rowOf(id, report);
+  if (state === "na") {
     return `| ⚪ | \`${id}\` | n/a | ${text(reason)} |`;
   }
-  const mark = failed > 0 ? "❌" : blocked > 0 || total === 0 ? "➖" : "✅";
+  const mark = { bad: "❌", open: "➖", good: "✅" }[state];
   const rest = [failed > 0 ? `${String(failed)} failed` : "", blocked > 0 ? `${String(blocked)} blocked` : ""];
   const words = rest.filter((part) => part !== "").join(", ");
   return `| ${mark} | \`${id}\` | ${String(passed)}/${String(total)} | ${text(words === "" ? title : words)} |`;

@@ -24,7 +24,7 @@ legacy_drops() {
 # Packets that queues of links dropped, each as `PACKETS DEV KIND TEXT`.
 queue_drops() {
     tc -s qdisc show 2>/dev/null | awk '
-        /^qdisc/ { text = $2; for (i = 3; i <= NF; i++) { if ($i == "dev") dev = $(i + 1); } kind = $2; rest = $0; sub(/.* (root|parent [^ ]*) /, "", rest); sub(/^refcnt [0-9]* /, "", rest) }
+        /^qdisc/ { for (i = 3; i <= NF; i++) { if ($i == "dev") dev = $(i + 1); } kind = $2; rest = $0; sub(/.* (root|parent [^ ]*) /, "", rest); sub(/^refcnt [0-9]* /, "", rest) }
         /dropped/ { n = $0; sub(/.*dropped /, "", n); sub(/,.*/, "", n); print n, dev, kind, rest }' || true
 }
 
