@@ -68,13 +68,15 @@ find /var/lib/containerd -mindepth 1 -delete; rm -rf /usr/local/share/podnet`);
  */
 export function machineState({ sh }: TestMachine): string[] {
   return sh(`
+# On a node that is at work files and links come and go while they are looked at; those are left out, and anything else fails.
+hashes() { xargs -0 sha256sum 2>/tmp/gone || ! grep -v ': No such file or directory$' /tmp/gone >&2; }
 {
 skip='/proc /sys /dev /tmp /run /var/log/journal /var/lib/systemd /var/cache'
 pruned=(); for path in $skip; do pruned+=(-path "$path" -prune -o); done
-find / -xdev "\${pruned[@]}" -printf 'path %y %m %U:%G %p %l\\n'
-find / -xdev "\${pruned[@]}" -type f -print0 | xargs -0 sha256sum | sed 's/^/file /'
+find / -ignore_readdir_race -xdev "\${pruned[@]}" -printf 'path %y %m %U:%G %p %l\\n'
+find / -ignore_readdir_race -xdev "\${pruned[@]}" -type f -print0 | hashes | sed 's/^/file /'
 for folder in /var/lib/containerd /var/lib/kubelet /var/lib/etcd; do find $folder -mindepth 1 -printf 'data %p\\n' 2>/dev/null || true; done
-find /run -xdev -mindepth 1 -maxdepth 2 -not -path '/run/systemd/*' -not -path '/run/log/*' -not -path '/run/user/*' -not -path '/run/udev/*' -not -path '/run/credentials/*' -printf 'run %y %m %p\\n'
+find /run -ignore_readdir_race -xdev -mindepth 1 -maxdepth 2 -not -path '/run/systemd/*' -not -path '/run/log/*' -not -path '/run/user/*' -not -path '/run/udev/*' -not -path '/run/credentials/*' -printf 'run %y %m %p\\n'
 dpkg-query -W -f 'package \${Package} \${Version} \${Status}\\n'
 systemctl list-unit-files --no-legend --no-pager | sed 's/  */ /g; s/^/unit /'
 systemctl list-units --failed --no-legend --no-pager --plain | sed 's/^/failed /'
@@ -85,7 +87,7 @@ iptables-legacy-save 2>/dev/null | sed 's/^/legacy /' | grep -v '#' || true
 ip -4 rule show | sed 's/^/rule /'; ip -4 route show table all | sed 's/^/route /'; ip -6 route show table all | grep -v fe80 | sed 's/ expires [0-9]*sec//; s/^/route6 /' || true
 ip -o link show | awk '{ print "link", $2, $4, $5 }' | sed 's/@[^ ]*//'; ip -o -4 address show | awk '{ print "address", $2, $4 }'
 ipset list -n 2>/dev/null | sed 's/^/set /' || true
-sysctl -a 2>/dev/null | grep '^net[.]' | grep -vE 'conntrack_(count|max|buckets)|[.]neigh[.]|stable_secret|random|nf_log|flush|ipfrag|xfrm|mem =|ip6frag|bpf_jit' | sed 's/^/sysctl /'
+sysctl --ignore -a 2>/dev/null | grep '^net[.]' | grep -vE 'conntrack_(count|max|buckets)|[.]neigh[.]|stable_secret|random|nf_log|flush|ipfrag|xfrm|mem =|ip6frag|bpf_jit' | sed 's/^/sysctl /'
 awk '{ print "mount", $2, $3 }' /proc/mounts | grep -vE '/run/credentials|/run/user' ; awk 'NR > 1 { print "swap", $1, $2, $5 }' /proc/swaps
 ps -eo comm= | grep -vE '^(ps|bash|sh|awk|sort|sed|sshd|find|grep|systemd.*|[(]sd-pam[)]|sha256sum|dbus-daemon|xargs|agetty|cat)$' | sed 's/^/process /' || true
 find /sys/fs/cgroup -maxdepth 3 -type d -name '*kube*' 2>/dev/null | sed 's/^/cgroup /' || true
@@ -98,6 +100,23 @@ find /sys/fs/bpf -mindepth 1 2>/dev/null | sed 's/^/bpf /' || true
           line,
         ),
     );
+}
+
+/** The state of a machine at work, once two looks in a row find the same: pods of a check that has just ended take a moment to go. */
+export function stateAtWork(machine: TestMachine): string[] {
+  const look = (): string[] => machineState(machine).filter((line) => !/^data | \/var\/log\//.test(line));
+  const deadline = Date.now() + 120_000;
+  for (let before = look(); ;) {
+    const now = look();
+    const { gone, came } = differences(before, now);
+    if (gone.length + came.length === 0) {
+      return now;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`the machine does not come to rest:\n${[...gone, ...came].join("\n")}`);
+    }
+    before = now;
+  }
 }
 
 /** What differs between two states of a machine: lines that went, and lines that came. */
