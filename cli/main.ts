@@ -9,10 +9,14 @@ import { preflightCommand } from "../components/network/preflight";
 import { endpointsCommand } from "../components/service/endpoints";
 import { toItsEnd } from "./ending";
 import { endWithUpdate } from "./orphan";
+import { verifyCommand } from "./verify";
 
 /** What each command does with its input and the words behind its name; a number that it returns is its exit code. */
-const COMMANDS: Readonly<Record<HereCommand, (input: string, words: readonly string[]) => Promise<unknown>>> = {
+const COMMANDS: Readonly<
+  Record<HereCommand | "verify", (input: string, words: readonly string[]) => Promise<unknown>>
+> = {
   check: checkCommand,
+  verify: (_, words) => verifyCommand(words),
   endpoints: endpointsCommand,
   preflight: (input) => preflightCommand(input, process.env["PULUMI_COMMAND_STDOUT"]),
   hold: (input, [word]) =>
@@ -25,7 +29,10 @@ const COMMANDS: Readonly<Record<HereCommand, (input: string, words: readonly str
 };
 
 /** The commands that read nothing. */
-const WITHOUT_INPUT: readonly string[] = ["lab-keys"];
+const WITHOUT_INPUT: readonly string[] = ["lab-keys", "verify"];
+
+/** The commands that prove: 1 says that the network is broken, and 2 that nothing was proven. */
+const PROVING: readonly string[] = ["check", "verify"];
 
 /** As {@link runCommand}, for a command of a stack's: it ends with the update that it works for. */
 export function main(words: readonly string[]): Promise<void> {
@@ -39,13 +46,13 @@ export function main(words: readonly string[]): Promise<void> {
  */
 export async function runCommand(words: readonly string[]): Promise<void> {
   const [name = "", ...rest] = words;
-  const run = Object.hasOwn(COMMANDS, name) ? COMMANDS[name as HereCommand] : undefined;
+  const run = Object.hasOwn(COMMANDS, name) ? COMMANDS[name as keyof typeof COMMANDS] : undefined;
   if (run === undefined) {
     console.error(`usage: podnet ${Object.keys(COMMANDS).join(" | ")}`);
     process.exitCode = 2;
     return;
   }
-  await toItsEnd(name === "check" ? 2 : 1, async () => {
+  await toItsEnd(PROVING.includes(name) ? 2 : 1, async () => {
     const code = await run(WITHOUT_INPUT.includes(name) ? "" : await text(process.stdin), rest);
     return typeof code === "number" ? code : 0;
   });

@@ -1,16 +1,12 @@
-import { accessSync, constants, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { parseArgs } from "node:util";
+import { writeFileSync } from "node:fs";
 import { messageOf, validate } from "../args/validate";
 import { checkInput } from "./input";
-import { describe, type Finding } from "./report/finding";
-import { html } from "./report/formats/html";
-import { junit } from "./report/formats/junit";
-import { markdown } from "./report/formats/markdown";
-import { prometheus } from "./report/formats/prometheus";
+import { type Asked, FORMS, optionsOf } from "./options";
+import { describe } from "./report/finding";
 import { type Report, summarize } from "./report/report";
-import { causeText, palette, renderTable } from "./report/table";
+import { causeText, type Palette, palette, renderTable } from "./report/table";
 import { runCheck } from "./runner";
+import { partOf } from "./selection";
 
 /** Causes that the last line of a failed check names. */
 const NAMED = 3;
@@ -26,67 +22,74 @@ function reasonsOf({ causes, problems: [first] }: Report): string[] {
   ];
 }
 
-/** Forms of a report that can be written to a file, by the option that names it. */
-const FORMS: Readonly<Record<string, (report: Report, findings: readonly Finding[]) => string>> = {
-  json: (report) => `${JSON.stringify(report)}\n`,
-  html,
-  junit,
-  markdown,
-  prometheus,
+/** How a run of the check ended, with its exit code, 0: every claim holds; 1: some does not; 2: the check could not run. */
+export interface Ran {
+  readonly code: 0 | 1 | 2;
+  readonly report?: Report;
+}
+
+/** Where a run tells what it does, and where its table goes. */
+export interface Telling {
+  readonly progress: (line: string) => void;
+  readonly result: (text: string) => void;
+}
+
+/** The colours of standard error. */
+export const colours = (): Palette => palette(process.stderr.isTTY && !process.env["NO_COLOR"]);
+
+const toStderr: Telling = {
+  progress: (line) => process.stderr.write(`${colours().dim(line)}\n`),
+  result: (text) => process.stderr.write(text),
 };
 
-const USAGE = `usage: podnet check [--table] ${Object.keys(FORMS)
-  .map((form) => `[--${form} FILE]`)
-  .join(" ")} <input`;
-
-/** Where each form of the report goes, by its option, and whether standard output stays empty. Throws on an option that is none. */
-function optionsOf(words: readonly string[]): {
-  readonly tableOnly: boolean;
-  readonly files: ReadonlyMap<string, string>;
-} {
-  const options = Object.fromEntries(Object.keys(FORMS).map((form) => [form, { type: "string" as const }]));
+/** Runs the check once on its input, JSON text, and writes its report: each form to its file, and the table where it is told. */
+export async function runOnce(given: string, { files, selection }: Asked, telling = toStderr): Promise<Ran> {
+  const started = process.hrtime.bigint();
+  const say = (line: string): void => telling.progress(`connectivity: ${line}`);
   try {
-    const { values } = parseArgs({ args: [...words], options: { table: { type: "boolean" }, ...options } });
-    const { table, ...files } = values as Record<string, string | boolean>;
-    return {
-      tableOnly: table === true,
-      files: new Map(Object.entries(files).map(([form, file]) => [form, String(file)])),
-    };
+    const input = validate("connectivity input", checkInput, JSON.parse(given));
+    const { findings, ...found } = await runCheck(input, selection, say);
+    const seconds = Math.round(Number(process.hrtime.bigint() - started) / 1e8) / 10;
+    const { warnings, conditions, causes } = found;
+    const report = summarize(findings, {
+      nodes: Object.keys(input.nodes),
+      network: input.network.id,
+      seconds,
+      warnings,
+      causes,
+      part: partOf(selection, Object.keys(input.nodes)),
+    });
+    files.forEach((file, form) => writeFileSync(file, FORMS[form](report, findings)));
+    telling.result(`${renderTable(report, colours())}\n`);
+    if (!report.passed) {
+      telling.result(`connectivity check failed: ${[...conditions, ...reasonsOf(report)].join("; ")}\n`);
+    }
+    return { code: report.passed ? 0 : 1, report };
   } catch (error) {
-    throw new Error(`${messageOf(error)}; ${USAGE}`, { cause: error });
+    return couldNotRun(error, telling);
   }
 }
 
+/** Tells why the check could not run. */
+export function couldNotRun(error: unknown, { result } = toStderr): Ran {
+  result(`connectivity check could not run: ${messageOf(error)}\n`);
+  return { code: 2 };
+}
+
 /**
- * The command `check`: reads its input as JSON, writes the report as JSON to standard output and the table
- * to standard error. Returns its exit code, 0: every claim holds; 1: some does not; 2: the check could not run. `--table` leaves the
- * JSON away; `--json`, `--html`, `--junit`, `--markdown` and `--prometheus` each write the report to a file in their form.
+ * The command `check`: reads its input as JSON, writes the report as JSON to standard output and the table to standard error.
+ * Returns its exit code, that of {@link Ran}. Its options are those of {@link optionsOf}; `--table` leaves the JSON away.
  */
 export async function checkCommand(given: string, words: readonly string[]): Promise<number> {
-  const started = process.hrtime.bigint();
-  const colours = palette(process.stderr.isTTY && !process.env["NO_COLOR"]);
-  const say = (line: string): void => {
-    process.stderr.write(`${colours.dim(`connectivity: ${line}`)}\n`);
-  };
+  let asked: Asked;
   try {
-    const { tableOnly, files } = optionsOf(words);
-    files.forEach((file) => accessSync(dirname(file), constants.W_OK));
-    const input = validate("connectivity input", checkInput, JSON.parse(given));
-    const { findings, warnings, conditions, causes } = await runCheck(input, say);
-    const seconds = Math.round(Number(process.hrtime.bigint() - started) / 1e8) / 10;
-    const nodes = Object.keys(input.nodes);
-    const report = summarize(findings, { nodes, network: input.network.id, seconds, warnings, causes });
-    if (!tableOnly) {
-      console.log(JSON.stringify(report));
-    }
-    files.forEach((file, form) => writeFileSync(file, FORMS[form]?.(report, findings) ?? ""));
-    process.stderr.write(`${renderTable(report, colours)}\n`);
-    if (!report.passed) {
-      process.stderr.write(`connectivity check failed: ${[...conditions, ...reasonsOf(report)].join("; ")}\n`);
-    }
-    return report.passed ? 0 : 1;
+    asked = optionsOf("check", words);
   } catch (error) {
-    process.stderr.write(`connectivity check could not run: ${messageOf(error)}\n`);
-    return 2;
+    return couldNotRun(error).code;
   }
+  const { code, report } = await runOnce(given, asked);
+  if (report && !asked.tableOnly) {
+    console.log(JSON.stringify(report));
+  }
+  return code;
 }

@@ -6,7 +6,6 @@ import { Shell } from "../machine/shell";
 import { askAll, asker } from "./asking";
 import { causesOf, type Explained } from "./cause/causes";
 import { investigate } from "./cause/investigate";
-import { CLAIMS } from "./claims";
 import { factsOf } from "./facts";
 import { idlePolicies } from "./idlePolicies";
 import type { CheckInput } from "./input";
@@ -17,6 +16,7 @@ import { planRequests } from "./plan";
 import { podsOfCluster } from "./pods";
 import { readyDns, type Say, settledProbes } from "./ready";
 import { type Finding, findingsOf } from "./report/finding";
+import { claimsOf, isAsked, isReported, refuseUnknownNodes, type Selection } from "./selection";
 import { lookAt, withoutLeft, withoutLeftServers } from "./services/look";
 import { statusesOf } from "./statuses";
 import { topologyOf } from "./topology";
@@ -33,7 +33,10 @@ export interface Outcome {
 }
 
 /** Runs the whole check once and returns its findings. Throws when it cannot run, which says nothing about the network. */
-export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
+export async function runCheck(input: CheckInput, selection: Selection, say: Say): Promise<Outcome> {
+  const claims = claimsOf(selection);
+  const nodes = Object.keys(input.nodes);
+  refuseUnknownNodes(selection, nodes);
   const client = new KubeClient(input.kubeconfig);
   const shells = new Map<string, Shell>();
   const peer = await Peer.open();
@@ -43,7 +46,7 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     const { pods, seen, addresses, up } = await settledProbes(client, shells, input, say);
     const dns = await readyDns(client, say);
     const ask = asker(shells, seen);
-    await Promise.all(CLAIMS.map(async ({ prepare }) => prepare?.(client, pods)));
+    await Promise.all(claims.map(async ({ prepare }) => prepare?.(client, pods)));
     const [ways, api, services] = await Promise.all([
       peer.waysFrom(input.connections, (address) => isInside(address, input, addresses), ask),
       apiService(client),
@@ -56,7 +59,7 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
       services.filter((service) => service !== undefined),
       { api, dnsPods: dns.pods, outside: { port: peer.port, nonce: peer.nonce, ways } },
     );
-    const planned = planRequests(topology);
+    const planned = planRequests(topology, claims).filter((request) => isAsked(selection, request));
     const [answers, statuses, listed] = await Promise.all([
       askAll(ask, planned, up),
       statusesOf(shells),
@@ -65,9 +68,9 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
     const kept = await withoutLeft(client, input.services, planned, answers);
     const requests = await withoutLeftServers(client, kept, answers);
     const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, pods: listed, dns });
-    const judged = judge(facts);
+    const judged = judge(facts, claims);
     const evidence = await investigate(facts, judged, { client, shells, ask, say });
-    const verdicts = await prove(facts, judged, { client, ask, say });
+    const verdicts = await prove(facts, judged, { client, ask, say }, claims);
     const causes = causesOf(verdicts, facts, evidence);
     const conditions = [...(await nodesOf(client)).values()].flatMap(nodeTroubles);
     const warnings = [
@@ -76,7 +79,8 @@ export async function runCheck(input: CheckInput, say: Say): Promise<Outcome> {
       ...(await idlePolicies(client, input)),
       ...evidence.troubles,
     ];
-    return { findings: findingsOf(verdicts), warnings, conditions, causes };
+    const findings = findingsOf(verdicts).filter((finding) => isReported(selection, finding, nodes));
+    return { findings, warnings, conditions, causes };
   } catch (error) {
     throw new Error(named(messageOf(error), input), { cause: error });
   } finally {

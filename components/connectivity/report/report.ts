@@ -45,17 +45,19 @@ export interface Report {
   readonly seconds: number;
   /** Names of the nodes. */
   readonly nodes: readonly string[];
+  /** Where only a part was asked: its claims, and the nodes that what was asked began or ended at. */
+  readonly part?: { readonly claims: readonly ClaimId[]; readonly nodes: readonly string[] };
 }
 
 /** Counts the findings. A claim without any finding has not been proven, so the run has not passed. */
 export function summarize(
   findings: readonly Finding[],
-  context: Pick<Report, "nodes" | "seconds" | "network" | "warnings" | "causes">,
+  context: Pick<Report, "nodes" | "seconds" | "network" | "warnings" | "causes" | "part">,
 ): Report {
   const claims = countsOf(findings);
   const order: readonly Status[] = ["failed", "blocked"];
   const problems = order.flatMap((status) => findings.filter((finding) => finding.status === status));
-  const proven = CLAIMS.every(
+  const proven = claimsIn(context).every(
     ({ id, leastNodes = 1 }) =>
       claims[id].passed > 0 || claims[id]["not-applicable"] > 0 || context.nodes.length < leastNodes,
   );
@@ -63,6 +65,11 @@ export function summarize(
   const pairs = findings.flatMap(({ source, target, measured }) => (measured ? [{ source, target, ...measured }] : []));
   const passed = problems.length === 0 && proven;
   return { version: REPORT_VERSION, passed, claims, problems, notApplicable, pairs, ...context };
+}
+
+/** The claims that a report is about, in its order. */
+export function claimsIn({ part }: Pick<Report, "part">): typeof CLAIMS {
+  return part === undefined ? CLAIMS : CLAIMS.filter(({ id }) => part.claims.includes(id));
 }
 
 function countsOf(findings: readonly Finding[]): Record<ClaimId, ClaimCounts> {

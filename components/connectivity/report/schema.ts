@@ -48,6 +48,10 @@ export const reportSchema = z
         "What was measured between nodes: the part of the packets that was lost, and milliseconds for an answer",
       ),
     warnings: z.array(z.string()),
+    part: z
+      .strictObject({ claims: z.array(claim), nodes: z.array(z.string()) })
+      .optional()
+      .describe("Where only a part was asked: its claims, and the nodes that what was asked began or ended at"),
   })
   .describe("Report of podnet's connectivity check") satisfies z.ZodType<Report>;
 

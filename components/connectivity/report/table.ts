@@ -1,7 +1,7 @@
 import { CLAIMS } from "../claims";
 import { nodeOf } from "../request";
 import { describe } from "./finding";
-import { type ClaimCounts, type Report, rowOf } from "./report";
+import { type ClaimCounts, claimsIn, type Report, rowOf } from "./report";
 
 /** Colours of a terminal, or none. */
 export interface Palette {
@@ -34,7 +34,8 @@ function counted(count: number, what: string): string {
 export function renderTable(report: Report, colours: Palette): string {
   return [
     ...causes(report, colours),
-    ...CLAIMS.map((claim) => row(claim, report, colours)),
+    ...partLine(report).map(colours.dim),
+    ...claimsIn(report).map((claim) => row(claim, report, colours)),
     ...partly(report).map(({ claim, count, reason }) =>
       colours.dim(`  ○ ${claim}: ${String(count)} more do not apply: ${reason}`),
     ),
@@ -55,6 +56,15 @@ function causes({ causes: known }: Report, colours: Palette): string[] {
         ...known.map((cause) => `  ${colours.bad("▸")} ${causeText(cause)}`),
         "",
       ];
+}
+
+/** What was asked, where that is not all: the claims are the table's own. */
+export function partLine({ part, nodes }: Report): string[] {
+  if (part === undefined) {
+    return [];
+  }
+  const about = part.nodes.length === nodes.length ? "" : `, about ${part.nodes.join(", ")}`;
+  return [`  only a part was asked: ${String(part.claims.length)} of ${String(CLAIMS.length)} claims${about}`];
 }
 
 function row({ id, title }: (typeof CLAIMS)[number], report: Report, colours: Palette): string {
@@ -103,7 +113,7 @@ export function verdictText(report: Report, paint: (words: string) => string = (
     String(all.reduce((total, counts) => total + count(counts), 0));
   const failed = report.problems.some(({ status }) => status === "failed");
   const text = report.passed
-    ? `${paint("the network is proven")}: ${report.network}`
+    ? `${paint(report.part === undefined ? "the network is proven" : "what was asked is proven")}: ${report.network}`
     : paint(failed ? "the network is broken" : "the network is not proven");
   const proofs = `${sum(({ passed }) => passed)} of ${sum((counts) => counts.passed + counts.failed + counts.blocked)} proofs`;
   return `${text} (${proofs}, ${report.seconds.toFixed(1)} s)`;

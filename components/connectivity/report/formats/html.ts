@@ -2,8 +2,8 @@ import { CLAIMS } from "../../claims";
 import type { Hop } from "../../cause/cause";
 import { nodeOf } from "../../request";
 import { describe, type Finding } from "../finding";
-import { type Report, rowOf } from "../report";
-import { causeText, verdictText } from "../table";
+import { claimsIn, type Report, rowOf } from "../report";
+import { causeText, partLine, verdictText } from "../table";
 import { SCRIPT, STYLE } from "./page";
 import { xml } from "./xml";
 
@@ -72,13 +72,15 @@ function warnings({ warnings: all }: Report): string[] {
 }
 
 function claims(report: Report): string[] {
-  const rows = CLAIMS.map(({ id, title }) => {
+  const rows = claimsIn(report).map(({ id, title }) => {
     const { state, passed, failed, blocked, total, reason } = rowOf(id, report);
     const word = { na: "n/a", bad: "failed", open: total === 0 ? "no proof" : "blocked", good: "holds" }[state];
     return `<tr><th scope="row"><code>${id}</code></th><td class="${state}">${word}</td><td class="number">${state === "na" ? "" : `${String(passed)}/${String(total)}`}</td><td class="number">${failed > 0 ? String(failed) : ""}</td><td class="number">${blocked > 0 ? String(blocked) : ""}</td><td>${xml(reason === "" ? title : reason)}</td></tr>`;
   });
   return [
-    "<section><h2>Claims</h2><table><thead><tr>",
+    "<section><h2>Claims</h2>",
+    ...partLine(report).map((line) => `<p>${xml(line.trim())}</p>`),
+    "<table><thead><tr>",
     ...["claim", "result", "proofs", "failed", "blocked", "what it says"].map((head) => `<th scope="col">${head}</th>`),
     "</tr></thead><tbody>",
     ...rows,

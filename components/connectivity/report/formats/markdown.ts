@@ -1,7 +1,7 @@
-import { type ClaimId, CLAIMS } from "../../claims";
+import type { ClaimId } from "../../claims";
 import { describe } from "../finding";
-import { type Report, rowOf } from "../report";
-import { causeText, verdictText } from "../table";
+import { claimsIn, type Report, rowOf } from "../report";
+import { causeText, partLine, verdictText } from "../table";
 
 /** Failures that a page lists; all are in the JSON. */
 const LISTED = 50;
@@ -17,10 +17,11 @@ export function markdown(report: Report): string {
       "Causes",
       causes.map((cause) => `- ${text(causeText(cause))}`),
     ),
+    ...partLine(report).flatMap((line) => ["", text(line.trim())]),
     "",
     "| | claim | proofs | |",
     "| --- | --- | ---: | --- |",
-    ...CLAIMS.map(({ id, title }) => row(id, title, report)),
+    ...claimsIn(report).map(({ id, title }) => row(id, title, report)),
     ...section(
       "Warnings",
       warnings.map((warning) => `- ${text(warning)}`),

@@ -1,5 +1,4 @@
-import { CLAIMS } from "../../claims";
-import type { Report } from "../report";
+import { claimsIn, type Report } from "../report";
 
 /** The report as Prometheus' text, for a textfile collector or a push gateway (https://prometheus.io/docs/instrumenting/exposition_formats/). */
 export function prometheus(report: Report): string {
@@ -10,7 +9,7 @@ export function prometheus(report: Report): string {
     ...metric(
       "podnet_proof_total",
       "Proofs of the last run by claim and result.",
-      CLAIMS.flatMap(({ id }) =>
+      claimsIn(report).flatMap(({ id }) =>
         Object.entries(claims[id]).map(([result, count]) => [{ network, claim: id, result }, count] as const),
       ),
     ),
