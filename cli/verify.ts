@@ -1,12 +1,23 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { kubeconfigText } from "../components/kubernetes/access";
 import { messageOf } from "../components/args/validate";
+import type { ClusterRequest } from "../components/connectivity/foreign";
 import { type Asked, optionsOf, usageOf } from "../components/connectivity/options";
 import { colours, couldNotRun, type Ran, runOnce } from "../components/connectivity/run";
 
 /** Options of `verify` beside those of `check`, each with the word that stands for its value in the usage. */
-const OWN = { stack: "NAME", input: "FILE", output: "NAME", watch: "SECONDS" } as const;
+const OWN = {
+  stack: "NAME",
+  output: "NAME",
+  input: "FILE",
+  kubeconfig: "FILE",
+  context: "NAME",
+  image: "IMAGE",
+  "dns-domain": "DOMAIN",
+  watch: "SECONDS",
+} as const;
 
 /** What a terminal is told (https://vt100.net/docs/vt510-rm/chapter4.html): to go to the top left, to clear a line's or the screen's rest. */
 const [HOME, TO_LINE_END, TO_SCREEN_END] = ["\u001b[H", "\u001b[K", "\u001b[J"];
@@ -19,8 +30,9 @@ const LEAST_PAUSE = 1;
 
 /**
  * The command `verify`: proves the network of a stack again, from wherever the stack's outputs are: the stack that is selected in this
- * folder, the one that `--stack` names, or a file that has its output `verify` (`-` is standard input). Returns the exit code of the
- * last run, 0: proven; 1: broken; 2: could not run. `--watch` runs it again and again, with that many seconds between two runs.
+ * folder, the one that `--stack` names, or a file that has its output `verify` (`-` is standard input). With `--kubeconfig` it proves that
+ * of any cluster, by pods alone, which it makes and takes away. Returns the exit code of the last run, 0: proven; 1: broken; 2: could
+ * not run. `--watch` runs it again and again, with that many seconds between two runs.
  */
 export async function verifyCommand(words: readonly string[]): Promise<number> {
   let asked: Asked;
@@ -29,7 +41,7 @@ export async function verifyCommand(words: readonly string[]): Promise<number> {
   try {
     asked = optionsOf("verify", words, OWN);
     pause = pauseIn(asked);
-    given = inputOf(asked);
+    given = await inputOf(asked);
   } catch (error) {
     return couldNotRun(error).code;
   }
@@ -48,10 +60,30 @@ function pauseIn({ own: { watch: text } }: Asked): number | undefined {
   return Number(text);
 }
 
+/** Ways to name what is proven; one of them at a time. */
+const SOURCES = ["stack", "input", "kubeconfig"] as const;
+
+/** Options that only go with `--kubeconfig`. */
+const OF_KUBECONFIG = ["context", "image", "dns-domain"] as const;
+
 /** The check's input, JSON text. */
-function inputOf({ own: { stack, input, output = "verify" } }: Asked): string {
-  if (input !== undefined && stack !== undefined) {
-    throw new Error(`--input and --stack exclude each other; ${usageOf("verify", OWN)}`);
+async function inputOf({ own }: Asked): Promise<string> {
+  const { stack, input, kubeconfig, context, image, output = "verify" } = own;
+  const named = SOURCES.filter((name) => own[name] !== undefined);
+  if (named.length > 1) {
+    throw new Error(`--${named.join(" and --")} exclude each other; ${usageOf("verify", OWN)}`);
+  }
+  const stray = OF_KUBECONFIG.filter((name) => own[name] !== undefined);
+  if (kubeconfig === undefined && stray.length > 0) {
+    throw new Error(`--${stray.join(" and --")} go with --kubeconfig alone; ${usageOf("verify", OWN)}`);
+  }
+  if (kubeconfig !== undefined) {
+    return JSON.stringify({
+      kubeconfig: await kubeconfigText(kubeconfig, context),
+      makesProbes: true,
+      image,
+      dnsDomain: own["dns-domain"],
+    } satisfies ClusterRequest);
   }
   if (input !== undefined) {
     return readFileSync(input === "-" ? 0 : input, "utf8");

@@ -10,8 +10,8 @@ import { whole } from "../args/schemas";
 import { triggersOf } from "../args/triggers";
 import type { Problem } from "../args/validate";
 import type { CheckRequest, DeclaredWorks } from "./input";
-import { probeServices, probeTemplate } from "./objects";
-import { PROBE_LABEL, PROBE_NAMESPACE, PROBES } from "./probes";
+import { daemonSetSpec, namespaceLabels, probeServices } from "./objects";
+import { PROBE_NAMESPACE, PROBES } from "./probes";
 import { checkedBy } from "../network/definition";
 import type { ClaimCounts, Report } from "./report/report";
 import { AGNHOST_IMAGE } from "../node/releases";
@@ -92,11 +92,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
       {
         metadata: {
           name: PROBE_NAMESPACE,
-          labels: {
-            "app.kubernetes.io/managed-by": "podnet",
-            // probe-host is on the node's network, which stricter levels forbid.
-            "pod-security.kubernetes.io/enforce": "privileged",
-          },
+          labels: namespaceLabels("podnet"),
         },
       },
       // Its pods end while the network can still take their links away.
@@ -109,12 +105,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
           `${name}-${probe}`,
           {
             metadata: { name: probe, namespace: inNamespace },
-            spec: {
-              selector: { matchLabels: { [PROBE_LABEL]: probe } },
-              // A check that waits for one node after another is a slow check.
-              updateStrategy: { rollingUpdate: { maxUnavailable: "100%" } },
-              template: probeTemplate(probe, AGNHOST_IMAGE),
-            },
+            spec: daemonSetSpec(probe, AGNHOST_IMAGE),
           },
           options,
         ),

@@ -1,5 +1,5 @@
 import type { Parameters } from "../node/parameters";
-import { PORTS } from "./probes";
+import { PORTS, type Probe } from "./probes";
 import type { Request } from "./request";
 
 /** A probe's process as its node sees it. */
@@ -17,19 +17,35 @@ export interface SeenProbe {
 /** Seconds that one request may take. */
 const DEADLINE = 1.5;
 
+/** Port at which a probe's own agnhost takes what it shall ask others. */
+export function ownPort(probe: Probe): number {
+  return probe === "probe-host" ? PORTS.host.TCP : PORTS.pod.TCP;
+}
+
+/** Path by which an agnhost is told to ask another one, `tries` times over. */
+export function dialPath(
+  {
+    address: host,
+    port,
+    protocol,
+  }: { readonly address: string; readonly port: number; readonly protocol: "TCP" | "UDP" },
+  what: "clientip" | "hostname",
+  tries: number,
+): string {
+  const by = protocol === "TCP" ? "http" : "udp";
+  return `/dial?host=${host}&port=${String(port)}&protocol=${by}&request=${what}&tries=${String(tries)}`;
+}
+
 /** URL that curl fetches for a request, in the namespace of the one who asks: directly, or by way of the asker's agnhost. */
-function urlOf(request: Request): string | undefined {
-  const { ask } = request;
-  const own = request.probe === "probe-host" ? PORTS.host.TCP : PORTS.pod.TCP;
-  const dial = (host: string, port: number, protocol: string, what: string, tries: number): string =>
-    `http://127.0.0.1:${String(own)}/dial?host=${host}&port=${String(port)}&protocol=${protocol}&request=${what}&tries=${String(tries)}`;
+function urlOf({ ask, probe }: Request): string | undefined {
+  const own = `http://127.0.0.1:${String(ownPort(probe))}`;
   switch (ask.kind) {
     case "clientip":
       return ask.protocol === "TCP"
         ? `http://${ask.address}:${String(ask.port)}/clientip`
-        : dial(ask.address, ask.port, "udp", "clientip", 1);
+        : `${own}${dialPath(ask, "clientip", 1)}`;
     case "hostnames":
-      return dial(ask.address, ask.port, ask.protocol === "TCP" ? "http" : "udp", "hostname", ask.tries);
+      return `${own}${dialPath(ask, "hostname", ask.tries)}`;
     case "outside":
       return `http://${ask.address}:${String(ask.port)}/${ask.nonce}`;
     case "connect":
@@ -161,14 +177,19 @@ function answerOf(
   if (ask.kind === "clientip" && ask.protocol === "TCP") {
     return isRemote(body) ? { ok: true, values: [addressOf(body)], errors: [] } : { ok: false, error: STRANGER };
   }
+  return dialled(ask.kind, body);
+}
+
+/** Reads what an agnhost tells of those whom it asked. */
+export function dialled(kind: "clientip" | "hostnames", body: string): Answer {
   try {
-    const dialled = JSON.parse(body) as { responses?: string[]; errors?: string[] };
-    const given = dialled.responses ?? [];
-    if (given.some((text) => (ask.kind === "clientip" ? !isRemote(text) : text === ""))) {
+    const told = JSON.parse(body) as { responses?: string[]; errors?: string[] };
+    const given = told.responses ?? [];
+    if (given.some((text) => (kind === "clientip" ? !isRemote(text) : text === ""))) {
       return { ok: false, error: STRANGER };
     }
-    const values = given.map((text) => (ask.kind === "clientip" ? addressOf(text) : text));
-    const errors = (dialled.errors ?? []).map((text) => text.replace(/^.*?err:'?/, "").replace(/'$/, ""));
+    const values = given.map((text) => (kind === "clientip" ? addressOf(text) : text));
+    const errors = (told.errors ?? []).map((text) => text.replace(/^.*?err:'?/, "").replace(/'$/, ""));
     return values.length > 0 ? { ok: true, values, errors } : { ok: false, error: errors[0] ?? "no answer" };
   } catch {
     return { ok: false, error: `unexpected answer: ${body.slice(0, 80)}` };

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { secretText } from "../args/schemas";
 import { dialTable } from "../machine/dialTable";
+import { AGNHOST_IMAGE } from "../node/releases";
 import { NETWORK_PROMISES } from "../network/definition";
 import { checkedService } from "../service/checked";
 
@@ -18,15 +19,20 @@ export const checkInput = z.strictObject({
     z.string(),
     z.strictObject({
       internalIp: z.string(),
-      podCidr: z.string(),
+      /** Its pod CIDR; undefined where another hand than podnet's gives pods their addresses. */
+      podCidr: z.string().optional(),
       /** MTU that pods of this node should have, in bytes. */
       mtu: z.number(),
       /** What is declared to be applied on it. */
       works: works.default({}),
     }),
   ),
-  /** How each node is reached. */
+  /** How each node is reached; none where the check goes by pods alone. */
   connections: dialTable,
+  /** Whether the check goes by its probes' pods alone, with no shell on any node. */
+  podsAlone: z.boolean().default(false),
+  /** Image of the pods that the check makes. */
+  image: z.string().default(AGNHOST_IMAGE),
   /** ClusterIP of each of the check's own Services, by name. */
   probeServices: z.record(z.string(), z.string()),
   /** Services of the program, proven with the rest. */

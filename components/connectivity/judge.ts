@@ -17,7 +17,7 @@ export function judge(facts: Facts, claims: readonly Claim[] = CLAIMS): Verdicts
   const { network } = facts.topology.input;
   const verdicts = new Map<string, readonly Verdict[]>();
   for (const claim of afterWhatTheyWaitOn(claims)) {
-    const exempt = exemptAsAWhole(claim, network);
+    const exempt = exemptAsAWhole(claim, facts.topology.input);
     const own = exempt ? [exempt] : claim.judge(judgedBy(claim, facts, verdicts));
     verdicts.set(
       claim.id,
@@ -40,7 +40,7 @@ export async function prove(
     const own = await claim.prove?.({ ...facts, ...tools, verdictsOf });
     all.set(claim.id, [...verdictsOf(claim.id), ...(own ?? [])]);
   };
-  const due = claims.filter((claim) => !exemptAsAWhole(claim, facts.topology.input.network));
+  const due = claims.filter((claim) => !exemptAsAWhole(claim, facts.topology.input));
   const oneByOne = async (): Promise<void> => {
     for (const claim of due.filter(({ apart }) => apart !== true)) {
       await proveOne(claim);
@@ -90,7 +90,13 @@ function reasonOf(exemption: Exemption | undefined, network: Network): string | 
   return network.notApplicable.find(({ promise }) => promise === exemption?.promise)?.reason;
 }
 
-function exemptAsAWhole({ exemption }: Claim, network: Network): Verdict | undefined {
+/** Why a claim is not made at all: the network does not promise it, or the check has no shell on the nodes that it needs. */
+export function exemptAsAWhole({ exemption, needsNodes, title }: Claim, input: CheckInput): Verdict | undefined {
+  const { network } = input;
+  if (needsNodes !== undefined && input.podsAlone) {
+    const seen = `needs a shell on the nodes, ${needsNodes}; this check goes by pods alone`;
+    return { source: network.id, target: "nodes", status: "not-applicable", expected: title, seen };
+  }
   const reason = reasonOf(exemption, network);
   if (!exemption || "covers" in exemption || reason === undefined) {
     return undefined;

@@ -1,5 +1,4 @@
 import type * as kubernetes from "@pulumi/kubernetes";
-import { AGNHOST_IMAGE } from "../node/releases";
 import {
   FRESH_LABEL,
   HAIRPIN_SERVICE,
@@ -50,6 +49,25 @@ export function probeTemplate(probe: Probe, image: string) {
   };
 }
 
+/** Spec of a probe's DaemonSet. */
+export function daemonSetSpec(probe: Probe, image: string) {
+  return {
+    selector: { matchLabels: { [PROBE_LABEL]: probe } },
+    // A check that waits for one node after another is a slow check.
+    updateStrategy: { rollingUpdate: { maxUnavailable: "100%" } },
+    template: probeTemplate(probe, image),
+  };
+}
+
+/** Labels of the check's namespace; `owner` says who made it. */
+export function namespaceLabels(owner: string) {
+  return {
+    "app.kubernetes.io/managed-by": owner,
+    // probe-host is on the node's network, which stricter levels forbid.
+    "pod-security.kubernetes.io/enforce": "privileged",
+  };
+}
+
 /** One of the check's own Services. */
 export interface ProbeService {
   readonly name: string;
@@ -75,7 +93,7 @@ export function probeServices(): ProbeService[] {
  * A pod that one run makes anew on a node. It goes without grace: nothing is in it. Its name has a number, since a kubelet cuts a
  * hostname to 63 characters, and the pod answers with that.
  */
-export function freshPod(node: string, run: string, index: number) {
+export function freshPod(node: string, run: string, index: number, image: string) {
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -91,7 +109,7 @@ export function freshPod(node: string, run: string, index: number) {
       containers: [
         {
           name: "main",
-          image: AGNHOST_IMAGE,
+          image,
           args: netexec(PORTS.pod, false),
           readinessProbe: { httpGet: { path: "/healthz", port: PORTS.pod.TCP }, periodSeconds: 1 },
         },

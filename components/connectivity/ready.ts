@@ -24,7 +24,7 @@ const SILENCE_MS = 20_000;
 const DNS_SECONDS = 60;
 
 /**
- * The ready probes and their processes. After a reboot the API server tells for some seconds what was before it, so both
+ * The ready probes and, where the nodes can be looked at, their processes. After a reboot the API server tells for some seconds what was before it, so both
  * are read until they agree; what still disagrees after that is for the judge.
  */
 export async function settledProbes(
@@ -33,6 +33,12 @@ export async function settledProbes(
   input: CheckInput,
   say: Say,
 ): Promise<{ pods: ProbePod[] } & Discovered> {
+  if (input.podsAlone) {
+    const addresses = Object.fromEntries(
+      Object.entries(input.nodes).map(([node, { internalIp }]) => [node, [internalIp]]),
+    );
+    return { pods: await readyProbes(client, input, say), seen: {}, addresses, up: Infinity };
+  }
   const deadline = Date.now() + SETTLE_MS;
   for (;;) {
     const pods = await readyProbes(client, input, say);

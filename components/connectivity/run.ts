@@ -1,12 +1,14 @@
 import { writeFileSync } from "node:fs";
 import { messageOf, validate } from "../args/validate";
-import { checkInput } from "./input";
+import { clusterInput } from "./foreign";
+import { type CheckInput, checkInput } from "./input";
 import { type Asked, FORMS, optionsOf } from "./options";
 import { describe } from "./report/finding";
 import { type Report, summarize } from "./report/report";
 import { causeText, type Palette, palette, renderTable } from "./report/table";
-import { runCheck } from "./runner";
-import { partOf } from "./selection";
+import type { Say } from "./ready";
+import { type Outcome, runByPods, runCheck } from "./runner";
+import { partOf, type Selection } from "./selection";
 
 /** Causes that the last line of a failed check names. */
 const NAMED = 3;
@@ -47,8 +49,7 @@ export async function runOnce(given: string, { files, selection }: Asked, tellin
   const started = process.hrtime.bigint();
   const say = (line: string): void => telling.progress(`connectivity: ${line}`);
   try {
-    const input = validate("connectivity input", checkInput, JSON.parse(given));
-    const { findings, ...found } = await runCheck(input, selection, say);
+    const { input, findings, ...found } = await runGiven(JSON.parse(given), selection, say);
     const seconds = Math.round(Number(process.hrtime.bigint() - started) / 1e8) / 10;
     const { warnings, conditions, causes } = found;
     const report = summarize(findings, {
@@ -68,6 +69,19 @@ export async function runOnce(given: string, { files, selection }: Asked, tellin
   } catch (error) {
     return couldNotRun(error, telling);
   }
+}
+
+/** Runs the check of a stack's cluster, whose nodes are declared, or of one that is only known by its kubeconfig. */
+async function runGiven(
+  given: unknown,
+  selection: Selection,
+  say: Say,
+): Promise<Outcome & { readonly input: CheckInput }> {
+  if (typeof given === "object" && given !== null && !("nodes" in given) && "kubeconfig" in given) {
+    return runByPods(validate("connectivity input", clusterInput, given), selection, say);
+  }
+  const input = validate("connectivity input", checkInput, given);
+  return { ...(await runCheck(input, selection, say)), input };
 }
 
 /** Tells why the check could not run. */

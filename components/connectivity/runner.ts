@@ -1,15 +1,20 @@
 import { contains, parseCidr, parseIpv4 } from "../args/ipv4";
 import { messageOf } from "../args/validate";
-import { apiService, KubeClient, parseKubeconfig } from "../kubernetes/client";
+import { readKubeconfig } from "../kubernetes/access";
+import { apiService, KubeClient } from "../kubernetes/client";
 import { nodesOf, nodeTroubles } from "../kubernetes/reason";
 import { Shell } from "../machine/shell";
-import { askAll, asker } from "./asking";
+import { askAll, type AskOnce, asker } from "./asking";
 import { causesOf, type Explained } from "./cause/causes";
 import { investigate } from "./cause/investigate";
+import { withObjects } from "./deploy";
+import { Dialler } from "./dialling";
+import type { Discovered } from "./discover";
 import { factsOf } from "./facts";
+import { type ClusterInput, inputOf } from "./foreign";
 import { idlePolicies } from "./idlePolicies";
 import type { CheckInput } from "./input";
-import { judge, prove } from "./judge";
+import { judge, prove as proveEach } from "./judge";
 import { mendedWarnings } from "./mended";
 import { Peer } from "./peer";
 import { planRequests } from "./plan";
@@ -19,7 +24,9 @@ import { type Finding, findingsOf } from "./report/finding";
 import { claimsOf, isAsked, isReported, refuseUnknownNodes, type Selection } from "./selection";
 import { lookAt, withoutLeft, withoutLeftServers } from "./services/look";
 import { statusesOf } from "./statuses";
+import type { ProbePod } from "./request";
 import { topologyOf } from "./topology";
+import { inTurn } from "./turn";
 
 /** What one run of the check found. */
 export interface Outcome {
@@ -32,20 +39,75 @@ export interface Outcome {
   readonly causes: readonly Explained[];
 }
 
-/** Runs the whole check once and returns its findings. Throws when it cannot run, which says nothing about the network. */
+/** What a run asks by. */
+interface Means {
+  readonly client: KubeClient;
+  /** Shells on the nodes; none where it goes by pods alone. */
+  readonly shells: ReadonlyMap<string, Shell>;
+  /** How requests are made, once the probes are known. */
+  readonly askerFor: (found: { readonly pods: readonly ProbePod[] } & Discovered) => AskOnce;
+}
+
+/** Runs the check of a cluster that podnet made once, by the nodes' shells. Throws when it cannot run, which says nothing about the network. */
 export async function runCheck(input: CheckInput, selection: Selection, say: Say): Promise<Outcome> {
+  const client = new KubeClient(input.kubeconfig);
+  const shells = new Map<string, Shell>();
+  try {
+    await openShells(input, shells);
+    const askerFor = ({ seen }: Discovered): AskOnce => asker(shells, seen);
+    return await inTurn(client, say, () => prove(input, selection, say, { client, shells, askerFor }));
+  } catch (error) {
+    throw new Error(named(messageOf(error), client.server, input), { cause: error });
+  } finally {
+    shells.forEach((shell) => shell.close());
+    client.close();
+  }
+}
+
+/**
+ * Runs the check of a cluster once by its probes' pods alone, and returns with what it found the input that it made. Throws when it
+ * cannot run.
+ */
+export async function runByPods(
+  given: ClusterInput,
+  selection: Selection,
+  say: Say,
+): Promise<Outcome & { readonly input: CheckInput }> {
+  const { access, config } = await readKubeconfig(given.kubeconfig);
+  const client = new KubeClient(access);
+  let dialler: Dialler | undefined;
+  const askerFor = ({ pods }: { readonly pods: readonly ProbePod[] }): AskOnce => {
+    dialler = new Dialler(config, pods);
+    return dialler.ask;
+  };
+  const run = async () => {
+    const input = await inputOf(client, given);
+    return { ...(await prove(input, selection, say, { client, shells: new Map(), askerFor })), input };
+  };
+  try {
+    return await (given.makesProbes ? withObjects(client, given.image, say, run) : inTurn(client, say, run));
+  } finally {
+    dialler?.close();
+    client.close();
+  }
+}
+
+async function prove(
+  input: CheckInput,
+  selection: Selection,
+  say: Say,
+  { client, shells, askerFor }: Means,
+): Promise<Outcome> {
   const claims = claimsOf(selection);
   const nodes = Object.keys(input.nodes);
   refuseUnknownNodes(selection, nodes);
-  const client = new KubeClient(input.kubeconfig);
-  const shells = new Map<string, Shell>();
   const peer = await Peer.open();
   try {
-    await openShells(input, shells);
     say("waiting for the probes");
-    const { pods, seen, addresses, up } = await settledProbes(client, shells, input, say);
+    const found = await settledProbes(client, shells, input, say);
+    const { pods, seen, addresses, up } = found;
     const dns = await readyDns(client, say);
-    const ask = asker(shells, seen);
+    const ask = askerFor(found);
     await Promise.all(claims.map(async ({ prepare }) => prepare?.(client, pods)));
     const [ways, api, services] = await Promise.all([
       peer.waysFrom(input.connections, (address) => isInside(address, input, addresses), ask),
@@ -70,7 +132,7 @@ export async function runCheck(input: CheckInput, selection: Selection, say: Say
     const facts = factsOf(topology, { seen, addresses, statuses, requests, answers, pods: listed, dns });
     const judged = judge(facts, claims);
     const evidence = await investigate(facts, judged, { client, shells, ask, say });
-    const verdicts = await prove(facts, judged, { client, ask, say }, claims);
+    const verdicts = await proveEach(facts, judged, { client, ask, say }, claims);
     const causes = causesOf(verdicts, facts, evidence);
     const conditions = [...(await nodesOf(client)).values()].flatMap(nodeTroubles);
     const warnings = [
@@ -81,11 +143,7 @@ export async function runCheck(input: CheckInput, selection: Selection, say: Say
     ];
     const findings = findingsOf(verdicts).filter((finding) => isReported(selection, finding, nodes));
     return { findings, warnings, conditions, causes };
-  } catch (error) {
-    throw new Error(named(messageOf(error), input), { cause: error });
   } finally {
-    shells.forEach((shell) => shell.close());
-    client.close();
     peer.close();
   }
 }
@@ -98,13 +156,14 @@ function isInside(
 ): boolean {
   return (
     Object.values(addresses).some((own) => own.includes(address)) ||
-    Object.values(nodes).some(({ podCidr }) => contains(parseCidr(podCidr), parseIpv4(address)))
+    Object.values(nodes).some(
+      ({ podCidr }) => podCidr !== undefined && contains(parseCidr(podCidr), parseIpv4(address)),
+    )
   );
 }
 
 /** A message in which the node that is asked by the API server's address is named. */
-function named(message: string, { kubeconfig, connections }: CheckInput): string {
-  const { server } = parseKubeconfig(kubeconfig);
+function named(message: string, server: string, { connections }: CheckInput): string {
   const host = new URL(server).hostname;
   const node = Object.keys(connections).find((name) => connections[name]?.host === host);
   return node !== undefined && message.includes(server)

@@ -1,14 +1,7 @@
 import { Agent, request } from "node:https";
 import { z } from "zod";
+import { type Access, parseKubeconfig } from "./access";
 import { type Labels, selectorText } from "./selector";
-
-/** How an API server is reached, out of a kubeconfig of kubeadm's. */
-export interface Access {
-  readonly server: string;
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-}
 
 /** An answer of the API server that is no success; `code` is the HTTP status. */
 export class ApiError extends Error {
@@ -21,25 +14,6 @@ export class ApiError extends Error {
   }
 }
 
-function field(kubeconfig: string, name: string): string {
-  const value = new RegExp(`^\\s*${name}: *"?([^"\\s]+)"?\\s*$`, "m").exec(kubeconfig)?.[1];
-  if (value === undefined) {
-    throw new Error(`the kubeconfig has no ${name}; podnet reads those that kubeadm writes, with client certificates`);
-  }
-  return value;
-}
-
-/** Reads a kubeconfig of one cluster and one user with a client certificate, as kubeadm writes it. */
-export function parseKubeconfig(kubeconfig: string): Access {
-  const decoded = (name: string): string => Buffer.from(field(kubeconfig, name), "base64").toString("utf8");
-  return {
-    server: field(kubeconfig, "server"),
-    ca: decoded("certificate-authority-data"),
-    cert: decoded("client-certificate-data"),
-    key: decoded("client-key-data"),
-  };
-}
-
 const status = z.looseObject({ message: z.string() });
 
 /** A client of one API server that keeps its connections open. Close it when done, or the process does not end. */
@@ -47,14 +21,19 @@ export class KubeClient {
   readonly #access: Access;
   readonly #agent: Agent;
 
-  /** `timeout` bounds each request, in milliseconds. */
+  /** `access` may be the text of a kubeconfig that kubeadm wrote; `timeout` bounds each request, in milliseconds. */
   constructor(
-    kubeconfig: string,
+    access: string | Access,
     private readonly timeout = 5000,
   ) {
-    this.#access = parseKubeconfig(kubeconfig);
-    const { ca, cert, key } = this.#access;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 8, ca, cert, key });
+    this.#access = typeof access === "string" ? parseKubeconfig(access) : access;
+    const { tls } = this.#access;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 8, ...tls });
+  }
+
+  /** The API server, as a URL. */
+  get server(): string {
+    return this.#access.server;
   }
 
   /** Reads an object or a list and checks its shape. */
@@ -97,6 +76,7 @@ export class KubeClient {
     return new Promise((resolve, reject) => {
       const headers = {
         accept: "application/json",
+        ...this.#access.headers,
         ...(body !== undefined && { "content-type": type, "content-length": Buffer.byteLength(body) }),
       };
       const call = request(

@@ -67,7 +67,10 @@ test("a file can have the input", async () => {
 
 test.each([
   [["--watch", "0"], '--watch must be a whole number of seconds, 1 or more, got "0"; usage: podnet verify [--table]'],
-  [["--input", "a", "--stack", "b"], "--input and --stack exclude each other; usage: podnet verify"],
+  [["--input", "a", "--stack", "b"], "--stack and --input exclude each other; usage: podnet verify"],
+  [["--kubeconfig", "a", "--stack", "b"], "--stack and --kubeconfig exclude each other"],
+  [["--image", "i", "--context", "c"], "--context and --image go with --kubeconfig alone; usage: podnet verify"],
+  [["--kubeconfig", "/no/such"], "ENOENT"],
   [["--only", "dnss"], 'there is no claim "dnss"; did you mean "dns"?'],
   [["--nod", "a"], "Unknown option '--nod'"],
   [["--input", "/no/such"], "ENOENT"],
@@ -76,6 +79,30 @@ test.each([
   expect(said).toContain("connectivity check could not run: ");
   expect(said).toContain(message);
   expect(runOnce).not.toHaveBeenCalled();
+});
+
+test("a kubeconfig is read whole, and the run makes its own probes", async () => {
+  const kubeconfig =
+    "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}, {name: b, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://192.0.2.1'}}]\nusers: [{name: u, user: {token: t}}]\n";
+  writeFileSync(join(folder, "config"), kubeconfig);
+  runOnce.mockResolvedValue({ code: 0, report });
+  const words = [
+    "--kubeconfig",
+    join(folder, "config"),
+    "--context",
+    "b",
+    "--image",
+    "mirror/agnhost:1",
+    "--dns-domain",
+    "corp.internal",
+  ];
+  expect(await verifyCommand(words)).toBe(0);
+  const given = JSON.parse(runOnce.mock.calls[0]?.[0] ?? "") as Record<string, unknown>;
+  expect(given).toMatchObject({ makesProbes: true, image: "mirror/agnhost:1", dnsDomain: "corp.internal" });
+  expect(JSON.parse(String(given["kubeconfig"]))).toMatchObject({
+    "current-context": "b",
+    users: [{ name: "u", user: { token: "t" } }],
+  });
 });
 
 test("a stack that cannot be read says what pulumi said and what to do", async () => {

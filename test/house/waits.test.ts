@@ -19,6 +19,8 @@ const ALLOWED: Readonly<Record<string, string>> = {
   // By the clock, in a loop of its own.
   "components/connectivity/ready.ts": "Date.now() > deadline",
   "components/service/endpoints.ts": "Date.now() > deadline",
+  // Pauses between two runs for the seconds that it is told, until it is told to end.
+  "cli/verify.ts": "!ending.signal.aborted",
   // Waits for another podnet as long as that works: the kernel frees a lock when its process ends.
   "toolchain/host/lock.ts": 'error.code === "EADDRINUSE"',
   // Look each second at a process and its parent for as long as both run.

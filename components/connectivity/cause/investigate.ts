@@ -39,6 +39,11 @@ export async function investigate(
   if (followed.length === 0 && services.size === 0) {
     return { followed, byNode: {}, proxies: {}, troubles: [] };
   }
+  if (topology.input.podsAlone) {
+    // Nobody on the nodes can look at a packet.
+    const proxies = services.size === 0 ? {} : await proxiesOf(client, [...services.keys()]);
+    return { followed: [], byNode: {}, proxies, troubles: [] };
+  }
   say(`looking for the cause: following packets of failed proofs, hop by hop, on ${String(followed.length)} ways`);
   const [sights, proxies] = await Promise.all([
     follow({ followed, services }, shells, observations.seen, ask),

@@ -12,17 +12,19 @@ export const addresses = {
 } as const satisfies Claim;
 
 function judgeOne(node: string, { topology, observations }: JudgedBy): Verdict {
-  const { podCidr = "" } = topology.input.nodes[node] ?? {};
+  const { podCidr } = topology.input.nodes[node] ?? {};
   const own = observations.pods.filter((pod) => pod.node === node);
   const shared = own.flatMap((pod) => sharedBy(pod, observations.pods));
-  const cidr = parseCidr(podCidr);
-  const outside = own.filter(({ ip }) => !contains(cidr, parseIpv4(ip))).map(({ name, ip }) => `${name} has ${ip}`);
+  const cidr = podCidr === undefined ? undefined : parseCidr(podCidr);
+  const outside = own
+    .filter(({ ip }) => cidr !== undefined && !contains(cidr, parseIpv4(ip)))
+    .map(({ name, ip }) => `${name} has ${ip}`);
   const problems = [...new Set([...shared, ...outside])];
   return {
     source: node,
     target: "pods",
     status: problems.length === 0 ? "passed" : "failed",
-    expected: `each of its ${String(own.length)} pods has an address of ${podCidr} that no other pod has`,
+    expected: `each of its ${String(own.length)} pods has an address ${podCidr === undefined ? "" : `of ${podCidr} `}that no other pod has`,
     seen: problems.length === 0 ? "it is so" : problems.join("; "),
   };
 }

@@ -12,6 +12,7 @@ export const asMade = {
   id: "as-made",
   title: "each node has the network, files, units, settings, routes and rules that podnet made",
   waitsOn: [],
+  needsNodes: "to see what podnet made there",
   requests: () => [],
   judge: ({ topology, observations }) =>
     topology.nodes.flatMap((node) => {

@@ -70,6 +70,8 @@ export interface Claim {
   /** Whether a failure is about the way from one node to another, which the report then draws. */
   readonly betweenNodes?: boolean;
   readonly exemption?: Exemption;
+  /** What it needs a shell on the nodes for; where the check goes by pods alone, it does not apply. */
+  readonly needsNodes?: string;
   /** Brings about what its requests need; a run that was killed may have left something else. */
   readonly prepare?: (client: KubeClient, pods: readonly ProbePod[]) => Promise<void>;
   readonly requests: (topology: Topology) => readonly PlannedRequest[];

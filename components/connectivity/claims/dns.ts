@@ -1,8 +1,8 @@
 import { blockedBy, BrokenWays, serviceTrouble } from "../broken";
-import { PROBE_NAMESPACE, PROBE_SERVICE } from "../probes";
-import type { Request } from "../request";
+import { PORTS, PROBE_NAMESPACE, PROBE_SERVICE } from "../probes";
+import type { PlannedRequest, Request } from "../request";
 import { serviceText } from "../services/requests";
-import { seenService, type Topology } from "../topology";
+import { podNames, seenService, type Topology } from "../topology";
 import { type Claim, type JudgedBy, sorted, type Verdict, verdict } from "./claim";
 
 /**
@@ -16,22 +16,27 @@ export const dns = {
   cause: (_, { observations: { dns: seen } }) =>
     seen.trouble === undefined ? undefined : { place: "the cluster's DNS", hop: "dns", text: seen.trouble },
   requests: (topology) =>
-    topology.nodes.flatMap((node) =>
-      names(topology).flatMap(({ name, service, addresses }) =>
-        // Of two servers one that is dead or tells something else hides behind the other.
-        [undefined, ...(service === undefined ? topology.dnsPods : [])].map((server) => ({
-          node,
-          probe: "probe-b",
-          ...(server !== undefined && { targetNode: server.node, pod: server.name }),
-          target: name,
-          // A pod that has just gone is in the DNS for a moment more.
-          only: addresses,
-          ...(service !== undefined && { service, answers: addresses.length }),
-          ask: { kind: "resolve", protocol: "UDP", name, ...(server !== undefined && { server: server.ip }) },
-        })),
-      ),
-    ),
+    topology.input.podsAlone
+      ? byName(topology)
+      : topology.nodes.flatMap((node) =>
+          names(topology).flatMap(({ name, service, addresses }) =>
+            // Of two servers one that is dead or tells something else hides behind the other.
+            [undefined, ...(service === undefined ? topology.dnsPods : [])].map((server) => ({
+              node,
+              probe: "probe-b",
+              ...(server !== undefined && { targetNode: server.node, pod: server.name }),
+              target: name,
+              // A pod that has just gone is in the DNS for a moment more.
+              only: addresses,
+              ...(service !== undefined && { service, answers: addresses.length }),
+              ask: { kind: "resolve", protocol: "UDP", name, ...(server !== undefined && { server: server.ip }) },
+            })),
+          ),
+        ),
   judge: (facts) => {
+    if (facts.topology.input.podsAlone) {
+      return facts.requestsOf("dns").map((request) => judgeName(request, facts));
+    }
     const broken = new BrokenWays(facts, ["pod-to-pod"]);
     const expected = new Map(names(facts.topology).map(({ name, addresses }) => [name, addresses]));
     return facts
@@ -50,16 +55,54 @@ interface Name {
 
 function names(topology: Topology): Name[] {
   const { input } = topology;
-  const full = (service: string, namespace: string): string => `${service}.${namespace}.svc.${input.dnsDomain}`;
   const headless = input.services
     .filter(({ type }) => type === "Headless")
     .map((declared) => ({
-      name: full(declared.name, declared.namespace),
+      name: nameIn(declared.name, declared.namespace, input.dnsDomain),
       service: serviceText(declared),
       addresses: Object.values(seenService(topology, serviceText(declared))?.places ?? {}).map(({ ip }) => ip),
     }));
   const own = input.probeServices[PROBE_SERVICE] ?? "?";
-  return [{ name: full(PROBE_SERVICE, PROBE_NAMESPACE), addresses: [own] }, ...headless];
+  return [{ name: ownName(topology), addresses: [own] }, ...headless];
+}
+
+function ownName({ input }: Topology): string {
+  return nameIn(PROBE_SERVICE, PROBE_NAMESPACE, input.dnsDomain);
+}
+
+/** The name of a Service in the cluster's DNS. */
+function nameIn(service: string, namespace: string, domain: string): string {
+  return `${service}.${namespace}.svc.${domain}`;
+}
+
+/** Where pods alone ask, each asks the Service by its name: what an address a name has, an agnhost does not tell, but who answers there. */
+function byName(topology: Topology): PlannedRequest[] {
+  const name = ownName(topology);
+  return topology.nodes.map((node) => ({
+    node,
+    probe: "probe-b",
+    target: name,
+    only: podNames(topology.pods, "probe-a"),
+    ask: { kind: "hostnames", protocol: "UDP", address: name, port: PORTS.service.UDP, tries: 1 },
+  }));
+}
+
+function judgeName(request: Request, facts: JudgedBy): Verdict {
+  const { only = [] } = request;
+  const answer = facts.answerTo(request);
+  const expected = "an answer of one of the Service's pods, asked by its name";
+  if (answer.ok) {
+    const good = answer.values.every((value) => only.includes(value));
+    return verdict(request, good ? "passed" : "failed", expected, `an answer of ${answer.values.join(", ")}`);
+  }
+  const { trouble } = facts.observations.dns;
+  if (trouble !== undefined) {
+    return verdict(request, "failed", expected, `the cluster's DNS does not run: ${trouble}`);
+  }
+  const reason = reasonOf(request, facts, new BrokenWays(facts, ["pod-to-pod"]));
+  return reason === undefined
+    ? verdict(request, "failed", expected, answer.error)
+    : verdict(request, "blocked", expected, reason);
 }
 
 /** A request's verdict, with the server that was asked in its target. */

@@ -9,6 +9,7 @@ export const egress = {
   id: "egress",
   title: "a pod reaches a peer outside the cluster, which sees its node's address",
   waitsOn: [],
+  needsNodes: "to know the address by which the node itself is seen",
   explainedBy: ["egress", "settings", "forwarding", "bridge"],
   requests: ({ nodes, outside: { port, nonce, ways } }) =>
     nodes.flatMap((node) => {

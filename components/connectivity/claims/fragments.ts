@@ -12,6 +12,7 @@ export const fragments = {
   id: "fragments",
   title: "a UDP packet longer than the MTU arrives in fragments between nodes",
   waitsOn: ["pod-to-pod"],
+  needsNodes: "to send packets of an exact size",
   leastNodes: 2,
   betweenNodes: true,
   requests: (topology) =>

@@ -24,6 +24,7 @@ export const loss = {
   id: "loss",
   title: "of many packets between two nodes not 1 % is lost",
   waitsOn: ["pod-to-pod"],
+  needsNodes: "to send many packets",
   leastNodes: 2,
   betweenNodes: true,
   requests: (topology) =>

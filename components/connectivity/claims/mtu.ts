@@ -8,6 +8,7 @@ export const mtu = {
   id: "mtu",
   title: "a packet that fills the MTU passes between nodes, one byte more does not",
   waitsOn: ["pod-to-pod"],
+  needsNodes: "to send packets of an exact size",
   leastNodes: 2,
   betweenNodes: true,
   requests: (topology) =>

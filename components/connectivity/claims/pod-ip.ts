@@ -6,6 +6,7 @@ export const podIp = {
   id: "pod-ip",
   title: "the address a pod knows is the one it has and others see",
   waitsOn: ["no-nat"],
+  needsNodes: "to see the address of a pod's own interface",
   requests: () => [],
   judge: (facts) => {
     const misseen = new Map<string, Verdict>();

@@ -98,6 +98,8 @@ function inputOf({ nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable =
       ]),
     ),
     connections: {},
+    podsAlone: false,
+    image: "agnhost",
     probeServices: Object.fromEntries([
       ["probe", PROBE_IP],
       [HAIRPIN_SERVICE, "10.96.2.1"],
@@ -258,7 +260,7 @@ export function world(change: Change = {}): World {
       addresses: Object.fromEntries(
         Object.entries(input.nodes).map(([node, { internalIp, podCidr }]) => [
           node,
-          ["127.0.0.1", internalIp, podCidr.replace("0/24", "1")],
+          ["127.0.0.1", internalIp, (podCidr ?? "").replace("0/24", "1")],
         ]),
       ),
       statuses: Object.fromEntries(

@@ -20,6 +20,8 @@ const input: CheckInput = {
   dnsDomain: "cluster.local",
   nodes: { w1: node(1), w2: node(2) },
   connections: {},
+  podsAlone: false,
+  image: "agnhost",
   probeServices: {},
   services: [],
   network: { id: "cilium-native", conflist: "05-cilium.conflist", enforcesPolicy: true, notApplicable: [] },

@@ -1,0 +1,123 @@
+import { z } from "zod";
+import { waitUntil } from "../args/wait";
+import { ApiError, type KubeClient } from "../kubernetes/client";
+import { daemonSetSpec, namespaceLabels, probeServices } from "./objects";
+import { PROBE_NAMESPACE, PROBES } from "./probes";
+import type { Say } from "./ready";
+import { takeTurn } from "./turn";
+
+/** What says that a run of its own made the namespace, and may take it away. */
+const OWNER = "podnet-verify";
+
+/** Seconds that a namespace which is on its way out may take to be gone. */
+const GONE_SECONDS = 120;
+
+const PATH = `/api/v1/namespaces/${PROBE_NAMESPACE}`;
+
+const namespace = z.looseObject({
+  metadata: z.looseObject({
+    labels: z.record(z.string(), z.string()).default({}),
+    deletionTimestamp: z.string().optional(),
+  }),
+});
+
+/**
+ * Does work with the check's objects in the cluster, and takes those away again that it made: all, or none where a stack has the
+ * check there. Throws where the namespace is somebody else's.
+ */
+export async function withObjects<T>(client: KubeClient, image: string, say: Say, work: () => Promise<T>): Promise<T> {
+  const { own, release } = await entered(client, say);
+  try {
+    if (own) {
+      say("making the probes");
+      await makeObjects(client, image);
+    }
+    return await work();
+  } finally {
+    if (own) {
+      say("taking the probes away");
+      await client.delete(PATH);
+    }
+    await release();
+  }
+}
+
+/** Makes the namespace where no stack has it, and waits for the run's turn in it; another run may take the namespace away meanwhile. */
+async function entered(client: KubeClient, say: Say): Promise<{ own: boolean; release: () => Promise<void> }> {
+  for (;;) {
+    const own = await made(client, say);
+    try {
+      return { own, release: await takeTurn(client, say) };
+    } catch (error) {
+      // What is made in a namespace on its way out is forbidden, and in one that is gone not found.
+      if (!(error instanceof ApiError && (error.code === 404 || /being terminated/.test(error.message)))) {
+        throw error;
+      }
+    }
+  }
+}
+
+/** Makes the namespace; false where a stack has it. */
+function made(client: KubeClient, say: Say): Promise<boolean> {
+  const what = `the namespace ${PROBE_NAMESPACE} of the last run is on its way out`;
+  return waitUntil<boolean>({ what, seconds: GONE_SECONDS, everyMs: 500, say }, async () => {
+    const there = await client.get(PATH, namespace).catch(notThere);
+    if (!there) {
+      await unlessThere(() =>
+        client.create("/api/v1/namespaces", {
+          apiVersion: "v1",
+          kind: "Namespace",
+          metadata: { name: PROBE_NAMESPACE, labels: namespaceLabels(OWNER) },
+        }),
+      );
+      return { value: true };
+    }
+    const owner = there.metadata.labels["app.kubernetes.io/managed-by"];
+    if (owner !== OWNER && owner !== "podnet") {
+      throw new Error(
+        `the namespace ${PROBE_NAMESPACE} is somebody else's: it does not bear the label app.kubernetes.io/managed-by=podnet; the check needs that name`,
+      );
+    }
+    return there.metadata.deletionTimestamp === undefined
+      ? { value: owner === OWNER }
+      : { reason: "what is in it still ends" };
+  });
+}
+
+async function makeObjects(client: KubeClient, image: string): Promise<void> {
+  const metadata = (name: string) => ({ name, namespace: PROBE_NAMESPACE });
+  await Promise.all([
+    ...PROBES.map((probe) =>
+      unlessThere(() =>
+        client.create(`/apis/apps/v1/namespaces/${PROBE_NAMESPACE}/daemonsets`, {
+          apiVersion: "apps/v1",
+          kind: "DaemonSet",
+          metadata: metadata(probe),
+          spec: daemonSetSpec(probe, image),
+        }),
+      ),
+    ),
+    ...probeServices().map(({ name, spec }) =>
+      unlessThere(() =>
+        client.create(`${PATH}/services`, { apiVersion: "v1", kind: "Service", metadata: metadata(name), spec }),
+      ),
+    ),
+  ]);
+}
+
+async function unlessThere(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof ApiError && error.code === 409)) {
+      throw error;
+    }
+  }
+}
+
+function notThere(error: unknown): undefined {
+  if (error instanceof ApiError && error.code === 404) {
+    return undefined;
+  }
+  throw error;
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import { waitUntil } from "../args/wait";
+import { ApiError, type KubeClient } from "../kubernetes/client";
+import { PROBE_NAMESPACE } from "./probes";
+import type { Say } from "./ready";
+
+const LEASES = `/apis/coordination.k8s.io/v1/namespaces/${PROBE_NAMESPACE}/leases`;
+const NAME = "check";
+
+/** Seconds after which a run that shows no more sign of life has lost its turn, and seconds between two such signs. */
+const [LIFE, SIGN] = [20, 5];
+
+/** Seconds that a run waits for its turn. */
+const PATIENCE = 900;
+
+const lease = z.looseObject({
+  metadata: z.looseObject({ resourceVersion: z.string() }),
+  spec: z.looseObject({ holderIdentity: z.string().nullish(), renewTime: z.string().nullish() }),
+});
+
+/**
+ * Does a run's work while no other run is at it: each changes labels and policies of the probes that all share. Runs take turns by a
+ * Lease (https://kubernetes.io/docs/concepts/architecture/leases/); that of a run which was killed is taken over after 20 s.
+ */
+export async function inTurn<T>(client: KubeClient, say: Say, work: () => Promise<T>): Promise<T> {
+  const release = await takeTurn(client, say);
+  try {
+    return await work();
+  } finally {
+    await release();
+  }
+}
+
+/** Waits for a run's turn and returns how it is given back. Throws the API server's own error where the namespace is not there. */
+export async function takeTurn(client: KubeClient, say: Say): Promise<() => Promise<void>> {
+  await take(client, randomBytes(6).toString("hex"), say);
+  const signs = setInterval(() => void renew(client).catch(() => undefined), 1000 * SIGN);
+  return async () => {
+    clearInterval(signs);
+    await client.delete(`${LEASES}/${NAME}`).catch(() => undefined);
+  };
+}
+
+async function take(client: KubeClient, holder: string, say: Say): Promise<void> {
+  let seen = "";
+  let since = Date.now();
+  const what = "another run of the check is at work in this cluster";
+  await waitUntil({ what, seconds: PATIENCE, everyMs: 500, quietMs: 0, say }, async () => {
+    if (await create(client, holder)) {
+      return { value: true };
+    }
+    const now = await read(client);
+    const sign = `${now?.spec.holderIdentity ?? ""} ${now?.spec.renewTime ?? ""}`;
+    // By this machine's own clock: the other's may be another.
+    since = sign === seen ? since : Date.now();
+    seen = sign;
+    const dead = Date.now() - since > 1000 * LIFE;
+    if (now && dead && (await takeOver(client, holder, now.metadata.resourceVersion))) {
+      return { value: true };
+    }
+    return { reason: "each waits for its turn" };
+  });
+}
+
+function spec(holder: string): object {
+  const now = new Date().toISOString().replace("Z", "000Z");
+  return { holderIdentity: holder, leaseDurationSeconds: LIFE, acquireTime: now, renewTime: now };
+}
+
+async function create(client: KubeClient, holder: string): Promise<boolean> {
+  const metadata = { name: NAME, namespace: PROBE_NAMESPACE };
+  return unless(409, () =>
+    client.create(LEASES, { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec: spec(holder) }),
+  );
+}
+
+async function takeOver(client: KubeClient, holder: string, resourceVersion: string): Promise<boolean> {
+  return unless(409, () => client.patch(`${LEASES}/${NAME}`, { metadata: { resourceVersion }, spec: spec(holder) }));
+}
+
+function renew(client: KubeClient): Promise<void> {
+  return client.patch(`${LEASES}/${NAME}`, { spec: { renewTime: new Date().toISOString().replace("Z", "000Z") } });
+}
+
+async function read(client: KubeClient): Promise<z.output<typeof lease> | undefined> {
+  let found: z.output<typeof lease> | undefined;
+  await unless(404, async () => {
+    found = await client.get(`${LEASES}/${NAME}`, lease);
+  });
+  return found;
+}
+
+/** Whether something was done; false where the API server refuses it by this code. */
+async function unless(code: number, work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === code) {
+      return false;
+    }
+    throw error;
+  }
+}
