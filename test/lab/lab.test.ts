@@ -1,6 +1,6 @@
-import { readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitForEndpoints } from "../../components/service/endpoints";
@@ -25,6 +25,7 @@ import {
   pulumi,
   run,
   STACK,
+  verified,
 } from "./lab";
 
 const NODES = ["cp", "w1", "w2"];
@@ -63,6 +64,22 @@ afterAll(() => {
   run("pulumi", ["destroy", "--yes", "--skip-preview", "--stack", STACK]);
   run("pulumi", ["stack", "rm", "--yes", "--force", "--stack", STACK]);
 });
+
+/** Rules that take UDP from what a node's pods send to other nodes. */
+const DROPS_UDP = `nft -f - <<'END'
+table ip broken {
+  chain forward {
+    type filter hook forward priority -300; policy accept;
+    oifname "eth0" meta l4proto udp drop
+  }
+}
+END`;
+/** What fails where w1 has those rules. */
+const LOSES_UDP = [
+  ...bothWays("pod-to-pod", pods("w1"), pods("cp", "w2"), ["UDP"]),
+  ...oneWay("node-to-pod", ["cp", "w2"], pods("w1"), ["UDP"]),
+  ...oneWay("pod-to-node", pods("w1"), ["cp", "w2"], ["UDP"]),
+].sort();
 
 describe("wrong config", () => {
   test("leaves nothing made and says everything that is wrong", () => {
@@ -297,24 +314,9 @@ END`,
   test("(d) names the pairs that lose UDP", () => {
     broken(
       verify,
-      () =>
-        onNode(
-          "w1",
-          `nft -f - <<'END'
-table ip broken {
-  chain forward {
-    type filter hook forward priority -300; policy accept;
-    oifname "eth0" meta l4proto udp drop
-  }
-}
-END`,
-        ),
+      () => onNode("w1", DROPS_UDP),
       () => onNode("w1", "nft delete table ip broken"),
-      [
-        ...bothWays("pod-to-pod", pods("w1"), pods("cp", "w2"), ["UDP"]),
-        ...oneWay("node-to-pod", ["cp", "w2"], pods("w1"), ["UDP"]),
-        ...oneWay("pod-to-node", pods("w1"), ["cp", "w2"], ["UDP"]),
-      ],
+      LOSES_UDP,
     );
   });
 
@@ -385,6 +387,40 @@ bridge link set dev "$(ip -o link | awk -F'[ :@]+' -v i="$index" '$1 == i { prin
     const finding = report.problems.find(({ status }) => status === "failed");
     expect(finding?.expected).toMatch(/^endpoints are the ready pods with app=web: web-\S+, web-\S+, web-\S+$/);
     expect(finding?.seen).toBe("it selects app=wbe; endpoints are none");
+  });
+});
+
+describe("podnet verify", () => {
+  test("proves a part of a stack by its outputs", () => {
+    const { code, report } = verified("--stack", STACK, "--only", "localhost,dns", "--node", "w1");
+    expect(code).toBe(0);
+    expect(report?.part?.nodes).toEqual(["w1"]);
+    expect(report?.part?.claims).toEqual(expect.arrayContaining(["localhost", "dns", "pod-to-pod"]));
+    expect(report?.claims.localhost.passed).toBe(4);
+    expect(report?.claims.loss.passed).toBe(0);
+  });
+
+  test("proves a cluster by its kubeconfig alone, and names what is broken there", () => {
+    const file = join(PROJECT, ".podnet", "test", "kubeconfig");
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, (JSON.parse(verify) as { kubeconfig: string }).kubeconfig, { mode: 0o600 });
+    const sound = verified("--kubeconfig", file);
+    expect(sound.report && failures(sound.report)).toEqual([]);
+    expect(sound.code).toBe(0);
+    expect(sound.report?.nodes).toEqual(NODES);
+    expect(sound.report?.notApplicable.map(({ claim }) => claim)).toEqual(
+      expect.arrayContaining(["as-made", "mtu", "loss", "egress", "network-policy"]),
+    );
+    let lossy: ReturnType<typeof verified>;
+    try {
+      onNode("w1", DROPS_UDP);
+      lossy = verified("--kubeconfig", file);
+    } finally {
+      onNode("w1", "nft delete table ip broken");
+      rmSync(file);
+    }
+    expect(lossy.report && failures(lossy.report)).toEqual(LOSES_UDP);
+    expect(lossy.code).toBe(1);
   });
 });
 

@@ -148,6 +148,12 @@ export function check(verify: string): Report {
   return JSON.parse(done.stdout) as Report;
 }
 
+/** Runs `podnet verify` with these words, and returns its exit code and its report. */
+export function verified(...words: readonly string[]): { readonly code: number; readonly report: Report | undefined } {
+  const { code, out } = run(process.execPath, [join(PROJECT, "dist", "cli", "main.js"), "verify", ...words]);
+  return { code, report: out === "" ? undefined : (JSON.parse(out) as Report) };
+}
+
 /** Failures as \`claim source -> target protocol\`, sorted and without doubles. */
 export function failures(report: Report): string[] {
   const text = ({ claim, source, target, protocol }: Finding): string =>
