@@ -1,17 +1,17 @@
 import * as command from "@pulumi/command";
-import * as apps from "@pulumi/kubernetes/apps/v1";
-import * as core from "@pulumi/kubernetes/core/v1";
+import * as kubernetes from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { checked } from "../args/checked";
 import { known } from "../args/known";
 import { noteNames } from "../args/names";
-import { whole } from "../args/schemas";
+import { dnsDomain, image, secretText, whole } from "../args/schemas";
 import { triggersOf } from "../args/triggers";
 import type { Problem } from "../args/validate";
 import type { CheckRequest, DeclaredWorks } from "./input";
-import { daemonSetSpec, namespaceLabels, probeServices } from "./objects";
-import { PROBE_NAMESPACE, PROBES } from "./probes";
+import type { ClusterRequest } from "./foreign";
+import { makeObjects } from "./objectsOf";
+import { PROBE_NAMESPACE } from "./probes";
 import { checkedBy } from "../network/definition";
 import type { ClaimCounts, Report } from "./report/report";
 import { AGNHOST_IMAGE } from "../node/releases";
@@ -22,29 +22,66 @@ import { hereLine } from "../machine/here";
 import type { PodNetwork } from "../network/PodNetwork";
 import type { SelectedService } from "../service/SelectedService";
 
-/** What describes a connectivity check. */
+/** What describes a connectivity check: of a cluster and its network that the program makes, or of any cluster by its kubeconfig. */
 export interface ConnectivityCheckArgs {
   /** Cluster whose nodes, network and services are proven. */
-  cluster: Cluster;
+  cluster?: Cluster;
   /** Network of the cluster. */
-  network: PodNetwork;
-  /** Services that are proven with the rest. */
+  network?: PodNetwork;
+  /** Services that are proven with the rest; of a cluster of the program's. */
   services?: SelectedService[];
+  /**
+   * A cluster that podnet did not make, as the text of its kubeconfig: it is proven by pods alone, and claims that need a shell on the
+   * nodes do not apply.
+   */
+  kubeconfig?: pulumi.Input<string>;
+  /** Image of the probes, the Kubernetes project's agnhost, where it is not at its usual place; of a cluster by its kubeconfig. */
+  image?: pulumi.Input<string>;
+  /** DNS domain of a cluster by its kubeconfig; `cluster.local` by default. */
+  dnsDomain?: pulumi.Input<string>;
   /** Seconds until probes that do not become ready are given up on; 180 by default. */
   timeout?: number;
 }
 
-const connectivityCheckArgs = z.strictObject({ timeout: whole(1, 3600) });
+const connectivityCheckArgs = z.strictObject({
+  timeout: whole(1, 3600),
+  kubeconfig: secretText.optional(),
+  image: image.default(AGNHOST_IMAGE),
+  dnsDomain: dnsDomain.default("cluster.local"),
+});
 
-/** A network and services of another cluster than the one that is proven. */
-function strangers({ cluster, network, services = [] }: ConnectivityCheckArgs): Problem[] {
+/** The arguments that describe a cluster of the program's, and those that describe one by its kubeconfig. */
+const [OF_CLUSTER, OF_KUBECONFIG] = [
+  ["cluster", "network", "services"],
+  ["kubeconfig", "image", "dnsDomain"],
+] as const;
+
+/** Arguments that do not go together, and a network and services of another cluster than the one that is proven. */
+function contradictions(args: ConnectivityCheckArgs): Problem[] {
+  const { cluster, network, services = [], kubeconfig } = args;
+  if (kubeconfig !== undefined) {
+    return OF_CLUSTER.filter((path) => args[path] !== undefined).map((path) => ({
+      path,
+      message: "does not go with kubeconfig: that is of a cluster which the program does not make",
+    }));
+  }
+  if (cluster === undefined || network === undefined) {
+    const missing = (["cluster", "network"] as const).filter((path) => args[path] === undefined);
+    return missing.map((path) => ({ path, message: "is required, or kubeconfig in place of cluster and network" }));
+  }
   const parts: readonly (readonly [string, { readonly cluster: Cluster }])[] = [
     ["network", network],
     ...services.map((service, index) => [`services.${String(index)}`, service] as const),
   ];
-  return parts.flatMap(([path, part]) =>
-    part.cluster === cluster ? [] : [{ path, message: "is on another cluster than the check's" }],
-  );
+  return [
+    ...OF_KUBECONFIG.filter((path) => args[path] !== undefined).map((path) => ({
+      path,
+      message: "goes with kubeconfig alone",
+    })),
+    ...parts.flatMap(([path, part]) =>
+      part.cluster === cluster ? [] : [{ path, message: "is on another cluster than the check's" }],
+    ),
+  ];
 }
 
 /** What is declared to be applied on each node, by phase. A function, and one list: Pulumi walks through a value at each of its steps. */
@@ -60,6 +97,15 @@ function worksOf({ nodes }: Cluster): pulumi.Output<(nodeName: string) => Declar
     });
     return (nodeName: string) => works.get(nodeName) ?? {};
   });
+}
+
+/** What is proven, as the check's command has it. */
+interface Proven {
+  readonly input: pulumi.Output<string>;
+  /** What is there before it is proven. */
+  readonly after: readonly pulumi.Resource[];
+  readonly changes: readonly Pick<Changes, "text">[];
+  readonly deletedWith: pulumi.Resource | undefined;
 }
 
 /**
@@ -79,48 +125,49 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
   constructor(name: string, args: ConnectivityCheckArgs, opts?: pulumi.ComponentResourceOptions) {
     const own = new Changes();
     super("podnet:index:ConnectivityCheck", name, {}, own.noting(opts));
-    const { cluster, network } = args;
-    const services = args.services ?? [];
-    const valid = checked("ConnectivityCheck args", connectivityCheckArgs, { timeout: args.timeout ?? 180 }, () =>
-      strangers(args),
+    const { timeout = 180, kubeconfig, image, dnsDomain } = args;
+    const valid = checked(
+      "ConnectivityCheck args",
+      connectivityCheckArgs,
+      { timeout, kubeconfig, image, dnsDomain },
+      () => contradictions(args),
     );
-    const options = cluster.objectOptions(this);
+    const proven = args.cluster && args.network ? this.#ofCluster(name, args, valid) : this.#byKubeconfig(name, valid);
+    const input = pulumi.secret(proven.input);
+    const check = new command.local.Command(
+      `${name}-run`,
+      {
+        create: hereLine("check"),
+        stdin: input,
+        // Whatever an update changed of all this, it proves in the same update.
+        triggers: triggersOf(digest([...proven.changes, own].map((changes) => changes.text()))),
+        addPreviousOutputInEnv: false,
+        logging: command.local.Logging.Stderr,
+      },
+      { parent: this, dependsOn: [...proven.after], deletedWith: proven.deletedWith },
+    );
+    const report = known(check.stdout).apply((stdout) => JSON.parse(stdout) as Report);
+    this.json = known(check.stdout);
+    this.passed = report.passed;
+    this.claims = report.apply(({ claims }): Record<string, ClaimCounts> => claims);
+    this.verify = input;
+    this.registerOutputs({ passed: this.passed, claims: this.claims, json: this.json });
+  }
+
+  /** What proves a cluster and a network of the program's. */
+  #ofCluster(
+    name: string,
+    { cluster, network, services = [] }: ConnectivityCheckArgs,
+    valid: pulumi.Output<z.output<typeof connectivityCheckArgs>>,
+  ): Proven {
+    if (!cluster || !network) {
+      throw new Error("a check of a cluster without it");
+    }
     const of = `the ConnectivityCheck "${name}"`;
     noteNames("ConnectivityCheck args", "namespace", [{ name: PROBE_NAMESPACE, path: "cluster", of }], cluster);
-    const namespace = new core.Namespace(
-      `${name}-namespace`,
-      {
-        metadata: {
-          name: PROBE_NAMESPACE,
-          labels: namespaceLabels("podnet"),
-        },
-      },
-      // Its pods end while the network can still take their links away.
-      { ...options, dependsOn: [...cluster.registered, ...network.prepared] },
-    );
-    const inNamespace = namespace.metadata.name;
-    const daemonSets = PROBES.map(
-      (probe) =>
-        new apps.DaemonSet(
-          `${name}-${probe}`,
-          {
-            metadata: { name: probe, namespace: inNamespace },
-            spec: daemonSetSpec(probe, AGNHOST_IMAGE),
-          },
-          options,
-        ),
-    );
-    const ownServices = probeServices().map(({ name: serviceName, spec }) => ({
-      serviceName,
-      service: new core.Service(
-        `${name}-${serviceName}`,
-        {
-          metadata: { name: serviceName, namespace: inNamespace },
-          spec,
-        },
-        options,
-      ),
-    }));
+    // Its pods end while the network can still take their links away.
+    const before = [...cluster.registered, ...network.prepared];
+    const { daemonSets, clusterIps } = makeObjects(name, cluster.objectOptions(this), AGNHOST_IMAGE, before);
     const addresses = Object.fromEntries(
       Object.values(cluster.nodes).map(({ nodeName, internalIp, podCidr }) => [nodeName, { internalIp, podCidr }]),
     );
@@ -134,45 +181,39 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
             ]),
           ),
     );
-    const input = pulumi.secret(
-      pulumi
-        .output({
-          kubeconfig: cluster.kubeconfig,
-          dnsDomain: cluster.dnsDomain,
-          nodes,
-          connections: cluster.dialTable,
-          probeServices: Object.fromEntries(
-            ownServices.map(({ serviceName, service }) => [serviceName, known(service.spec.clusterIP)]),
-          ),
-          services: services.map((service) => service.checked),
-          network: network.definition.apply(checkedBy),
-          readyTimeout: valid.timeout,
-        })
-        .apply((value) => JSON.stringify({ ...value, nodes: value.nodes() } satisfies CheckRequest)),
+    const input = pulumi
+      .output({
+        kubeconfig: cluster.kubeconfig,
+        dnsDomain: cluster.dnsDomain,
+        nodes,
+        connections: cluster.dialTable,
+        probeServices: clusterIps,
+        services: services.map((service) => service.checked),
+        network: network.definition.apply(checkedBy),
+        readyTimeout: valid.timeout,
+      })
+      .apply((value) => JSON.stringify({ ...value, nodes: value.nodes() } satisfies CheckRequest));
+    return {
+      input,
+      after: [...network.applied, ...cluster.registered, ...daemonSets, ...services],
+      changes: [cluster, network, ...services].map(({ changes }) => changes),
+      deletedWith: cluster.deletedWith,
+    };
+  }
+
+  /** What proves any cluster by pods alone. */
+  #byKubeconfig(name: string, valid: pulumi.Output<z.output<typeof connectivityCheckArgs>>): Proven {
+    const kubeconfig = pulumi.secret(valid.apply((args) => args.kubeconfig ?? ""));
+    const provider = new kubernetes.Provider(
+      `${name}-kubernetes`,
+      { kubeconfig, enableServerSideApply: true },
+      { parent: this },
     );
-    const check = new command.local.Command(
-      `${name}-run`,
-      {
-        create: hereLine("check"),
-        stdin: input,
-        // Whatever an update changed of all this, it proves in the same update.
-        triggers: triggersOf(
-          digest([cluster, network, ...services, { changes: own }].map(({ changes }) => changes.text())),
-        ),
-        addPreviousOutputInEnv: false,
-        logging: command.local.Logging.Stderr,
-      },
-      {
-        parent: this,
-        dependsOn: [...network.applied, ...cluster.registered, ...daemonSets, ...services],
-        deletedWith: cluster.deletedWith,
-      },
-    );
-    const report = known(check.stdout).apply((stdout) => JSON.parse(stdout) as Report);
-    this.json = known(check.stdout);
-    this.passed = report.passed;
-    this.claims = report.apply(({ claims }): Record<string, ClaimCounts> => claims);
-    this.verify = input;
-    this.registerOutputs({ passed: this.passed, claims: this.claims, json: this.json });
+    const { image, dnsDomain, timeout: readyTimeout } = valid;
+    const { daemonSets } = makeObjects(name, { parent: this, provider }, image, []);
+    const input = pulumi
+      .output({ kubeconfig, image, dnsDomain, readyTimeout })
+      .apply((value) => JSON.stringify(value satisfies ClusterRequest));
+    return { input, after: daemonSets, changes: [], deletedWith: undefined };
   }
 }

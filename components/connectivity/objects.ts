@@ -1,4 +1,5 @@
 import type * as kubernetes from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
 import {
   FRESH_LABEL,
   HAIRPIN_SERVICE,
@@ -27,7 +28,7 @@ function environment(probe: string) {
 }
 
 /** Pod template of a probe, as a DaemonSet has it. Probes run on every node whatever its taints: that is their point. */
-export function probeTemplate(probe: Probe, image: string) {
+export function probeTemplate(probe: Probe, image: pulumi.Input<string>) {
   const host = probe === "probe-host";
   const container = (name: string, ports: { readonly TCP: number; readonly UDP: number }, mark: string) => ({
     name,
@@ -50,7 +51,7 @@ export function probeTemplate(probe: Probe, image: string) {
 }
 
 /** Spec of a probe's DaemonSet. */
-export function daemonSetSpec(probe: Probe, image: string) {
+export function daemonSetSpec(probe: Probe, image: pulumi.Input<string>) {
   return {
     selector: { matchLabels: { [PROBE_LABEL]: probe } },
     // A check that waits for one node after another is a slow check.
