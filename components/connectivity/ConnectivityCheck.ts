@@ -30,11 +30,19 @@ export interface ConnectivityCheckArgs {
   network: PodNetwork;
   /** Services that are proven with the rest. */
   services?: SelectedService[];
+  /**
+   * How much between nodes is asked: `full`, every pair, or `sampled`, each ordered pair of nodes once and everything between each node
+   * and a few others. By default `full` up to 30 nodes.
+   */
+  coverage?: "full" | "sampled";
   /** Seconds until probes that do not become ready are given up on; 180 by default. */
   timeout?: number;
 }
 
-const connectivityCheckArgs = z.strictObject({ timeout: whole(1, 3600) });
+const connectivityCheckArgs = z.strictObject({
+  timeout: whole(1, 3600),
+  coverage: z.enum(["full", "sampled"]).optional(),
+});
 
 /** A network and services of another cluster than the one that is proven. */
 function strangers({ cluster, network, services = [] }: ConnectivityCheckArgs): Problem[] {
@@ -81,8 +89,11 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
     super("podnet:index:ConnectivityCheck", name, {}, own.noting(opts));
     const { cluster, network } = args;
     const services = args.services ?? [];
-    const valid = checked("ConnectivityCheck args", connectivityCheckArgs, { timeout: args.timeout ?? 180 }, () =>
-      strangers(args),
+    const valid = checked(
+      "ConnectivityCheck args",
+      connectivityCheckArgs,
+      { timeout: args.timeout ?? 180, coverage: args.coverage },
+      () => strangers(args),
     );
     const options = cluster.objectOptions(this);
     const of = `the ConnectivityCheck "${name}"`;
@@ -146,6 +157,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
           ),
           services: services.map((service) => service.checked),
           network: network.definition.apply(checkedBy),
+          coverage: valid.coverage,
           readyTimeout: valid.timeout,
         })
         .apply((value) => JSON.stringify({ ...value, nodes: value.nodes() } satisfies CheckRequest)),

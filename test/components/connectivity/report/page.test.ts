@@ -2,7 +2,7 @@ import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { html } from "../../../../components/connectivity/report/formats/html";
 import { type Report, summarize } from "../../../../components/connectivity/report/report";
-import { findingsOf, silent } from "../world";
+import { findingsOf, FULL, silent } from "../world";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ function pageOf(nodes: readonly string[], more: Partial<Pick<Report, "causes" | 
     answer: ({ claim, node, targetNode }, good) =>
       claim === "pod-to-pod" && node === from && targetNode === to ? silent : good,
   });
-  const context = { nodes, network: "bridge", seconds: 3.2, warnings: [], causes: [], ...more };
+  const context = { nodes, network: "bridge", seconds: 3.2, warnings: [], causes: [], coverage: FULL, ...more };
   return html(summarize(findings, context), findings);
 }
 
@@ -133,7 +133,14 @@ test.each([20, 100])("a table of %i nodes is on the screen whole, in light and i
 
 test("a proven network's page has no causes and no failures", async () => {
   const findings = findingsOf({ nodes: NODES });
-  const report = summarize(findings, { nodes: NODES, network: "bridge", seconds: 3, warnings: [], causes: [] });
+  const report = summarize(findings, {
+    nodes: NODES,
+    network: "bridge",
+    seconds: 3,
+    warnings: [],
+    causes: [],
+    coverage: FULL,
+  });
   const { page } = await open(html(report, findings));
   expect(await page.locator("h2").allTextContents()).toEqual(["Claims", "Who reaches whom", "Latency"]);
 });

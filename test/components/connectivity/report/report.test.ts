@@ -3,6 +3,7 @@ import { CLAIMS } from "../../../../components/connectivity/claims";
 import type { Finding } from "../../../../components/connectivity/report/finding";
 import { summarize } from "../../../../components/connectivity/report/report";
 import { palette, renderTable } from "../../../../components/connectivity/report/table";
+import { FULL } from "../world";
 
 const finding = (claim: Finding["claim"], status: Finding["status"], seen = ""): Finding => ({
   claim,
@@ -12,7 +13,7 @@ const finding = (claim: Finding["claim"], status: Finding["status"], seen = ""):
   expected: "",
   seen,
 });
-const context = { nodes: ["cp", "w1"], network: "flannel-vxlan", seconds: 3, warnings: [], causes: [] };
+const context = { nodes: ["cp", "w1"], network: "flannel-vxlan", seconds: 3, warnings: [], causes: [], coverage: FULL };
 const proven = CLAIMS.filter(({ id }) => id !== "network-policy").map(({ id }) => finding(id, "passed"));
 
 test("a claim that does not apply is counted with its reason and is no failure", () => {
