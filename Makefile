@@ -53,7 +53,7 @@ soak: dist/.podnet ## repeat on the lab: ten rounds of what breaks, all changes 
 faults: dist/.podnet ## replace, lose and kill each resource on the lab, while it is made and while it goes
 	@$(CLI) faults
 
-bench: dist/.podnet ## measure, each figure beside its peer; `make bench ONLY=networks` compares the networks alone
+bench: dist/.podnet ## measure, each figure beside its peer; `make bench ONLY=networks` compares the networks alone, ONLY=check needs no lab
 	@$(CLI) bench $(ONLY)
 
 check: node_modules/.podnet ## types, the public API, rooms, lint and format

@@ -39,12 +39,18 @@ export interface ConnectivityCheckArgs {
   image?: pulumi.Input<string>;
   /** DNS domain of a cluster by its kubeconfig; `cluster.local` by default. */
   dnsDomain?: pulumi.Input<string>;
+  /**
+   * How much between nodes is asked: `full`, every pair, or `sampled`, each ordered pair of nodes once and everything between each node
+   * and a few others. By default `full` up to 30 nodes.
+   */
+  coverage?: "full" | "sampled";
   /** Seconds until probes that do not become ready are given up on; 180 by default. */
   timeout?: number;
 }
 
 const connectivityCheckArgs = z.strictObject({
   timeout: whole(1, 3600),
+  coverage: z.enum(["full", "sampled"]).optional(),
   kubeconfig: secretText.optional(),
   image: image.default(AGNHOST_IMAGE),
   dnsDomain: dnsDomain.default("cluster.local"),
@@ -129,10 +135,14 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
     const valid = checked(
       "ConnectivityCheck args",
       connectivityCheckArgs,
-      { timeout, kubeconfig, image, dnsDomain },
+      { timeout, coverage: args.coverage, kubeconfig, image, dnsDomain },
       () => contradictions(args),
     );
-    const proven = args.cluster && args.network ? this.#ofCluster(name, args, valid) : this.#byKubeconfig(name, valid);
+    const { cluster, network, services = [] } = args;
+    const proven =
+      cluster && network
+        ? this.#ofCluster(name, { cluster, network, services }, valid)
+        : this.#byKubeconfig(name, valid);
     const input = pulumi.secret(proven.input);
     const check = new command.local.Command(
       `${name}-run`,
@@ -157,12 +167,9 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
   /** What proves a cluster and a network of the program's. */
   #ofCluster(
     name: string,
-    { cluster, network, services = [] }: ConnectivityCheckArgs,
+    { cluster, network, services }: Pick<Required<ConnectivityCheckArgs>, "cluster" | "network" | "services">,
     valid: pulumi.Output<z.output<typeof connectivityCheckArgs>>,
   ): Proven {
-    if (!cluster || !network) {
-      throw new Error("a check of a cluster without it");
-    }
     const of = `the ConnectivityCheck "${name}"`;
     noteNames("ConnectivityCheck args", "namespace", [{ name: PROBE_NAMESPACE, path: "cluster", of }], cluster);
     // Its pods end while the network can still take their links away.
@@ -190,6 +197,7 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
         probeServices: clusterIps,
         services: services.map((service) => service.checked),
         network: network.definition.apply(checkedBy),
+        coverage: valid.coverage,
         readyTimeout: valid.timeout,
       })
       .apply((value) => JSON.stringify({ ...value, nodes: value.nodes() } satisfies CheckRequest));
@@ -209,10 +217,10 @@ export class ConnectivityCheck extends pulumi.ComponentResource {
       { kubeconfig, enableServerSideApply: true },
       { parent: this },
     );
-    const { image, dnsDomain, timeout: readyTimeout } = valid;
+    const { image, dnsDomain, coverage, timeout: readyTimeout } = valid;
     const { daemonSets } = makeObjects(name, { parent: this, provider }, image, []);
     const input = pulumi
-      .output({ kubeconfig, image, dnsDomain, readyTimeout })
+      .output({ kubeconfig, image, dnsDomain, coverage, readyTimeout })
       .apply((value) => JSON.stringify(value satisfies ClusterRequest));
     return { input, after: daemonSets, changes: [], deletedWith: undefined };
   }

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { grouped } from "../args/grouped";
 import { own } from "../args/own";
 import type { Discovered } from "./discover";
 import { type Answer, isSilence, parseAnswers, probeParameters } from "./driver";
+import { mergedReach, unanswered } from "./reach";
 import { lostOf, type Request, triesFor } from "./request";
 import type { Shell } from "../machine/shell";
 import { askNode } from "../node/ask";
@@ -25,17 +27,17 @@ const NODE_SECONDS = 70;
 /** Makes requests by way of the nodes' shells, each once. */
 export function asker(shells: ReadonlyMap<string, Shell>, seen: Discovered["seen"]): AskOnce {
   return async (requests) => {
-    const rounds = await Promise.all(
-      [...shells].map(async ([node, shell]) => {
-        const asked = requests.filter((request) => request.node === node);
-        if (asked.length === 0) {
-          return [];
-        }
+    const answers = new Map<string, Answer>();
+    await Promise.all(
+      [...grouped(requests, ({ node }) => node)].map(async ([node, asked]) => {
+        const shell = shells.get(node);
         const pids = Object.fromEntries((own(seen, node) ?? []).map(({ probe, pid }) => [probe, pid]));
-        return [...parseAnswers(asked, await askNode(shell, "probe", probeParameters(asked, pids), NODE_SECONDS))];
+        const lines = shell ? await askNode(shell, "probe", probeParameters(asked, pids), NODE_SECONDS) : [];
+        // Each node's as they come, so that its text is not kept.
+        parseAnswers(asked, lines).forEach((answer, id) => answers.set(id, answer));
       }),
     );
-    return new Map(rounds.flat());
+    return answers;
   };
 }
 
@@ -67,7 +69,10 @@ export async function askAll(
         const answer = answers.get(request.id);
         return late ? strangersIn(request, answer).length > 0 : worthAsking(request, answer, round);
       })
-      .map((request) => (strangersIn(request, answers.get(request.id)).length > 0 ? thoroughly(request) : request));
+      .map((request) => {
+        const answer = answers.get(request.id);
+        return strangersIn(request, answer).length > 0 ? thoroughly(request) : withoutAnswered(request, answer);
+      });
   }
   return answers;
 }
@@ -75,6 +80,12 @@ export async function askAll(
 /** Names in an answer of those who should not give it. */
 function strangersIn({ only }: Request, answer: Answer | undefined): string[] {
   return only !== undefined && answer?.ok ? answer.values.filter((name) => !only.includes(name)) : [];
+}
+
+/** The request, without those of many who answered. */
+function withoutAnswered(request: Request, answer: Answer | undefined): Request {
+  const { ask } = request;
+  return ask.kind === "reach" && answer ? { ...request, ask: { ...ask, to: unanswered(ask, answer) } } : request;
 }
 
 /** The request, made so often that whoever stays behind a Service without belonging there shows again. */
@@ -90,6 +101,9 @@ function thoroughly(request: Request): Request {
  * before and should not have counts no more once others answer; of what one pod alone may answer the last time counts.
  */
 function together(request: Request | undefined, before: Answer | undefined, answer: Answer): Answer {
+  if (request?.ask.kind === "reach" && before) {
+    return mergedReach(request.ask, before, answer);
+  }
   if (request?.silenceStands && before?.ok === false && !answer.ok && isSilence(answer.error)) {
     // One that is expected takes nothing back of a refusal.
     return before;
@@ -120,6 +134,9 @@ function worthAsking(request: Request, answer: Answer | undefined, round: number
   }
   if (!answer?.ok) {
     return true;
+  }
+  if (ask.kind === "reach") {
+    return unanswered(ask, answer).length > 0;
   }
   const { size } = new Set(answer.values);
   return size < answers || size > atMost || strangersIn(request, answer).length > 0;

@@ -8,34 +8,74 @@ const WAYS = ["pod-to-pod", "node-to-pod", "pod-to-node"] as const;
 /** A claim on a way between pods and nodes. */
 export type Way = (typeof WAYS)[number];
 
+/** The broken requests of a way: of each pair of nodes the last, by protocol, source and target. */
+class Broken {
+  readonly #byProtocol = new Map<string, Map<string, Map<string, Request>>>();
+
+  constructor(verdicts: readonly Verdict[]) {
+    for (const { status, request } of verdicts) {
+      if (status === "failed" && request) {
+        const bySource = within(this.#byProtocol, request.ask.protocol, () => new Map<string, Map<string, Request>>());
+        const byTarget = within(bySource, request.node, () => new Map<string, Request>());
+        const nodes =
+          request.ask.kind === "reach" ? request.ask.to.map(({ node }) => node) : [request.targetNode ?? ""];
+        nodes.forEach((node) => byTarget.set(node, request));
+      }
+    }
+  }
+
+  between(node: string, targetNode: string, protocol: string): Request | undefined {
+    return this.#byProtocol.get(protocol)?.get(node)?.get(targetNode);
+  }
+
+  from(node: string): Request | undefined {
+    for (const protocol of TRANSPORTS) {
+      for (const request of this.#byProtocol.get(protocol)?.get(node)?.values() ?? []) {
+        return request;
+      }
+    }
+    return undefined;
+  }
+}
+
+/** What is under a key, made where nothing is. */
+function within<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key) ?? make();
+  map.set(key, known);
+  return known;
+}
+
+/** What is read out of a claim's verdicts is read once: they are many on many nodes, and several claims build on them. */
+function once<T>(read: (verdicts: readonly Verdict[]) => T): (verdicts: readonly Verdict[]) => T {
+  const known = new WeakMap<readonly Verdict[], { readonly value: T }>();
+  return (verdicts) => {
+    const value = known.get(verdicts)?.value ?? read(verdicts);
+    known.set(verdicts, { value });
+    return value;
+  };
+}
+
+const brokenIn = once((verdicts) => new Broken(verdicts));
+
 /** The ways between nodes that are broken, for the claims that build on them. */
 export class BrokenWays {
-  readonly #byKey = new Map<string, Request>();
-  readonly #firstOf = new Map<string, Request>();
-  readonly #nodes: readonly string[];
+  readonly #byWay: ReadonlyMap<Way, Broken>;
+  readonly #topology: JudgedBy["topology"];
 
   /** Reads them from the verdicts of the claims on ways, or of those among them that the caller waits on. */
   constructor({ topology, verdictsOf }: JudgedBy, ways: readonly Way[] = WAYS) {
-    this.#nodes = topology.nodes;
-    for (const { status, request } of ways.flatMap(verdictsOf)) {
-      if (status === "failed" && request) {
-        this.#byKey.set(key(request.claim, request.node, request.targetNode, request.ask.protocol), request);
-      }
-    }
-    for (const request of this.#byKey.values()) {
-      const from = `${request.claim} ${request.node}`;
-      this.#firstOf.set(from, this.#firstOf.get(from) ?? request);
-    }
+    this.#topology = topology;
+    this.#byWay = new Map(ways.map((way) => [way, brokenIn(verdictsOf(way))]));
   }
 
   /** The broken request of a way from one node to another. */
   between(way: Way, node: string, targetNode: string, protocol: string): Request | undefined {
-    return this.#byKey.get(key(way, node, targetNode, protocol));
+    return this.#byWay.get(way)?.between(node, targetNode, protocol);
   }
 
   /** The first broken request of a way from a node. */
   from(way: Way, node: string): Request | undefined {
-    return this.#firstOf.get(`${way} ${node}`);
+    return this.#byWay.get(way)?.from(node);
   }
 
   /**
@@ -43,9 +83,18 @@ export class BrokenWays {
    * node, at its gateway, so nothing can be said of Services from there.
    */
   isolated(node: string, protocol: string): Request | undefined {
-    const others = this.#nodes.filter((other) => other !== node);
-    const pairs = others.map((other) => this.between("pod-to-pod", node, other, protocol));
-    return pairs.every((pair) => pair !== undefined) ? pairs[0] : undefined;
+    const { nodes, coverage } = this.#topology;
+    // In a sample by UDP only some are asked, and by TCP all.
+    const asked = protocol === "TCP" ? nodes : coverage.peersOf(node);
+    let first: Request | undefined;
+    for (const other of asked) {
+      const pair = other === node ? undefined : this.between("pod-to-pod", node, other, protocol);
+      if (other !== node && pair === undefined) {
+        return undefined;
+      }
+      first ??= pair;
+    }
+    return first;
   }
 }
 
@@ -54,9 +103,17 @@ export function blockedBy({ claim, source, target, ask }: Request): string {
   return `${claim} from ${source} to ${target} over ${ask.protocol} failed`;
 }
 
-function key(way: string, node: string, targetNode: string | undefined, protocol: string): string {
-  return `${way} ${node} ${targetNode ?? ""} ${protocol}`;
-}
+/** The verdicts on the check's own Service that did not pass, the first of each probe of a node by each protocol. */
+const serviceTroubles = once((verdicts) => {
+  const found = new Map<string, Verdict>();
+  for (const verdict of verdicts) {
+    const { status, request } = verdict;
+    if (status !== "passed" && request && request.service === undefined) {
+      within(found, `${request.node} ${request.probe} ${request.ask.protocol}`, () => verdict);
+    }
+  }
+  return found;
+});
 
 /** What is wrong with the check's own Service when a node's probe asks it, by TCP first, out of the verdicts on it. */
 export function serviceTrouble(
@@ -65,16 +122,6 @@ export function serviceTrouble(
   probe: Probe,
   protocols: readonly string[] = TRANSPORTS,
 ): Verdict | undefined {
-  return protocols
-    .map((protocol) =>
-      verdicts.find(
-        ({ status, request }) =>
-          status !== "passed" &&
-          request?.service === undefined &&
-          request?.node === node &&
-          request.probe === probe &&
-          request.ask.protocol === protocol,
-      ),
-    )
-    .find((found) => found !== undefined);
+  const troubles = serviceTroubles(verdicts);
+  return protocols.map((protocol) => troubles.get(`${node} ${probe} ${protocol}`)).find((found) => found !== undefined);
 }

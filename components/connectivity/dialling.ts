@@ -1,9 +1,11 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { messageOf } from "../args/validate";
 import { Forward, NoWay, Silent } from "../kubernetes/forward";
+import { requestForOne } from "./answered";
 import type { AskOnce } from "./asking";
 import { type Answer, dialled, dialPath, ownPort } from "./driver";
 import { PROBE_NAMESPACE } from "./probes";
+import { answerOfAll } from "./reach";
 import { nameOf, type ProbePod, type Request } from "./request";
 
 /** Milliseconds that one request may take, with its way to the pod that makes it. */
@@ -48,7 +50,8 @@ export class Dialler {
     this.#ways.forEach((way) => void way.then((forward) => forward.close()).catch(() => undefined));
   }
 
-  async #askOne({ node, probe, ask }: Request): Promise<Answer> {
+  async #askOne(request: Request): Promise<Answer> {
+    const { node, probe, ask } = request;
     const pod = this.pods.find((candidate) => candidate.node === node && candidate.probe === probe);
     if (pod === undefined) {
       return { ok: false, error: `${nameOf(node, probe)} is not there` };
@@ -73,6 +76,14 @@ export class Dialler {
         const what = ask.kind === "clientip" ? "clientip" : "hostname";
         const body = await dial(dialPath(ask, what, ask.kind === "hostnames" ? ask.tries : 1));
         return typeof body === "string" ? dialled(ask.kind, body) : body;
+      }
+      case "reach": {
+        const answers = new Map(
+          await Promise.all(
+            ask.to.map(async (to, index) => [to, await this.#askOne(requestForOne(request, ask, to, index))] as const),
+          ),
+        );
+        return answerOfAll(ask.to, (to) => answers.get(to) ?? { ok: false, error: "the request was not made" });
       }
       case "connect": {
         const body = await dial(dialPath(ask, "hostname", 1));

@@ -1,6 +1,9 @@
 import type { Parameters } from "../node/parameters";
 import { PORTS, type Probe } from "./probes";
-import type { Request } from "./request";
+import { answerOfAll, type Reach } from "./reach";
+import type { Answer, Request } from "./request";
+
+export type { Answer } from "./request";
 
 /** A probe's process as its node sees it. */
 export interface SeenProbe {
@@ -65,6 +68,8 @@ function lineOf(request: Request): string {
       return `${id} ${probe} fragments ${ask.address}:${String(ask.port)} ${String(ask.size)}`;
     case "loss":
       return `${id} ${probe} loss ${ask.address} ${String(ask.count)}`;
+    case "reach":
+      return `${id} ${probe} reach ${ask.to.map(({ ip }) => ip).join()} ${String(ask.port)}`;
     case "resolve":
       return `${id} ${probe} resolve ${ask.name}${ask.server === undefined ? "" : `@${ask.server}`}`;
     default:
@@ -82,11 +87,6 @@ export function probeParameters(requests: readonly Request[], pids: Readonly<Rec
     pid: Object.entries(pids).map(([probe, pid]) => `${probe} ${String(pid)}`),
   };
 }
-
-/** What came of one request. */
-export type Answer =
-  | { readonly ok: true; readonly values: readonly string[]; readonly errors: readonly string[] }
-  | { readonly ok: false; readonly error: string };
 
 /** Whether an error is that nothing came back, which is not a refusal. */
 export function isSilence(error: string): boolean {
@@ -123,15 +123,61 @@ export function parseAnswers(requests: readonly Request[], output: readonly stri
         transfers.set(id, { code, connected: Number(time) > 0, message });
       }
     } else if (colon > 0) {
-      lines.set(file, [...(lines.get(file) ?? []), text]);
+      const own = lines.get(file);
+      if (own) {
+        own.push(text);
+      } else {
+        lines.set(file, [text]);
+      }
     }
   }
+  const known = new Map<string, Answer>();
   return new Map(
     requests.map((request) => {
-      const own = lines.get(request.id) ?? [];
-      return [request.id, answerOf(request, own, transfers.get(request.id))];
+      const { id } = request;
+      const own = lines.get(id) ?? [];
+      const { ask } = request;
+      const answer = ask.kind === "reach" ? reachIn(ask, own) : answerOf(request, own, transfers.get(id));
+      return [id, answer.except === undefined ? shared(known, answer) : answer];
     }),
   );
+}
+
+/**
+ * What came of many: `most COUNT CODE TEXT` for as many as the same came of, and `ADDRESS CODE TEXT` for each of the others. The text
+ * of code 0 is the address that the asker is seen by.
+ */
+function reachIn({ to }: Reach, lines: readonly string[]): Answer {
+  const told = lines
+    .map((line) => /^(\S+) (.*)$/.exec(line) ?? [])
+    .map(([, who = "", what = ""]) => [who, what] as const);
+  const [, most = ""] = told.find(([who]) => who === "most") ?? [];
+  const [, count = "0", ...what] = /^(\d+) (.*)$/.exec(most) ?? [];
+  const others = new Map(told.filter(([who]) => who !== "most").map(([who, text]) => [who, outcomeIn(text)]));
+  // Of whom nothing is told nothing is known, unless all are told of.
+  const rest = Number(count) + others.size === to.length ? outcomeIn(what.join()) : NOT_MADE;
+  return answerOfAll(to, ({ ip }) => others.get(ip) ?? rest);
+}
+
+const NOT_MADE: Answer = { ok: false, error: "the request was not made" };
+
+function outcomeIn(text: string): Answer {
+  const [, code = "", rest = ""] = /^(\d+) ?(.*)$/.exec(text) ?? [];
+  if (code === "") {
+    return NOT_MADE;
+  }
+  if (code !== "0") {
+    return { ok: false, error: failure(code, rest) };
+  }
+  return isRemote(rest) ? { ok: true, values: [addressOf(rest)], errors: [] } : { ok: false, error: STRANGER };
+}
+
+/** One answer for all that are alike: of a node's thousand most say the same. Without a tie to the whole text that it was read from. */
+function shared(known: Map<string, Answer>, answer: Answer): Answer {
+  const text = JSON.stringify(answer);
+  const own = known.get(text) ?? (JSON.parse(text) as Answer);
+  known.set(text, own);
+  return own;
 }
 
 function answerOf(
@@ -159,7 +205,7 @@ function answerOf(
     return { ok: true, values, errors: [] };
   }
   if (transfer === undefined) {
-    return { ok: false, error: "the request was not made" };
+    return NOT_MADE;
   }
   if (ask.kind === "connect") {
     return transfer.connected
@@ -177,7 +223,7 @@ function answerOf(
   if (ask.kind === "clientip" && ask.protocol === "TCP") {
     return isRemote(body) ? { ok: true, values: [addressOf(body)], errors: [] } : { ok: false, error: STRANGER };
   }
-  return dialled(ask.kind, body);
+  return ask.kind === "reach" ? NOT_MADE : dialled(ask.kind, body);
 }
 
 /** Reads what an agnhost tells of those whom it asked. */

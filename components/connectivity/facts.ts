@@ -1,3 +1,4 @@
+import { grouped } from "../args/grouped";
 import type { NodeStatus } from "../node/status";
 import type { Answer, SeenProbe } from "./driver";
 import type { ListedPod } from "./pods";
@@ -34,12 +35,7 @@ const NO_ANSWER: Answer = { ok: false, error: "the request was not made" };
 
 /** The facts of a run. */
 export function factsOf(topology: Topology, observations: Observations): Facts {
-  const byClaim = new Map<string, Request[]>();
-  for (const request of observations.requests) {
-    const own = byClaim.get(request.claim) ?? [];
-    own.push(request);
-    byClaim.set(request.claim, own);
-  }
+  const byClaim = grouped(observations.requests, ({ claim }) => claim);
   return {
     topology,
     observations,

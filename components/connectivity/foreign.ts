@@ -15,6 +15,8 @@ export const clusterInput = z.strictObject({
   image: z.string().default(AGNHOST_IMAGE),
   /** The cluster's DNS domain. */
   dnsDomain: z.string().default("cluster.local"),
+  /** How much between nodes is asked; by the number of nodes where it is not given. */
+  coverage: z.enum(["full", "sampled"]).optional(),
   /** Seconds until probes that do not become ready are given up on. */
   readyTimeout: z.number().default(180),
 });
@@ -54,11 +56,12 @@ export async function inputOf(client: KubeClient, given: ClusterInput): Promise<
   const services = await Promise.all(
     probeServices().map(async ({ name }) => [name, await clusterIpOf(client, name)] as const),
   );
-  const { kubeconfig, image, dnsDomain, readyTimeout } = given;
+  const { kubeconfig, image, dnsDomain, coverage, readyTimeout } = given;
   return {
     kubeconfig,
     image,
     dnsDomain,
+    coverage,
     readyTimeout,
     nodes: Object.fromEntries(nodes.sort(([a], [b]) => (a < b ? -1 : 1))),
     connections: {},

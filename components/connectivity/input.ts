@@ -47,6 +47,10 @@ export const checkInput = z.strictObject({
     /** What it does not promise, and why. */
     notApplicable: z.array(z.strictObject({ promise: z.enum(NETWORK_PROMISES), reason: z.string() })),
   }),
+  /** How much between nodes is asked; by the number of nodes where it is not given. */
+  coverage: z.enum(["full", "sampled"]).optional(),
+  /** What draws the sample; chance where it is not given. */
+  seed: z.int().min(0).optional(),
   /** Seconds until probes that do not become ready are given up on. */
   readyTimeout: z.number(),
 });

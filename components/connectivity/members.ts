@@ -25,18 +25,20 @@ export async function waitForMembers(client: KubeClient, service: string, names:
   return found;
 }
 
-/** Gives probes the labels that the check's own Services select by, where they do not have them. */
+/** Gives probes the labels that the check's own Services select by, where they do not have them, and takes off those that are null. */
 export async function labelProbes(
   client: KubeClient,
   pods: readonly ProbePod[],
-  labelsOf: (pod: ProbePod) => Readonly<Record<string, string>>,
+  labelsOf: (pod: ProbePod) => Readonly<Record<string, string | null>>,
 ): Promise<void> {
-  const all = await podsOf(client, PROBE_NAMESPACE, {});
+  const all = new Map(
+    (await podsOf(client, PROBE_NAMESPACE, {})).map(({ metadata }) => [metadata.name, metadata.labels]),
+  );
   await Promise.all(
     pods.map(async (pod) => {
       const labels = labelsOf(pod);
-      const now = all.find(({ metadata }) => metadata.name === pod.name)?.metadata.labels ?? {};
-      if (Object.entries(labels).some(([key, value]) => now[key] !== value)) {
+      const now = all.get(pod.name) ?? {};
+      if (Object.entries(labels).some(([key, value]) => (now[key] ?? null) !== value)) {
         await client.patch(podPath(pod.name), { metadata: { labels } });
       }
     }),

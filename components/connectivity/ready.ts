@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { grouped } from "../args/grouped";
 import { own } from "../args/own";
 import { messageOf } from "../args/validate";
 import { OutOfTime, waitUntil } from "../args/wait";
@@ -100,11 +101,10 @@ async function readyProbes(client: KubeClient, input: CheckInput, say: Say): Pro
 /** The ready probes among all pods of their namespace, and those that are missing. */
 function sortOut(all: readonly Pod[], nodes: readonly string[]): { pods: ProbePod[]; missing: Missing[] } {
   const missing: Missing[] = [];
+  const byNode = grouped(all, ({ spec }) => spec.nodeName);
   const pods = nodes.flatMap((node) =>
     PROBES.flatMap((probe) => {
-      const candidates = all.filter(
-        ({ metadata, spec }) => metadata.labels[PROBE_LABEL] === probe && spec.nodeName === node,
-      );
+      const candidates = (byNode.get(node) ?? []).filter(({ metadata }) => metadata.labels[PROBE_LABEL] === probe);
       const good = candidates.find((pod) => isReady(pod) && pod.status.podIP !== undefined);
       if (!good) {
         // One that was evicted stays beside the one that came in its place.

@@ -19,6 +19,8 @@ export interface ProbePod {
 export type Ask =
   /** The address that the asker is seen by. */
   | { readonly kind: "clientip"; readonly protocol: "TCP" | "UDP"; readonly address: string; readonly port: number }
+  /** The address that the asker is seen by, of many pods: each is asked once. */
+  | { readonly kind: "reach"; readonly protocol: "TCP"; readonly port: number; readonly to: readonly ProbePod[] }
   /** The names of whoever answers, `tries` times over. */
   | {
       readonly kind: "hostnames";
@@ -81,6 +83,20 @@ export interface Request {
   readonly only?: readonly string[];
   /** Whether it is not made again when nothing answers, which is what can be expected; a refusal is an answer of its kind. */
   readonly silenceStands?: boolean;
+}
+
+/** What came of one request. */
+export type Answer = (
+  | { readonly ok: true; readonly values: readonly string[]; readonly errors: readonly string[] }
+  | { readonly ok: false; readonly error: string }
+) & {
+  /** Where many were asked, what came of those of which something else came, by their addresses. */
+  readonly except?: ReadonlyMap<string, Answer>;
+};
+
+/** Number of pods, nodes or Services that a request asks. */
+export function sizeOf({ ask }: Pick<Request, "ask">): number {
+  return ask.kind === "reach" ? ask.to.length : 1;
 }
 
 /** A request as a claim plans it; the plan adds the rest. */

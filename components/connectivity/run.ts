@@ -51,13 +51,14 @@ export async function runOnce(given: string, { files, selection }: Asked, tellin
   try {
     const { input, findings, ...found } = await runGiven(JSON.parse(given), selection, say);
     const seconds = Math.round(Number(process.hrtime.bigint() - started) / 1e8) / 10;
-    const { warnings, conditions, causes } = found;
+    const { warnings, conditions, causes, coverage } = found;
     const report = summarize(findings, {
       nodes: Object.keys(input.nodes),
       network: input.network.id,
       seconds,
       warnings,
       causes,
+      coverage,
       part: partOf(selection, Object.keys(input.nodes)),
     });
     files.forEach((file, form) => writeFileSync(file, FORMS[form](report, findings)));

@@ -7,6 +7,7 @@ import { Shell } from "../machine/shell";
 import { askAll, type AskOnce, asker } from "./asking";
 import { causesOf, type Explained } from "./cause/causes";
 import { investigate } from "./cause/investigate";
+import { coverageOf, type CoverageText } from "./coverage";
 import { withObjects } from "./deploy";
 import { Dialler } from "./dialling";
 import type { Discovered } from "./discover";
@@ -21,7 +22,7 @@ import { planRequests } from "./plan";
 import { podsOfCluster } from "./pods";
 import { readyDns, type Say, settledProbes } from "./ready";
 import { type Finding, findingsOf } from "./report/finding";
-import { claimsOf, isAsked, isReported, refuseUnknownNodes, type Selection } from "./selection";
+import { claimsOf, partAsked, isReported, refuseUnknownNodes, type Selection } from "./selection";
 import { lookAt, withoutLeft, withoutLeftServers } from "./services/look";
 import { statusesOf } from "./statuses";
 import type { ProbePod } from "./request";
@@ -35,6 +36,8 @@ export interface Outcome {
   readonly warnings: readonly string[];
   /** What the nodes say of themselves that may be the cause of what failed. */
   readonly conditions: readonly string[];
+  /** What was asked between nodes. */
+  readonly coverage: CoverageText;
   /** Why proofs failed. */
   readonly causes: readonly Explained[];
 }
@@ -108,7 +111,8 @@ async function prove(
     const { pods, seen, addresses, up } = found;
     const dns = await readyDns(client, say);
     const ask = askerFor(found);
-    await Promise.all(claims.map(async ({ prepare }) => prepare?.(client, pods)));
+    const coverage = coverageOf(input);
+    await Promise.all(claims.map(async ({ prepare }) => prepare?.(client, pods, coverage)));
     const [ways, api, services] = await Promise.all([
       peer.waysFrom(input.connections, (address) => isInside(address, input, addresses), ask),
       apiService(client),
@@ -120,8 +124,9 @@ async function prove(
       pods,
       services.filter((service) => service !== undefined),
       { api, dnsPods: dns.pods, outside: { port: peer.port, nonce: peer.nonce, ways } },
+      coverage,
     );
-    const planned = planRequests(topology, claims).filter((request) => isAsked(selection, request));
+    const planned = planRequests(topology, claims).flatMap((request) => partAsked(selection, request));
     const [answers, statuses, listed] = await Promise.all([
       askAll(ask, planned, up),
       statusesOf(shells),
@@ -142,7 +147,7 @@ async function prove(
       ...evidence.troubles,
     ];
     const findings = findingsOf(verdicts).filter((finding) => isReported(selection, finding, nodes));
-    return { findings, warnings, conditions, causes };
+    return { findings, warnings, conditions, causes, coverage: coverage.text() };
   } finally {
     peer.close();
   }

@@ -1,4 +1,5 @@
 import { nearest } from "../args/validate";
+import { requestForOne } from "./answered";
 import { type ClaimId, CLAIMS } from "./claims";
 import type { Claim } from "./claims/claim";
 import type { Finding } from "./report/finding";
@@ -51,6 +52,17 @@ function refuseUnknown(what: string, names: readonly string[], known: readonly s
 /** Whether a request begins or ends at one of the nodes; one that no node is the end of is told by its beginning. */
 export function isAsked({ nodes }: Selection, { node, targetNode }: Pick<Request, "node" | "targetNode">): boolean {
   return nodes === undefined || nodes.includes(node) || (targetNode !== undefined && nodes.includes(targetNode));
+}
+
+/** What is made of a request: all of it, nothing, or of one that asks many pods the part that begins or ends at one of the nodes. */
+export function partAsked(selection: Selection, request: Request): Request[] {
+  const { ask } = request;
+  if (ask.kind !== "reach" || isAsked(selection, request)) {
+    return isAsked(selection, request) ? [request] : [];
+  }
+  return ask.to
+    .filter(({ node }) => isAsked(selection, { node }))
+    .map((pod, index) => requestForOne(request, ask, pod, index));
 }
 
 /** Whether a finding is about one of the nodes, or about none, such as the endpoints of a Service. */

@@ -1,6 +1,7 @@
+import { type Coverage, coverageOf } from "./coverage";
 import type { CheckInput } from "./input";
 import type { WayOut } from "./peer";
-import type { Probe } from "./probes";
+import { type Probe, PROBES } from "./probes";
 import { nameOf, type ProbePod } from "./request";
 
 /** A Service of the program as it was found. */
@@ -35,13 +36,23 @@ export interface Topology extends Around {
   readonly pods: readonly ProbePod[];
   /** Probes on the pod network. */
   readonly onPodNetwork: readonly ProbePod[];
+  /** What is asked between nodes. */
+  readonly coverage: Coverage;
+  /** The pods behind the check's own Service. */
+  readonly members: readonly ProbePod[];
   /** All probes, those on the pod network first. */
   readonly askers: readonly ProbePod[];
   /** The program's Services as they were found; without those that are not there. */
   readonly services: readonly SeenService[];
   /** A node's probe, if it has it. */
   readonly podOf: (node: string, probe: Probe) => ProbePod | undefined;
+  /** The probe on the pod network that has an address, if one has. */
+  readonly podAt: (address: string) => ProbePod | undefined;
+  /** A node's probes on the pod network. */
+  readonly podsOn: (node: string) => readonly ProbePod[];
 }
+
+const ON_POD_NETWORK = PROBES.filter((probe) => probe !== "probe-host");
 
 /** The topology of a run. */
 export function topologyOf(
@@ -49,9 +60,14 @@ export function topologyOf(
   pods: readonly ProbePod[],
   services: readonly SeenService[],
   around: Around,
+  coverage = coverageOf(input),
 ): Topology {
   const byPlace = new Map(pods.map((pod) => [`${pod.node} ${pod.probe}`, pod]));
+  const podOf: Topology["podOf"] = (node, probe) => byPlace.get(`${node} ${probe}`);
+  const present = (node: string, probes: readonly Probe[]): ProbePod[] =>
+    probes.map((probe) => podOf(node, probe)).filter((pod) => pod !== undefined);
   const onPodNetwork = pods.filter(({ probe }) => probe !== "probe-host");
+  const byAddress = new Map(onPodNetwork.map((pod) => [pod.ip, pod] as const).reverse());
   return {
     ...around,
     input,
@@ -59,8 +75,12 @@ export function topologyOf(
     pods,
     services,
     onPodNetwork,
+    coverage,
+    members: coverage.members().flatMap((node) => present(node, ["probe-a"])),
     askers: [...onPodNetwork, ...pods.filter(({ probe }) => probe === "probe-host")],
-    podOf: (node, probe) => byPlace.get(`${node} ${probe}`),
+    podOf,
+    podAt: (address) => byAddress.get(address),
+    podsOn: (node) => present(node, ON_POD_NETWORK),
   };
 }
 
@@ -69,20 +89,17 @@ export function seenService({ services }: Topology, name: string): SeenService |
   return services.find((service) => service.name === name);
 }
 
-/** Every ordered pair of nodes: what a request from a probe of one to a probe of the other begins with, and that one's address. */
-export function nodePairs({ nodes, podOf }: Topology, probe: Probe, other: Probe) {
+/** Every ordered pair of nodes between which everything is asked: what a request from a probe of one to a probe of the other begins with, and that one's address. */
+export function nodePairs({ nodes, coverage, podOf }: Topology, probe: Probe, other: Probe) {
   return nodes.flatMap((node) =>
-    nodes.flatMap((targetNode) => {
+    coverage.peersOf(node).flatMap((targetNode) => {
       const pod = targetNode === node ? undefined : podOf(targetNode, other);
       return pod ? [{ from: { node, probe, targetNode, target: nameOf(targetNode, other) }, address: pod.ip }] : [];
     }),
   );
 }
 
-/** Names of all nodes' pods of one probe, sorted. */
-export function podNames(pods: readonly ProbePod[], wanted: Probe): string[] {
-  return pods
-    .filter(({ probe }) => probe === wanted)
-    .map(({ name }) => name)
-    .sort();
+/** Names of pods, sorted. */
+export function podNames(pods: readonly ProbePod[]): string[] {
+  return pods.map(({ name }) => name).sort();
 }

@@ -1,4 +1,5 @@
 import { own } from "../../args/own";
+import { grouped } from "../../args/grouped";
 import { CLAIMS } from "../claims";
 import type { Claim, Verdict } from "../claims/claim";
 import type { Facts } from "../facts";
@@ -43,7 +44,8 @@ export function causesOf(
 ): Explained[] {
   const { followed, byNode } = evidence;
   const { topology } = facts;
-  const asMade = (verdicts.get("as-made") ?? []).filter(({ status }) => status === "failed");
+  const differing = (verdicts.get("as-made") ?? []).filter(({ status }) => status === "failed");
+  const asMade = grouped(differing, ({ source }) => source);
   const byPair = new Map<string, Cause>();
   for (const { flow } of followed) {
     const found = walk(flow, new Sights(flow.id, byNode), topology.input.nodes);
@@ -65,35 +67,61 @@ export function causesOf(
         causeOfPair(verdict, byPair) ??
         causeOfService(verdict, evidence);
       if (found) {
-        count(found, 1);
+        count(found, verdict.count ?? 1);
       } else {
         left.push(verdict);
       }
     }
   }
-  for (const verdict of asMade) {
-    const text = verdict.seen;
-    if (![...counts.values()].some(({ cause }) => cause.place === verdict.source && cause.text === text)) {
-      const own = left.filter((other) => nodesOf(other).includes(verdict.source));
-      count({ place: verdict.source, hop: "as-made", text }, own.length);
+  const leftOn = countedByNode(left);
+  for (const { source: place, seen: text } of differing) {
+    const cause: Cause = { place, hop: "as-made", text };
+    if (!counts.has(keyOf(cause))) {
+      count(cause, leftOn.get(place) ?? 0);
     }
   }
   return [...counts.values()].map(({ cause, proofs }) => ({ ...cause, proofs })).sort((a, b) => b.proofs - a.proofs);
 }
 
+/** What differs from what podnet made, by node. */
+type AsMade = ReadonlyMap<string, readonly Verdict[]>;
+
+/** Numbers of verdicts by each node that they are about. */
+function countedByNode(verdicts: readonly Verdict[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const verdict of verdicts) {
+    for (const node of new Set(nodesOf(verdict))) {
+      counts.set(node, (counts.get(node) ?? 0) + (verdict.count ?? 1));
+    }
+  }
+  return counts;
+}
+
 /** What differs on a node from what podnet made there, where that explains a claim's failure. */
-function asMadeCause({ explainedBy = [] }: Claim, verdict: Verdict, asMade: readonly Verdict[]): Cause | undefined {
-  const found = asMade.find(({ source, target }) => explainedBy.includes(target) && nodesOf(verdict).includes(source));
+function asMadeCause({ explainedBy = [] }: Claim, verdict: Verdict, asMade: AsMade): Cause | undefined {
+  if (explainedBy.length === 0 || asMade.size === 0) {
+    return undefined;
+  }
+  const found = nodesOf(verdict)
+    .flatMap((node) => asMade.get(node) ?? [])
+    .find(({ target }) => explainedBy.includes(target));
   return found && { place: found.source, hop: "as-made", text: found.seen };
 }
 
 /** The cause of a failed proof between two nodes: of the same pair, or of the same pair the other way. */
 function causeOfPair({ request }: Verdict, byPair: ReadonlyMap<string, Cause>): Cause | undefined {
-  if (request?.targetNode === undefined) {
+  if (!request) {
     return undefined;
   }
-  const { node, targetNode } = request;
-  return byPair.get(pairKey(node, targetNode)) ?? byPair.get(pairKey(targetNode, node));
+  const { node, targetNode = "", ask } = request;
+  const targets = ask.kind === "reach" ? ask.to.map((pod) => pod.node) : [targetNode];
+  for (const target of byPair.size === 0 ? [] : targets) {
+    const found = byPair.get(pairKey(node, target)) ?? byPair.get(pairKey(target, node));
+    if (found) {
+      return found;
+    }
+  }
+  return undefined;
 }
 
 /** The cause of a failed proof of a ClusterIP: no rules for it on the node that asks, where kube-proxy is to make them. */
@@ -124,8 +152,8 @@ function nodesOf({ source, request }: Verdict): string[] {
 }
 
 /** A cause in the words of what podnet made, where that explains it. */
-function named(cause: Cause, asMade: readonly Verdict[]): Cause {
-  const differing = asMade.filter(({ source, target }) => source === cause.place && PARTS[cause.hop].includes(target));
+function named(cause: Cause, asMade: AsMade): Cause {
+  const differing = (asMade.get(cause.place) ?? []).filter(({ target }) => PARTS[cause.hop].includes(target));
   const [first] = PARTS[cause.hop].flatMap((part) => differing.filter(({ target }) => target === part));
   return first ? { place: cause.place, hop: cause.hop, text: first.seen } : cause;
 }

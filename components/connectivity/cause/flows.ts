@@ -1,3 +1,4 @@
+import { grouped } from "../../args/grouped";
 import type { Verdict } from "../claims/claim";
 import type { Request } from "../request";
 import type { Topology } from "../topology";
@@ -19,9 +20,11 @@ export interface Followed {
 export function flowsOf(verdicts: readonly Verdict[], topology: Topology): Followed[] {
   const byPair = new Map<string, Request>();
   for (const { status, request } of verdicts) {
-    if (status === "failed" && request?.targetNode !== undefined && endsOf(request, topology)) {
+    if (status === "failed" && request?.targetNode !== undefined) {
       const key = pairKey(request.node, request.targetNode);
-      byPair.set(key, byPair.get(key) ?? request);
+      if (!byPair.has(key) && endsOf(request, topology)) {
+        byPair.set(key, request);
+      }
     }
   }
   return spread([...byPair.values()])
@@ -41,7 +44,7 @@ export function pairKey(source: string, target: string): string {
 /** The addresses of a request's two ends, and the probes on the pod network that have them. */
 function endsOf(
   request: Request,
-  { input, pods, dnsPods, podOf }: Topology,
+  { input, dnsPods, podOf, podAt }: Topology,
 ): Omit<Flow, "id" | "source" | "target"> | undefined {
   const { node, probe, ask } = request;
   const to = "address" in ask ? ask.address : "server" in ask ? ask.server : undefined;
@@ -51,8 +54,8 @@ function endsOf(
   if (to === undefined || from === undefined || (own === undefined && node === request.targetNode)) {
     return undefined;
   }
-  const toProbe = pods.find(({ ip, probe: name }) => ip === to && name !== "probe-host")?.probe;
-  const toNode = Object.values(input.nodes).some(({ internalIp }) => internalIp === to);
+  const toProbe = podAt(to)?.probe;
+  const toNode = input.nodes[request.targetNode ?? ""]?.internalIp === to;
   const toPod = toProbe !== undefined || (!toNode && dnsPods.some(({ ip }) => ip === to));
   // A pod that is none of these may be gone by now.
   return toPod || toNode
@@ -60,14 +63,13 @@ function endsOf(
     : undefined;
 }
 
-/** The requests in an order in which each node is a source as early as it can be. */
+/** The first requests, and more, in an order in which each node is a source as early as it can be. */
 function spread(requests: readonly Request[]): Request[] {
-  const bySource = new Map<string, Request[]>();
-  for (const request of requests) {
-    bySource.set(request.node, [...(bySource.get(request.node) ?? []), request]);
-  }
-  const queues = [...bySource.values()];
-  const most = Math.max(0, ...queues.map(({ length }) => length));
+  const queues = [...grouped(requests, ({ node }) => node).values()];
+  const most = Math.min(
+    MOST,
+    queues.reduce((longest, { length }) => Math.max(longest, length), 0),
+  );
   return Array.from({ length: most }, (_, round) => queues.flatMap((queue) => queue.slice(round, round + 1))).flat();
 }
 

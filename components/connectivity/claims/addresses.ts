@@ -1,6 +1,8 @@
+import { grouped } from "../../args/grouped";
 import { contains, parseIpv4, parseCidr } from "../../args/ipv4";
 import type { ListedPod } from "../pods";
-import type { Claim, JudgedBy, Verdict } from "./claim";
+import type { Claim, Verdict } from "./claim";
+import type { Topology } from "../topology";
 
 /** No two pods of the cluster have one address, and each has one of its own node's pod CIDR. It asks nothing of the network. */
 export const addresses = {
@@ -8,13 +10,21 @@ export const addresses = {
   title: "every pod has an address of its own, inside its node's pod CIDR",
   waitsOn: [],
   requests: () => [],
-  judge: (facts) => facts.topology.nodes.map((node) => judgeOne(node, facts)),
+  judge: ({ topology, observations: { pods } }) => {
+    const byNode = grouped(pods, ({ node }) => node);
+    const byIp = grouped(pods, ({ ip }) => ip);
+    return topology.nodes.map((node) => judgeOne(node, byNode.get(node) ?? [], byIp, topology));
+  },
 } as const satisfies Claim;
 
-function judgeOne(node: string, { topology, observations }: JudgedBy): Verdict {
-  const { podCidr } = topology.input.nodes[node] ?? {};
-  const own = observations.pods.filter((pod) => pod.node === node);
-  const shared = own.flatMap((pod) => sharedBy(pod, observations.pods));
+function judgeOne(
+  node: string,
+  own: readonly ListedPod[],
+  byIp: ReadonlyMap<string, readonly ListedPod[]>,
+  { input }: Topology,
+): Verdict {
+  const { podCidr } = input.nodes[node] ?? {};
+  const shared = own.flatMap(({ ip }) => sharedBy(ip, byIp.get(ip) ?? []));
   const cidr = podCidr === undefined ? undefined : parseCidr(podCidr);
   const outside = own
     .filter(({ ip }) => cidr !== undefined && !contains(cidr, parseIpv4(ip)))
@@ -29,9 +39,8 @@ function judgeOne(node: string, { topology, observations }: JudgedBy): Verdict {
   };
 }
 
-/** The pods that have a pod's address too, told once, in the order of their names. */
-function sharedBy(pod: ListedPod, all: readonly ListedPod[]): string[] {
-  const same = all.filter(({ ip }) => ip === pod.ip);
-  const names = same.map(({ name, node }) => `${name} on ${node}`).sort();
-  return same.length > 1 ? [`${pod.ip} is the address of ${names.join(" and of ")}`] : [];
+/** The pods that have one address, told once, in the order of their names. */
+function sharedBy(ip: string, pods: readonly ListedPod[]): string[] {
+  const names = pods.map(({ name, node }) => `${name} on ${node}`).sort();
+  return names.length > 1 ? [`${ip} is the address of ${names.join(" and of ")}`] : [];
 }

@@ -1,6 +1,7 @@
-import { addressAt, contains, formatIpv4, parseCidr, parseIpv4 } from "../../args/ipv4";
+import { addressAt, formatIpv4, parseCidr } from "../../args/ipv4";
 import { own } from "../../args/own";
 import type { NodeStatus } from "../../node/status";
+import { Routes } from "../routes";
 import type { Topology } from "../topology";
 import type { Claim, Verdict } from "./claim";
 
@@ -14,11 +15,13 @@ export const asMade = {
   waitsOn: [],
   needsNodes: "to see what podnet made there",
   requests: () => [],
-  judge: ({ topology, observations }) =>
-    topology.nodes.flatMap((node) => {
+  judge: ({ topology, observations }) => {
+    const parts = partsOf(new Routes());
+    return topology.nodes.flatMap((node) => {
       const status = own(observations.statuses, node);
-      return status ? PARTS.flatMap((part) => judgeOne(node, part, status, topology)) : [unknown(node)];
-    }),
+      return status ? parts.flatMap((part) => judgeOne(node, part, status, topology)) : [unknown(node)];
+    });
+  },
 } as const satisfies Claim;
 
 /** Something of a node that podnet made. */
@@ -31,7 +34,8 @@ interface Part {
   readonly differences: (status: NodeStatus, topology: Topology, node: string) => readonly string[];
 }
 
-const PARTS: readonly Part[] = [
+/** What podnet made on a node; `known` is what was read of other nodes' routes. */
+const partsOf = (known: Routes): readonly Part[] => [
   {
     name: "phases",
     expected: () => "every phase applied last with what the program declares",
@@ -83,11 +87,7 @@ const PARTS: readonly Part[] = [
     name: "routes",
     expected: () => "podnet's routes to the other nodes' pods",
     applies: ({ routes }) => routes.wanted.length + routes.now.length > 0,
-    differences: ({ routes }) => {
-      const changed = routeDifferences(routes.wanted, routes.now);
-      // A missing route takes another way too: that is told once.
-      return changed.length > 0 ? changed : wayDifferences(routes.wanted, routes.taken);
-    },
+    differences: ({ routes }) => known.differences(routes),
   },
   {
     name: "bridge",
@@ -135,45 +135,6 @@ function judgeOne(node: string, part: Part, status: NodeStatus, topology: Topolo
 
 function unknown(node: string): Verdict {
   return { source: node, target: "status", status: "failed", expected: "the node to tell its status", seen: "nothing" };
-}
-
-/** How routes, each as `CIDR via NEXT-HOP`, differ: by the same CIDR one has changed, otherwise it is missing or too many. */
-function routeDifferences(wanted: readonly string[], now: readonly string[]): string[] {
-  const nextHops = (routes: readonly string[]): Map<string, string> =>
-    new Map(routes.map((route) => route.split(" via ") as [string, string]));
-  const [made, seen] = [nextHops(wanted), nextHops(now)];
-  const gone = [...made].flatMap(([cidr, via]) => {
-    const other = seen.get(cidr);
-    return other === undefined
-      ? [`the route to ${cidr} via ${via} is missing`]
-      : other === via
-        ? []
-        : [`the route to ${cidr} goes via ${other}, podnet made it via ${via}`];
-  });
-  const added = [...seen].flatMap(([cidr, via]) =>
-    made.has(cidr) ? [] : [`the route to ${cidr} via ${via} is one too many`],
-  );
-  return [...gone, ...added];
-}
-
-/** Ways that packets take to pods of other nodes and that are not by podnet's routes: another route or rule wins over them. */
-function wayDifferences(wanted: readonly string[], taken: readonly string[]): string[] {
-  const routes = wanted.map((route) => {
-    const [cidr = "", via = ""] = route.split(" via ");
-    return { cidr, via, range: parseCidr(cidr) };
-  });
-  const odd = taken.flatMap((way) => {
-    const [, address = "", rest = ""] = /^(\S+) (.*)$/.exec(way) ?? [];
-    const route = routes.find(({ range }) => contains(range, parseIpv4(address)));
-    const told = /^(via|by) /.test(rest)
-      ? `what is for ${address} goes ${rest}`
-      : `there is no way to ${address} (${rest})`;
-    return route === undefined || rest === `via ${route.via}`
-      ? []
-      : [{ ...route, text: `${told}, podnet made the route to ${route.cidr} via ${route.via}` }];
-  });
-  // Of each route the first.
-  return [...new Map(odd.reverse().map(({ cidr, text }) => [cidr, text])).values()].reverse();
 }
 
 /** What of the pods' bridge and its ports is not as the network makes it. */

@@ -1,6 +1,7 @@
 import type { Cause } from "../cause/cause";
 import type { KubeClient } from "../../kubernetes/client";
 import type { NetworkPromise } from "../../network/definition";
+import type { Coverage } from "../coverage";
 import type { Answer } from "../driver";
 import type { Facts } from "../facts";
 import type { PlannedRequest, ProbePod, Protocol, Request } from "../request";
@@ -26,6 +27,8 @@ export interface Verdict {
   /** Who was asked: like `source`, or a service's name. */
   readonly target: string;
   readonly protocol?: Protocol;
+  /** Number of proofs that it stands for, which ended alike; 1 by default. */
+  readonly count?: number;
   readonly status: Status;
   readonly expected: string;
   /** What was seen instead, or the reason of a block. */
@@ -73,7 +76,7 @@ export interface Claim {
   /** What it needs a shell on the nodes for; where the check goes by pods alone, it does not apply. */
   readonly needsNodes?: string;
   /** Brings about what its requests need; a run that was killed may have left something else. */
-  readonly prepare?: (client: KubeClient, pods: readonly ProbePod[]) => Promise<void>;
+  readonly prepare?: (client: KubeClient, pods: readonly ProbePod[], coverage: Coverage) => Promise<void>;
   readonly requests: (topology: Topology) => readonly PlannedRequest[];
   readonly judge: (facts: JudgedBy) => readonly Verdict[];
   /** Parts of the claim `as-made` that explain a failure where they differ on a node that the proof is about. */
@@ -90,14 +93,6 @@ export interface Claim {
 export function verdict(request: Request, status: Status, expected: string, seen: string): Verdict {
   const { source, target, ask } = request;
   return { source, target, protocol: ask.protocol, status, expected, seen, request };
-}
-
-/** The verdicts on requests that have to be answered, whatever the answer says. */
-export function judgeAnswered(requests: readonly Request[], { answerTo }: Facts): Verdict[] {
-  return requests.map((request) => {
-    const answer = answerTo(request);
-    return verdict(request, answer.ok ? "passed" : "failed", "an answer", answer.ok ? "an answer" : answer.error);
-  });
 }
 
 /** Names in a text: sorted, or `none`. */

@@ -21,16 +21,18 @@ export const dns = {
       : topology.nodes.flatMap((node) =>
           names(topology).flatMap(({ name, service, addresses }) =>
             // Of two servers one that is dead or tells something else hides behind the other.
-            [undefined, ...(service === undefined ? topology.dnsPods : [])].map((server) => ({
-              node,
-              probe: "probe-b",
-              ...(server !== undefined && { targetNode: server.node, pod: server.name }),
-              target: name,
-              // A pod that has just gone is in the DNS for a moment more.
-              only: addresses,
-              ...(service !== undefined && { service, answers: addresses.length }),
-              ask: { kind: "resolve", protocol: "UDP", name, ...(server !== undefined && { server: server.ip }) },
-            })),
+            [undefined, ...(service === undefined ? topology.coverage.fewOf(node, topology.dnsPods) : [])].map(
+              (server) => ({
+                node,
+                probe: "probe-b",
+                ...(server !== undefined && { targetNode: server.node, pod: server.name }),
+                target: name,
+                // A pod that has just gone is in the DNS for a moment more.
+                only: addresses,
+                ...(service !== undefined && { service, answers: addresses.length }),
+                ask: { kind: "resolve", protocol: "UDP", name, ...(server !== undefined && { server: server.ip }) },
+              }),
+            ),
           ),
         ),
   judge: (facts) => {
@@ -82,7 +84,7 @@ function byName(topology: Topology): PlannedRequest[] {
     node,
     probe: "probe-b",
     target: name,
-    only: podNames(topology.pods, "probe-a"),
+    only: podNames(topology.members),
     ask: { kind: "hostnames", protocol: "UDP", address: name, port: PORTS.service.UDP, tries: 1 },
   }));
 }

@@ -14,10 +14,11 @@ export const endpoints = {
   id: "endpoints",
   title: "endpoints follow the selector",
   waitsOn: [],
-  prepare: async (client, pods) => {
+  prepare: async (client, pods, coverage) => {
     const own = pods.filter(({ probe }) => probe === "probe-a");
-    await labelProbes(client, own, () => ({ [MEMBER_LABEL]: "yes" }));
-    await waitForMembers(client, PROBE_SERVICE, podNames(pods, "probe-a"));
+    const nodes = new Set(coverage.members());
+    await labelProbes(client, own, ({ node }) => ({ [MEMBER_LABEL]: nodes.has(node) ? "yes" : null }));
+    await waitForMembers(client, PROBE_SERVICE, podNames(own.filter(({ node }) => nodes.has(node))));
   },
   requests: () => [],
   cause: ({ source, target, seen }, { topology }) =>
@@ -75,8 +76,8 @@ export interface Relabelling {
 /** Takes the first `probe-a` out of the check's Service by its label, looks, and puts it back whatever happens. */
 async function relabel(proving: Proving): Promise<Relabelling> {
   const { client, topology } = proving;
-  const members = podNames(topology.pods, "probe-a");
-  const pod = topology.pods.find(({ probe }) => probe === "probe-a")?.name ?? "";
+  const members = podNames(topology.members);
+  const pod = topology.members[0]?.name ?? "";
   const rest = members.filter((name) => name !== pod);
   const mark = (value: string | null): Promise<void> =>
     client.patch(podPath(pod), { metadata: { labels: { [MEMBER_LABEL]: value } } });

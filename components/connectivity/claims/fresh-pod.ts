@@ -115,7 +115,8 @@ async function judgePod(
 }
 
 /** Asks each new pod, from its own node and from the next one, and judges who answers. */
-async function reached(pods: readonly Pod[], { topology, ask, verdictsOf }: Proving): Promise<Verdict[]> {
+async function reached(pods: readonly Pod[], proving: Proving): Promise<Verdict[]> {
+  const { topology, ask } = proving;
   const { nodes } = topology;
   const requests = pods.flatMap(({ metadata, spec, status }, index): Request[] => {
     const { nodeName: on = "" } = spec;
@@ -140,22 +141,37 @@ async function reached(pods: readonly Pod[], { topology, ask, verdictsOf }: Prov
     }
     return requests.every(({ id }) => typeof answers.get(id) === "object");
   }, ASKED_SECONDS);
-  const broken = verdictsOf("pod-to-pod").filter(({ status }) => status === "failed");
+  const broken = brokenPairs(proving);
   return requests.map((request) => judgeReached(request, answers.get(request.id) ?? "no answer", broken));
+}
+
+/** The first broken request between each two nodes. */
+function brokenPairs({ verdictsOf }: Proving): ReadonlyMap<string, Request> {
+  const pairs = verdictsOf("pod-to-pod").flatMap(({ status, request }) => {
+    if (status !== "failed" || !request) {
+      return [];
+    }
+    const { ask, node, targetNode = "" } = request;
+    const targets = ask.kind === "reach" ? ask.to.map((pod) => pod.node) : [targetNode];
+    return targets.map((target) => [`${node} ${target}`, request] as const);
+  });
+  return new Map(pairs.reverse());
 }
 
 /** Seconds for which a new pod is asked again where it does not answer. */
 const ASKED_SECONDS = 2;
 
-function judgeReached(request: Request, answer: readonly string[] | string, broken: readonly Verdict[]): Verdict {
+function judgeReached(
+  request: Request,
+  answer: readonly string[] | string,
+  broken: ReadonlyMap<string, Request>,
+): Verdict {
   const expected = "the new pod answers with its name";
   if (typeof answer === "object") {
     const good = answer.every((name) => request.only?.includes(name) === true);
     return verdict(request, good ? "passed" : "failed", expected, `an answer of ${answer.join(", ")}`);
   }
-  const cause = broken.find(
-    ({ request: other }) => other?.node === request.node && other.targetNode === request.targetNode,
-  );
+  const cause = broken.get(`${request.node} ${request.targetNode ?? ""}`);
   return cause
     ? verdict(request, "blocked", expected, `pod-to-pod from ${cause.source} to ${cause.target} failed`)
     : verdict(request, "failed", expected, answer);

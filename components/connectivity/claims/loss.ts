@@ -11,7 +11,7 @@ const COUNT = 400;
 /** Packets that a node sends to all others together, however many they are, and those that each of them gets at least. */
 const [TOGETHER, LEAST] = [8000, 200];
 
-/** Packets that each of a number of nodes sends to each other one. */
+/** Packets that each of a number of nodes between which everything is asked sends to each other one. */
 export function countFor(nodes: number): number {
   return Math.min(COUNT, Math.max(LEAST, Math.floor(TOGETHER / Math.max(1, nodes - 1))));
 }
@@ -30,7 +30,12 @@ export const loss = {
   requests: (topology) =>
     nodePairs(topology, "probe-a", "probe-b").map(({ from, address }) => ({
       ...from,
-      ask: { kind: "loss", protocol: "ICMP", address, count: countFor(topology.nodes.length) } as const,
+      ask: {
+        kind: "loss",
+        protocol: "ICMP",
+        address,
+        count: countFor(topology.coverage.peersOf(from.node).length),
+      } as const,
     })),
   judge: (facts) => {
     const broken = new BrokenWays(facts, ["pod-to-pod"]);

@@ -86,7 +86,8 @@ async function apply(client: KubeClient, { policy }: Stage): Promise<void> {
 }
 
 async function proveStages(proving: Proving): Promise<Verdict[]> {
-  const pairs = proving.requestsOf("pod-to-pod");
+  const { coverage } = proving.topology;
+  const pairs = proving.requestsOf("pod-to-pod").filter(({ node, targetNode = "" }) => coverage.asks(node, targetNode));
   const verdicts: Verdict[] = [];
   for (const stage of pairs.length === 0 ? [] : STAGES) {
     proving.say(`policies: ${stage.name}`);

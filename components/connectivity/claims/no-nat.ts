@@ -1,5 +1,8 @@
+import { grouped } from "../../args/grouped";
+import type { Answer } from "../driver";
 import type { Facts } from "../facts";
-import { nameOf, type Request, TRANSPORTS } from "../request";
+import { eachOf } from "../answered";
+import { nameOf, type ProbePod, type Request, TRANSPORTS } from "../request";
 import { type Claim, type Verdict, verdict } from "./claim";
 
 const WAYS = ["pod-to-pod", "node-to-pod", "pod-to-node"] as const;
@@ -12,29 +15,41 @@ export const noNat = {
   betweenNodes: true,
   exemption: { promise: "no-nat-to-nodes", covers: ({ request }) => request?.claim === "pod-to-node" },
   requests: () => [],
-  judge: (facts) => inOrder(facts).map((request) => judgeOne(request, facts)),
+  judge: (facts) => {
+    const asked = grouped(WAYS.flatMap(facts.requestsOf), ({ source, ask }) => `${source} ${ask.protocol}`);
+    return facts.topology.askers.flatMap((asker) =>
+      TRANSPORTS.flatMap((protocol) =>
+        judgeAsker(asker, asked.get(`${nameOf(asker.node, asker.probe)} ${protocol}`) ?? [], facts),
+      ),
+    );
+  },
 } as const satisfies Claim;
 
-/** The ways' requests, asker by asker. */
-function inOrder({ topology, requestsOf }: Facts): Request[] {
-  const rank = new Map(topology.askers.map(({ node, probe }, index) => [nameOf(node, probe), index]));
-  const rankOf = ({ source, ask }: Request): number =>
-    (rank.get(source) ?? 0) * TRANSPORTS.length + TRANSPORTS.findIndex((protocol) => protocol === ask.protocol);
-  return WAYS.flatMap(requestsOf).sort((a, b) => rankOf(a) - rankOf(b));
-}
-
-function judgeOne(request: Request, { topology, observations, answerTo }: Facts): Verdict {
-  const { node, probe, source, target, claim } = request;
-  const own = probe === "probe-host" ? (observations.addresses[node] ?? []) : [topology.podOf(node, probe)?.ip ?? "?"];
-  const expected = `${source} is seen as ${own.join(" or ")}`;
-  const answer = answerTo(request);
-  if (!answer.ok) {
-    return verdict(request, "blocked", expected, `${claim} from ${source} to ${target} failed`);
-  }
-  const value = answer.values[0] ?? "?";
-  if (topology.input.podsAlone && probe === "probe-host" && !own.includes(value)) {
-    const seen = `it is seen as ${value}; whether that is the node's own too is not known without a shell on it`;
-    return verdict(request, "not-applicable", expected, seen);
-  }
-  return verdict(request, own.includes(value) ? "passed" : "failed", expected, `it is seen as ${value}`);
+/** The verdicts on what one asker asked by one protocol. */
+function judgeAsker(
+  { node, probe, ip }: ProbePod,
+  requests: readonly Request[],
+  { topology, observations, answerTo }: Facts,
+): Verdict[] {
+  const own = probe === "probe-host" ? (observations.addresses[node] ?? []) : [ip];
+  const expected = `${nameOf(node, probe)} is seen as ${own.join(" or ")}`;
+  const asExpected = new Map(own.map((value) => [value, `it is seen as ${value}`]));
+  const judge = (request: Request, answer: Answer): Verdict => {
+    if (!answer.ok) {
+      const { claim, source, target } = request;
+      return verdict(request, "blocked", expected, `${claim} from ${source} to ${target} failed`);
+    }
+    const value = answer.values[0] ?? "?";
+    const seen = asExpected.get(value);
+    if (topology.input.podsAlone && probe === "probe-host" && seen === undefined) {
+      const words = `it is seen as ${value}; whether that is the node's own too is not known without a shell on it`;
+      return verdict(request, "not-applicable", expected, words);
+    }
+    return verdict(request, seen ? "passed" : "failed", expected, seen ?? `it is seen as ${value}`);
+  };
+  return requests.flatMap((request) => {
+    const { ask } = request;
+    const answer = answerTo(request);
+    return ask.kind === "reach" ? eachOf(request, ask, answer, judge) : [judge(request, answer)];
+  });
 }

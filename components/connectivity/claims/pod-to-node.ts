@@ -1,22 +1,28 @@
+import { judgeAnswered } from "../answered";
 import { PORTS } from "../probes";
 import { TRANSPORTS } from "../request";
-import { type Claim, judgeAnswered } from "./claim";
+import type { Claim } from "./claim";
 
-/** Every probe on the pod network against every node's own address. */
+/** Every probe on the pod network against every node's own address; in a sample against those of few nodes. */
 export const podToNode = {
   id: "pod-to-node",
   title: "every pod reaches every node",
   waitsOn: [],
   betweenNodes: true,
-  requests: ({ input, onPodNetwork }) =>
+  requests: ({ input, onPodNetwork, coverage }) =>
     onPodNetwork.flatMap(({ node, probe }) =>
       TRANSPORTS.flatMap((protocol) =>
-        Object.entries(input.nodes).map(([to, { internalIp }]) => ({
+        coverage.peersOf(node).map((to) => ({
           node,
           probe,
           targetNode: to,
           target: to,
-          ask: { kind: "clientip", protocol, address: internalIp, port: PORTS.host[protocol] } as const,
+          ask: {
+            kind: "clientip",
+            protocol,
+            address: input.nodes[to]?.internalIp ?? "",
+            port: PORTS.host[protocol],
+          } as const,
         })),
       ),
     ),

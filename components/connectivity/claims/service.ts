@@ -21,7 +21,7 @@ export const service = {
           text: `its pod ${request.pod} on ${request.targetNode ?? "?"} does not answer on its targetPort${"port" in request.ask ? ` ${String(request.ask.port)}` : ""}: ${seen}`,
         },
   requests: (topology) => {
-    const only = podNames(topology.pods, "probe-a");
+    const only = podNames(topology.members);
     const members = only.length;
     const address = topology.input.probeServices[PROBE_SERVICE] ?? "";
     const own = topology.nodes.flatMap((node) =>
@@ -46,7 +46,7 @@ export const service = {
   },
   judge: (facts) => {
     const broken = new BrokenWays(facts);
-    const names = podNames(facts.topology.pods, "probe-a");
+    const names = podNames(facts.topology.members);
     const own = facts
       .requestsOf("service")
       .filter((request) => request.service === undefined)
@@ -85,7 +85,7 @@ function excuseOf(
   { node, probe, ask }: Request,
   missing: readonly string[],
   answered: number,
-  { pods }: JudgedBy["topology"],
+  topology: JudgedBy["topology"],
   broken: BrokenWays,
 ): Request | undefined {
   const cut = probe === "probe-host" ? undefined : broken.isolated(node, ask.protocol);
@@ -93,7 +93,7 @@ function excuseOf(
     return cut;
   }
   const way = probe === "probe-host" ? "node-to-pod" : "pod-to-pod";
-  const members = pods.filter((pod) => pod.probe === "probe-a" && missing.includes(pod.name));
+  const members = topology.members.filter(({ name }) => missing.includes(name));
   const ways = members.map((member) => broken.between(way, node, member.node, ask.protocol));
   // With no answer at all, the requests that a broken pair swallowed have used up the time of the others.
   return answered === 0 || ways.every((found) => found !== undefined) ? ways.find((found) => found) : undefined;

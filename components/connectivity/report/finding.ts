@@ -10,11 +10,12 @@ export interface Finding extends Omit<Verdict, "request"> {
 /** The verdicts as findings, claim by claim in the order of the report. */
 export function findingsOf(verdicts: Verdicts): Finding[] {
   return CLAIMS.flatMap(({ id: claim }) =>
-    (verdicts.get(claim) ?? []).map(({ source, target, protocol, status, expected, seen, measured }) => ({
+    (verdicts.get(claim) ?? []).map(({ source, target, protocol, count, status, expected, seen, measured }) => ({
       claim,
       source,
       target,
       ...(protocol !== undefined && { protocol }),
+      ...(count !== undefined && { count }),
       status,
       expected,
       seen,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type ClaimId, CLAIMS } from "../claims";
-import { type Report, REPORT_VERSION } from "./report";
+import { LISTED, type Report, REPORT_VERSION } from "./report";
 
 const count = z.int().min(0);
 const counts = z.strictObject({ passed: count, failed: count, blocked: count, "not-applicable": count });
@@ -34,13 +34,17 @@ export const reportSchema = z
           source: z.string(),
           target: z.string(),
           protocol: z.enum(["TCP", "UDP", "ICMP"]).optional(),
+          count: count
+            .optional()
+            .describe("Number of proofs that it stands for, which ended alike; 1 where it is not there"),
           status: z.enum(["passed", "failed", "blocked", "not-applicable"]),
           expected: z.string(),
           seen: z.string(),
           measured: z.strictObject(measured).optional(),
         }),
       )
-      .describe("Every proof that failed or was blocked, failures first"),
+      .describe(`Proofs that failed or were blocked, failures first; of each claim up to ${String(LISTED)}`),
+    unlisted: count.describe("Number of further proofs that failed or were blocked, which claims counts too"),
     notApplicable: z.array(z.strictObject({ claim, count, reason: z.string() })),
     pairs: z
       .array(z.strictObject({ source: z.string(), target: z.string(), ...measured }))
@@ -52,6 +56,15 @@ export const reportSchema = z
       .strictObject({ claims: z.array(claim), nodes: z.array(z.string()) })
       .optional()
       .describe("Where only a part was asked: its claims, and the nodes that what was asked began or ended at"),
+    coverage: z
+      .strictObject({
+        kind: z.enum(["full", "sampled"]),
+        seed: count.optional().describe("What drew the sample: the same nodes and seed give the same requests"),
+        peers: count.optional().describe("Other nodes of which each node asks everything"),
+        asked: z.array(z.string()),
+        notAsked: z.array(z.string()),
+      })
+      .describe("What was asked between nodes, and what was not"),
   })
   .describe("Report of podnet's connectivity check") satisfies z.ZodType<Report>;
 

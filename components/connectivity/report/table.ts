@@ -1,7 +1,7 @@
 import { CLAIMS } from "../claims";
 import { nodeOf } from "../request";
 import { describe } from "./finding";
-import { type ClaimCounts, claimsIn, type Report, rowOf } from "./report";
+import { type ClaimCounts, claimsIn, numberOf, type Report, rowOf } from "./report";
 
 /** Colours of a terminal, or none. */
 export interface Palette {
@@ -42,6 +42,7 @@ export function renderTable(report: Report, colours: Palette): string {
     ...report.warnings.map((warning) => `  ${colours.warn("!")} ${warning}`),
     ...failures(report, colours),
     ...matrix(report, colours),
+    ...coverage(report, colours),
     "",
     `  ${verdictText(report, report.passed ? colours.good : colours.bad)}`,
     "",
@@ -97,13 +98,25 @@ const SHOWN = 5;
 function failures(report: Report, colours: Palette): string[] {
   const lines = CLAIMS.flatMap(({ id }) => {
     const failed = report.problems.filter(({ status, claim }) => status === "failed" && claim === id);
-    const more = failed.length - SHOWN;
+    const more = report.claims[id].failed - numberOf(failed.slice(0, SHOWN));
     return [
       ...failed.slice(0, SHOWN).map((finding) => `  ${colours.bad("✗")} ${describe(finding)}`),
       ...(more > 0 ? [`  … and ${String(more)} more of ${id}`] : []),
     ];
   });
   return lines.length > 0 ? ["", ...lines] : [];
+}
+
+/** What of the nodes was asked and what was not, where that is not all. */
+function coverage({ coverage: { kind, seed = 0, asked, notAsked } }: Report, colours: Palette): string[] {
+  return kind === "full"
+    ? []
+    : [
+        "",
+        `  a sample, drawn by the seed ${String(seed)}:`,
+        ...asked.map((text) => `  ${colours.good("·")} asked: ${text}`),
+        ...notAsked.map((text) => `  ${colours.warn("·")} not asked: ${text}`),
+      ];
 }
 
 /** The verdict in words, with the proofs and the seconds; `paint` colours what it says of the network. */

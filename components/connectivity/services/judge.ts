@@ -18,19 +18,21 @@ export function judgeUserServices(facts: JudgedBy, own: readonly Verdict[], brok
   const atPods = requests
     .filter(({ pod }) => pod !== undefined)
     .map((request) => judgeOne(request, facts, reasonOf(request, own, broken)));
+  const deaf = deafPods(atPods);
   const inFront = requests
     .filter(({ pod }) => pod === undefined)
-    .map((request) => judgeOne(request, facts, reasonOf(request, own, broken) ?? deafPod(request, atPods)));
+    .map((request) => judgeOne(request, facts, reasonOf(request, own, broken) ?? deaf.get(portOf(request))));
   return [...inFront, ...atPods, ...unproven(facts)];
 }
 
-/** The pod behind a port that does not answer there itself, whatever stands in front of it. */
-function deafPod({ service, servicePort }: Request, atPods: readonly Verdict[]): string | undefined {
-  const failed = atPods.find(
-    ({ status, request }) =>
-      status === "failed" && request?.service === service && request?.servicePort === servicePort,
-  )?.request;
-  return failed && blockedBy(failed);
+/** The first pod behind each port that does not answer there itself, whatever stands in front of it. */
+function deafPods(atPods: readonly Verdict[]): ReadonlyMap<string, string> {
+  const failed = atPods.flatMap(({ status, request }) => (status === "failed" && request ? [request] : []));
+  return new Map(failed.reverse().map((request) => [portOf(request), blockedBy(request)]));
+}
+
+function portOf({ service = "", servicePort = "" }: Request): string {
+  return `${service} ${servicePort}`;
 }
 
 function judgeOne(request: Request, facts: JudgedBy, reason: string | undefined): Verdict {

@@ -61,8 +61,10 @@ export async function withoutLeft(
   const now = new Map(
     await Promise.all(concerned.map(async (one) => [serviceText(one), await lookAt(client, one)] as const)),
   );
-  const left = failed.filter(({ service = "", pod = "" }) => own(now.get(service)?.places ?? {}, pod)?.ready !== true);
-  return left.length === 0 ? requests : requests.filter((request) => !left.includes(request));
+  const left = new Set(
+    failed.filter(({ service = "", pod = "" }) => own(now.get(service)?.places ?? {}, pod)?.ready !== true),
+  );
+  return left.size === 0 ? requests : requests.filter((request) => !left.has(request));
 }
 
 /** The requests that still mean something: without those to a server of the cluster's DNS that did not answer and is ready no more. */
@@ -79,7 +81,8 @@ export async function withoutLeftServers(
   }
   const ready = (await podsOf(client, "kube-system", { "k8s-app": "kube-dns" })).filter(isReady);
   const names = ready.map(({ metadata }) => metadata.name);
-  return requests.filter((request) => !failed.includes(request) || names.includes(request.pod ?? ""));
+  const left = new Set(failed.filter(({ pod = "" }) => !names.includes(pod)));
+  return requests.filter((request) => !left.has(request));
 }
 
 async function lookOnce(client: KubeClient, declared: CheckedService): Promise<SeenService | undefined> {

@@ -67,7 +67,7 @@ function requestsTo(service: CheckedService, port: Port, topology: Topology, ask
 
 function destinations(service: CheckedService, port: Port, topology: Topology, asker: Asker): Destination[] {
   const pods = Object.entries(seenService(topology, serviceText(service))?.places ?? {})
-    .filter(([, { node, ready }]) => ready && (service.type === "Headless" || asksPodsOn(node, topology, asker)))
+    .filter(([, { node, ready }]) => ready && isAsked(service, node, topology, asker))
     .map(([pod, { ip, node }]) => ({
       suffix: ` at ${pod}`,
       address: ip,
@@ -75,22 +75,34 @@ function destinations(service: CheckedService, port: Port, topology: Topology, a
       targetNode: node,
       pod,
     }));
-  return service.type === "Headless" ? pods : [...inFront(service, port, topology), ...pods];
+  return service.type === "Headless" ? pods : [...inFront(service, port, topology, asker), ...pods];
 }
 
 /** What stands in front of the pods: whichever of them it sends a client to, one that does not listen may hide behind the others. */
-function inFront(service: CheckedService, { port, nodePort }: Port, { input }: Topology): Destination[] {
+function inFront(
+  service: CheckedService,
+  { port, nodePort }: Port,
+  { input, coverage }: Topology,
+  asker: Asker,
+): Destination[] {
   const clusterIp = { suffix: "", address: service.clusterIP, port };
   if (service.type !== "NodePort" || nodePort === undefined) {
     return [clusterIp];
   }
-  const nodes = Object.entries(input.nodes).map(([node, { internalIp }]) => ({
+  const nodes = coverage.peersOf(asker.node).map((node) => ({
     suffix: ` at ${node}:${String(nodePort)}`,
-    address: internalIp,
+    address: input.nodes[node]?.internalIp ?? "",
     port: nodePort,
     targetNode: node,
   }));
   return [clusterIp, ...nodes];
+}
+
+/** Whether an asker asks a Service's pods on a node themselves. Those of a headless one are asked by whoever asks everything of the node. */
+function isAsked({ type }: CheckedService, place: string, topology: Topology, asker: Asker): boolean {
+  const { coverage } = topology;
+  const headless = type === "Headless" && (coverage.kind === "full" || coverage.asks(asker.node, place));
+  return headless || asksPodsOn(place, topology, asker);
 }
 
 /**

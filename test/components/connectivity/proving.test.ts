@@ -117,17 +117,17 @@ const proving = (api: FakeApi, ask: Proving["ask"]): Proving => {
 
 test("probes get the labels that the check's Services select by, where they have none", async () => {
   const api = new FakeApi(probes(), SELECTORS);
-  await endpoints.prepare(api.client, pods);
+  await endpoints.prepare(api.client, pods, facts.topology.coverage);
   await hairpin.prepare(api.client, pods);
   expect(api.log).toEqual(['probe-a-cp {"podnet.dev/member":"yes"}', 'probe-a-w1 {"podnet.dev/member":"yes"}']);
-  await endpoints.prepare(api.client, pods);
+  await endpoints.prepare(api.client, pods, facts.topology.coverage);
   await hairpin.prepare(api.client, pods);
   expect(api.log).toHaveLength(2);
 });
 
 test("a pod is taken out of its Service, the nodes are asked meanwhile, and it is put back", async () => {
   const api = new FakeApi(probes(), SELECTORS);
-  await endpoints.prepare(api.client, pods);
+  await endpoints.prepare(api.client, pods, facts.topology.coverage);
   api.log.length = 0;
   const asked: string[] = [];
   const verdicts = await endpoints.prove(
@@ -149,7 +149,7 @@ test("a pod is taken out of its Service, the nodes are asked meanwhile, and it i
 
 test("a pod is put back also when the nodes cannot be asked", async () => {
   const api = new FakeApi(probes(), SELECTORS);
-  await endpoints.prepare(api.client, pods);
+  await endpoints.prepare(api.client, pods, facts.topology.coverage);
   await expect(endpoints.prove(proving(api, () => Promise.reject(new Error("gone"))))).rejects.toThrow("gone");
   expect(api.log.at(-1)).toBe('probe-a-cp {"podnet.dev/member":"yes"}');
 });

@@ -7,7 +7,7 @@ import { claimsIn, summarize } from "../../../components/connectivity/report/rep
 import { palette, renderTable, verdictText } from "../../../components/connectivity/report/table";
 import { markdown } from "../../../components/connectivity/report/formats/markdown";
 import { claimsOf, isAsked, isReported, partOf, refuseUnknownNodes } from "../../../components/connectivity/selection";
-import { world } from "./world";
+import { world, FULL } from "./world";
 
 const NODES = ["cp", "w1", "w2"];
 
@@ -60,6 +60,7 @@ test("a part that holds is proven as what was asked, and only its claims are in 
     seconds: 1,
     warnings: [],
     causes: [],
+    coverage: FULL,
     part: partOf(selection, NODES),
   });
   expect(report.passed).toBe(true);
@@ -76,6 +77,6 @@ test("a part that holds is proven as what was asked, and only its claims are in 
 });
 
 test("a part without a proof has not passed", () => {
-  const context = { nodes: NODES, network: "bridge", seconds: 1, warnings: [], causes: [] };
+  const context = { nodes: NODES, network: "bridge", seconds: 1, warnings: [], causes: [], coverage: FULL };
   expect(summarize([], { ...context, part: partOf({ claims: ["localhost"] }, NODES) }).passed).toBe(false);
 });

@@ -7,16 +7,22 @@ import { judgeRelabelling, type Relabelling } from "../../../components/connecti
 import { type Facts, factsOf } from "../../../components/connectivity/facts";
 import { judge, type Verdicts } from "../../../components/connectivity/judge";
 import type { ListedPod } from "../../../components/connectivity/pods";
+import { requestForOne } from "../../../components/connectivity/answered";
+import { answerOfAll } from "../../../components/connectivity/reach";
 import { planRequests } from "../../../components/connectivity/plan";
 import type { NodeStatus } from "../../../components/node/status";
 import { HAIRPIN_SERVICE, PROBES } from "../../../components/connectivity/probes";
 import { type Finding, findingsOf as asFindings } from "../../../components/connectivity/report/finding";
+import type { Report } from "../../../components/connectivity/report/report";
 import type { ProbePod, Request } from "../../../components/connectivity/request";
-import { type Around, type SeenService, topologyOf } from "../../../components/connectivity/topology";
+import { type Around, type SeenService, type Topology, topologyOf } from "../../../components/connectivity/topology";
 
 /** What is different in a world from one where everything holds. */
 export interface Change {
   readonly nodes?: readonly string[];
+  readonly coverage?: CheckInput["coverage"];
+  /** What draws the sample; 1 by default. */
+  readonly seed?: number;
   readonly services?: CheckInput["services"];
   readonly notApplicable?: CheckInput["network"]["notApplicable"];
   /** Another answer than the good one, for some requests. */
@@ -68,6 +74,9 @@ function foundWeb(nodes: readonly string[]): SeenService {
   };
 }
 
+/** What a report says of a run that asks everything. */
+export const FULL: Report["coverage"] = { kind: "full", asked: [], notAsked: [] };
+
 /** An answer of these values. */
 export const ok = (...values: string[]): Answer => ({ ok: true, values, errors: [] });
 /** No answer. */
@@ -82,7 +91,8 @@ export const AROUND: Around = {
 };
 const second = { "probe-a": 2, "probe-b": 3 } as const;
 
-function inputOf({ nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable = [] }: Change): CheckInput {
+function inputOf(change: Change): CheckInput {
+  const { nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable = [], coverage, seed = 1 } = change;
   return {
     kubeconfig: "",
     dnsDomain: "cluster.local",
@@ -90,8 +100,8 @@ function inputOf({ nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable =
       nodes.map((name, slot) => [
         name,
         {
-          internalIp: `192.0.2.${String(10 + slot)}`,
-          podCidr: `10.244.${String(slot)}.0/24`,
+          internalIp: `192.0.${String(2 + ((10 + slot) >> 8))}.${String((10 + slot) % 256)}`,
+          podCidr: `${subnetOf(slot)}.0/24`,
           mtu: 1500,
           works: { network: { work: "0123456789abcdef", resource: `network-on-${name}` } },
         },
@@ -106,8 +116,15 @@ function inputOf({ nodes = ["cp", "w1", "w2"], services = [WEB], notApplicable =
     ]),
     services,
     network: { id: "bridge", conflist: "10-podnet.conflist", enforcesPolicy: false, notApplicable },
+    coverage,
+    seed,
     readyTimeout: 1,
   };
+}
+
+/** The first three numbers of a node's pod CIDR. */
+function subnetOf(slot: number): string {
+  return `10.${String(244 + Math.max(0, slot >> 8))}.${String(slot % 256)}`;
 }
 
 function podsOf(input: CheckInput): ProbePod[] {
@@ -116,7 +133,7 @@ function podsOf(input: CheckInput): ProbePod[] {
       probe,
       node,
       name: `${probe}-${node}`,
-      ip: probe === "probe-host" ? internalIp : `10.244.${String(slot)}.${String(second[probe])}`,
+      ip: probe === "probe-host" ? internalIp : `${subnetOf(slot)}.${String(second[probe])}`,
     })),
   );
 }
@@ -162,12 +179,7 @@ function goodStatus(node: string, input: CheckInput): NodeStatus {
 }
 
 /** What a network where everything holds answers. */
-function goodAnswer(
-  request: Request,
-  input: CheckInput,
-  pods: readonly ProbePod[],
-  found: readonly SeenService[],
-): Answer {
+function goodAnswer(request: Request, { input, members, podOf }: Topology, found: readonly SeenService[]): Answer {
   const { node, probe, ask, service } = request;
   const seen = found.find(({ name }) => name === service);
   if (seen && ask.kind === "hostnames") {
@@ -176,14 +188,16 @@ function goodAnswer(
   if (seen && ask.kind === "resolve") {
     return ok(...Object.values(seen.places).map(({ ip }) => ip));
   }
-  const own = pods.find((pod) => pod.node === node && pod.probe === probe);
+  const own = podOf(node, probe);
   switch (ask.kind) {
     case "clientip":
       return ok(own?.ip ?? "");
     case "hostnames":
       return ask.address === "127.0.0.1" || ask.address === input.probeServices[HAIRPIN_SERVICE]
         ? ok(own?.name ?? "")
-        : ok(...pods.filter((pod) => pod.probe === "probe-a").map(({ name }) => name));
+        : ok(...members.map(({ name }) => name));
+    case "reach":
+      return ok(own?.ip ?? "");
     case "connect":
       return ok("connected");
     case "outside":
@@ -199,8 +213,9 @@ function goodAnswer(
   }
 }
 
-function goodRelabelling(pods: readonly ProbePod[], nodes: readonly string[]): Relabelling {
-  const members = pods.filter(({ probe }) => probe === "probe-a").map(({ name }) => name);
+function goodRelabelling(topology: Topology): Relabelling {
+  const { nodes } = topology;
+  const members = topology.members.map(({ name }) => name);
   const [pod = "", ...rest] = members;
   return {
     pod,
@@ -212,8 +227,8 @@ function goodRelabelling(pods: readonly ProbePod[], nodes: readonly string[]): R
   };
 }
 
-/** A run in a world where everything holds but for the change. */
-export function world(change: Change = {}): World {
+/** What a run in a world is planned from. */
+export function placesOf(change: Change = {}) {
   const input = inputOf(change);
   const pods = podsOf(input);
   const nodes = Object.keys(input.nodes);
@@ -221,13 +236,19 @@ export function world(change: Change = {}): World {
   const dnsPods = (change.dnsNodes ?? ["cp"]).map((node, index) => ({
     name: `coredns-${String(index + 1)}`,
     node,
-    ip: `10.244.${String(nodes.indexOf(node))}.${String(20 + index)}`,
+    ip: `${subnetOf(nodes.indexOf(node))}.${String(20 + index)}`,
   }));
   const ways = Object.fromEntries(
     Object.entries(input.nodes).map(([node, { internalIp }]) => [node, { address: "192.0.2.1", seenAs: internalIp }]),
   );
   const outside = { ...AROUND.outside, ways: change.ways?.(ways) ?? ways };
   const topology = topologyOf(input, pods, found, { ...AROUND, dnsPods, outside });
+  return { input, pods, nodes, found, dnsPods, topology };
+}
+
+/** A run in a world where everything holds but for the change. */
+export function world(change: Change = {}): World {
+  const { input, pods, nodes, found, dnsPods, topology } = placesOf(change);
   const listed = [
     ...pods
       .filter(({ probe }) => probe !== "probe-host")
@@ -237,8 +258,13 @@ export function world(change: Change = {}): World {
   const requests = planRequests(topology);
   const answers = new Map(
     requests.map((request) => {
-      const good = goodAnswer(request, input, pods, found);
-      return [request.id, change.answer?.(request, good) ?? good];
+      const good = goodAnswer(request, topology, found);
+      const { ask } = request;
+      const told = (one: Request): Answer => change.answer?.(one, good) ?? good;
+      return [
+        request.id,
+        ask.kind === "reach" ? answerOfAll(ask.to, (pod) => told(requestForOne(request, ask, pod, 0))) : told(request),
+      ];
     }),
   );
   const seen = Object.fromEntries(
@@ -249,7 +275,7 @@ export function world(change: Change = {}): World {
       return [node, change.seen?.(node, probes) ?? probes];
     }),
   );
-  const good = goodRelabelling(pods, nodes);
+  const good = goodRelabelling(topology);
   return {
     input,
     pods,
@@ -331,8 +357,8 @@ export function problemsOf(claim: ClaimId, change: Change): string[] {
 /** How often a claim's instances ended in each way. */
 export function countsOf(claim: ClaimId, change: Change = {}): Partial<Record<Status, number>> {
   const counts: Partial<Record<Status, number>> = {};
-  for (const { status } of findingsOf(change).filter((finding) => finding.claim === claim)) {
-    counts[status] = (counts[status] ?? 0) + 1;
+  for (const { status, count = 1 } of findingsOf(change).filter((finding) => finding.claim === claim)) {
+    counts[status] = (counts[status] ?? 0) + count;
   }
   return counts;
 }

@@ -1,9 +1,9 @@
 import { CLAIMS } from "../../claims";
 import type { Hop } from "../../cause/cause";
-import { nodeOf } from "../../request";
 import { describe, type Finding } from "../finding";
-import { claimsIn, type Report, rowOf } from "../report";
+import { claimsIn, numberOf, type Report, rowOf } from "../report";
 import { causeText, partLine, verdictText } from "../table";
+import { type Cell, grid, Rows, SMALL } from "./grid";
 import { SCRIPT, STYLE } from "./page";
 import { xml } from "./xml";
 
@@ -25,6 +25,7 @@ export function html(report: Report, findings: readonly Finding[]): string {
     ...causes(report),
     ...warnings(report),
     ...claims(report),
+    ...coverage(report),
     ...matrix(report, findings),
     ...latencies(report),
     ...failures(report),
@@ -88,106 +89,125 @@ function claims(report: Report): string[] {
   ];
 }
 
-/** A cell of a table of nodes by nodes. */
-interface Cell {
-  readonly state: "good" | "bad" | "open" | "none";
-  readonly text: string;
-  readonly content?: string;
-  /** Strength of its colour, 0 to 1, where it is a measure. */
-  readonly heat?: number;
-}
-
-/** A table of nodes by nodes that keys walk through; the cell that is looked at is told below it. */
-function grid(
-  id: string,
-  caption: string,
-  nodes: readonly string[],
-  cellOf: (from: string, to: string) => Cell,
-): string[] {
-  const cell = (from: string, to: string, first: boolean): string => {
-    const { state, text, content = "", heat } = cellOf(from, to);
-    const colour = heat === undefined ? "" : ` style="--heat:${heat.toFixed(2)}"`;
-    return `<td role="gridcell" class="${heat === undefined ? state : "heat"}"${colour} tabindex="${first ? "0" : "-1"}" aria-label="${xml(text)}">${xml(content)}</td>`;
-  };
-  return [
-    `<div class="scroll"><table role="grid" class="grid${sizeOf(nodes.length)}" aria-labelledby="${id}"><caption id="${id}">${xml(caption)}</caption>`,
-    `<thead><tr><td></td>${nodes.map((node) => `<th scope="col"><span>${xml(node)}</span></th>`).join("")}</tr></thead><tbody>`,
-    ...nodes.map(
-      (from, row) =>
-        `<tr><th scope="row">${xml(from)}</th>${nodes.map((to, column) => cell(from, to, row === 0 && column === 0)).join("")}</tr>`,
-    ),
-    `</tbody></table></div><output class="told" aria-live="polite">Hover a cell, or walk by the arrow keys.</output>`,
-  ];
-}
-
-/** Nodes from which on a table of them has small cells, and cells without a text. */
-const [SMALL, TINY] = [12, 40];
-
-function sizeOf(nodes: number): string {
-  return nodes > TINY ? " small tiny" : nodes > SMALL ? " small" : "";
+/** What was asked and what was not, where that is not all. */
+function coverage({ coverage: { kind, seed = 0, asked, notAsked } }: Report): string[] {
+  const item = (what: string) => (text: string) => `<li>${what}: ${xml(text)}</li>`;
+  return kind === "full"
+    ? []
+    : [
+        `<section><h2>A sample</h2><p>The seed ${String(seed)} drew it: the same nodes and seed give the same requests.</p><ul>`,
+        ...asked.map(item("asked")),
+        ...notAsked.map(item("not asked")),
+        "</ul></section>",
+      ];
 }
 
 function matrix({ nodes }: Report, findings: readonly Finding[]): string[] {
   const between = new Set<string>(CLAIMS.filter(({ betweenNodes }) => betweenNodes === true).map(({ id }) => id));
-  const byPair = new Map<string, Finding[]>();
-  for (const finding of findings.filter(({ claim }) => between.has(claim))) {
-    const key = `${nodeOf(finding.source)} ${nodeOf(finding.target)}`;
-    byPair.set(key, [...(byPair.get(key) ?? []), finding]);
-  }
-  const cellOf = (from: string, to: string): Cell => {
-    const own = byPair.get(`${from} ${to}`) ?? [];
-    const failed = own.filter(({ status }) => status === "failed");
-    const passed = own.filter(({ status }) => status === "passed").length;
-    const claimsOf = [...new Set(failed.map(({ claim }) => claim))].join(", ");
-    const counts = `${from} to ${to}: ${String(passed)} of ${String(own.length)} proofs hold`;
-    return own.length === 0
-      ? { state: "none", text: `${from} to ${to}: not asked` }
-      : failed.length > 0
-        ? { state: "bad", text: `${counts}; failed: ${claimsOf}`, content: "✗" }
-        : passed < own.length
-          ? { state: "open", text: `${counts}; the others are blocked or do not apply`, content: "–" }
-          : { state: "good", text: counts, content: "✓" };
+  const rows = new Rows(nodes);
+  const found = rows.inCells(
+    findings.filter(({ claim }) => between.has(claim)),
+    () => ({ all: 0, passed: 0, failed: new Set<string>() }),
+    (cell, { claim, status }) => {
+      cell.all += 1;
+      cell.passed += status === "passed" ? 1 : 0;
+      if (status === "failed") {
+        cell.failed.add(claim);
+      }
+    },
+  );
+  const rest = restOf(findings, rows);
+  const cellOf = (row: number, column: number): Cell => {
+    const pair = `${rows.names[row] ?? ""} to ${rows.names[column] ?? ""}`;
+    const cell = found(row, column);
+    if (!cell) {
+      const told = rest.get(row);
+      return told === undefined
+        ? { state: "none", text: `${pair}: not asked` }
+        : told
+          ? { state: "good", text: `${pair}: a pod is reached, and nothing more was asked`, content: "✓" }
+          : {
+              state: "bad",
+              text: `${pair}: among those that are not told one by one, of which some failed`,
+              content: "✗",
+            };
+    }
+    const { all, passed, failed } = cell;
+    const counts = `${pair}: ${String(passed)} of ${String(all)} proofs hold`;
+    return failed.size > 0
+      ? { state: "bad", text: `${counts}; failed: ${[...failed].join(", ")}`, content: "✗" }
+      : passed < all
+        ? { state: "open", text: `${counts}; the others are blocked or do not apply`, content: "–" }
+        : { state: "good", text: counts, content: "✓" };
   };
   return [
     "<section><h2>Who reaches whom</h2>",
-    ...grid("matrix", "from (row) to (column)", nodes, cellOf),
+    ...grid("matrix", "from (row) to (column)", rows, cellOf),
     "</section>",
   ];
 }
 
+/** Whether all passed that findings tell of together, by the row of who asked: what cells without a finding of their own stand for. */
+function restOf(findings: readonly Finding[], rows: Rows): ReadonlyMap<number, boolean> {
+  const rest = new Map<number, boolean>();
+  for (const { claim, source, count, status } of findings) {
+    const row = claim === "pod-to-pod" && count !== undefined ? rows.placeOf(source) : undefined;
+    if (row !== undefined) {
+      rest.set(row, (rest.get(row) ?? true) && status === "passed");
+    }
+  }
+  return rest;
+}
+
 function latencies({ nodes, pairs }: Report): string[] {
-  const measured = pairs.flatMap(({ milliseconds }) => (milliseconds === undefined ? [] : [milliseconds]));
-  if (measured.length === 0) {
+  const rows = new Rows(nodes);
+  const measured = rows.inCells(
+    pairs.filter(({ milliseconds }) => milliseconds !== undefined),
+    () => ({ count: 0, milliseconds: 0, lost: 0 }),
+    (cell, { milliseconds = 0, lost }) => {
+      cell.count += 1;
+      cell.milliseconds += milliseconds;
+      cell.lost += lost;
+    },
+  );
+  const all = rows.names.flatMap((_, row) =>
+    rows.names.flatMap((__, column) => {
+      const { milliseconds, count } = measured(row, column) ?? { milliseconds: 0, count: 0 };
+      return count === 0 ? [] : [milliseconds / count];
+    }),
+  );
+  if (all.length === 0) {
     return [];
   }
-  const most = Math.max(...measured);
-  const byPair = new Map(pairs.map((pair) => [`${nodeOf(pair.source)} ${nodeOf(pair.target)}`, pair]));
-  const cellOf = (from: string, to: string): Cell => {
-    const pair = byPair.get(`${from} ${to}`);
-    if (pair?.milliseconds === undefined) {
-      return { state: "none", text: `${from} to ${to}: not measured` };
+  const most = Math.max(...all);
+  const cellOf = (row: number, column: number): Cell => {
+    const pair = `${rows.names[row] ?? ""} to ${rows.names[column] ?? ""}`;
+    const cell = measured(row, column);
+    if (!cell) {
+      return { state: "none", text: `${pair}: not measured` };
     }
-    const { milliseconds, lost } = pair;
-    const text = `${from} to ${to}: ${milliseconds.toFixed(3)} ms, ${(100 * lost).toFixed(1)} % lost`;
+    const milliseconds = cell.milliseconds / cell.count;
+    const text = `${pair}: ${milliseconds.toFixed(3)} ms, ${((100 * cell.lost) / cell.count).toFixed(1)} % lost`;
     return {
       state: "good",
       text,
-      content: nodes.length > SMALL ? "" : milliseconds.toFixed(3),
+      content: rows.names.length > SMALL ? "" : milliseconds.toFixed(3),
       heat: milliseconds / most,
     };
   };
   const caption = `milliseconds that an answer took, from (row) to (column); the strongest colour is ${most.toFixed(3)} ms`;
-  return ["<section><h2>Latency</h2>", ...grid("latency", caption, nodes, cellOf), "</section>"];
+  return ["<section><h2>Latency</h2>", ...grid("latency", caption, rows, cellOf), "</section>"];
 }
 
-function failures({ problems }: Report): string[] {
+function failures({ problems, claims: counts }: Report): string[] {
   const groups = CLAIMS.flatMap(({ id }) => {
     const own = problems.filter(({ claim, status }) => claim === id && status === "failed");
-    const more = own.length - LISTED;
+    const { failed } = counts[id];
+    const more = failed - numberOf(own.slice(0, LISTED));
     return own.length === 0
       ? []
       : [
-          `<details><summary><code>${id}</code>: ${String(own.length)} failed</summary><ul>`,
+          `<details><summary><code>${id}</code>: ${String(failed)} failed</summary><ul>`,
           ...own.slice(0, LISTED).map((finding) => `<li>${xml(describe(finding))}</li>`),
           ...(more > 0 ? [`<li>and ${String(more)} more</li>`] : []),
           "</ul></details>",

@@ -1,6 +1,6 @@
 import type { ClaimId } from "../../claims";
 import { describe } from "../finding";
-import { claimsIn, type Report, rowOf } from "../report";
+import { claimsIn, numberOf, type Report, rowOf } from "../report";
 import { causeText, partLine, verdictText } from "../table";
 
 /** Failures that a page lists; all are in the JSON. */
@@ -8,9 +8,11 @@ const LISTED = 50;
 
 /** The report as Markdown, as a comment on a pull request takes it: the verdict, the causes, the claims, the failures. */
 export function markdown(report: Report): string {
-  const { causes, warnings, problems } = report;
+  const { causes, warnings, problems, coverage } = report;
+  const { kind, seed = 0, asked, notAsked } = coverage;
   const failed = problems.filter(({ status }) => status === "failed");
-  const more = failed.length - LISTED;
+  const all = Object.values(report.claims).reduce((sum, counts) => sum + counts.failed, 0);
+  const more = all - numberOf(failed.slice(0, LISTED));
   return [
     `## ${report.passed ? "✅" : "❌"} ${verdictText(report)}`,
     ...section(
@@ -22,12 +24,18 @@ export function markdown(report: Report): string {
     "| | claim | proofs | |",
     "| --- | --- | ---: | --- |",
     ...claimsIn(report).map(({ id, title }) => row(id, title, report)),
+    ...(kind === "full"
+      ? []
+      : section(`A sample, drawn by the seed ${String(seed)}`, [
+          ...asked.map((words) => `- asked: ${text(words)}`),
+          ...notAsked.map((words) => `- not asked: ${text(words)}`),
+        ])),
     ...section(
       "Warnings",
       warnings.map((warning) => `- ${text(warning)}`),
     ),
     ...section(
-      `Failures (${String(failed.length)})`,
+      `Failures (${String(all)})`,
       failed.slice(0, LISTED).map((finding) => `- ${text(describe(finding))}`),
     ),
     ...(more > 0 ? [`- and ${String(more)} more`] : []),

@@ -1,6 +1,8 @@
 # Makes the connectivity check's requests from this node, all at once but for a bound, each with its deadline, and answers with
 # `ID:LINE` for each line of what came of them. A request is `ID PROBE KIND ...`:
 #   ID PROBE fetch URL             what curl gets, and how it ended, under w-PROBE
+#   ID PROBE reach ADDRESS,... PORT  by which address each of many pods sees PROBE. `most COUNT CODE TEXT` is what came of most of them, and
+#                                  `ADDRESS CODE TEXT` what came of each other one: curl's code, and what it got or its message
 #   ID PROBE packet ADDRESS SIZE   whether an IP packet of SIZE bytes that may not be fragmented is answered
 #   ID PROBE fragments ADDRESS:PORT SIZE  whether a UDP packet of SIZE bytes, which goes in fragments, is answered
 #   ID PROBE loss ADDRESS COUNT    how many of COUNT packets are answered
@@ -45,6 +47,35 @@ fetch_all() {
     inside "$probe" curl -q -sS -Z --parallel-immediate --parallel-max 32 --connect-timeout "$deadline" --max-time "$deadline" \
         -H 'Connection: close' -w '%{filename_effective} code %{exitcode} %{time_connect} %{errormsg}\n' --config - \
         >"w-$probe" 2>/dev/null <<<"$config" || true
+}
+
+# How each transfer ended is on a line of its own, and what it got in a file by its address: of a thousand only what differs is told.
+# Messages go without the address and the time, or none would be like another; a timeout has several words.
+reach_many() {
+    local probe=$1 id=$2 addresses=$3 port=$4 folder=reach-$2
+    mkdir "$folder"
+    tr ',' '\n' <<<"$addresses" >"$folder/asked"
+    awk -v port="$port" -v folder="$folder" '{ print "url = \"http://" $1 ":" port "/clientip\"\noutput = \"" folder "/" $1 "\"" }' "$folder/asked" |
+        inside "$probe" curl -q -sS -Z --parallel-immediate --parallel-max 32 --connect-timeout "$deadline" --max-time "$deadline" \
+            -H 'Connection: close' -w '%{filename_effective} %{exitcode} %{errormsg}\n' --config - >"$folder/ended" 2>/dev/null || true
+    awk -v folder="$folder" '
+        FILENAME ~ /ended$/ { address = $1; sub(/.*\//, "", address); code[address] = $2; sub(/^[^ ]+ [^ ]+ ?/, ""); sub(/ to [0-9.]+ port [0-9]+/, ""); sub(/ after [0-9]+ m(s|illiseconds)/, ""); text[address] = code[address] == 28 ? "" : $0; next }
+        {
+            if (!($1 in code)) outcome = "-"
+            else if (code[$1] == 0) { file = folder "/" $1; got = ""; getline got <file; close(file); outcome = "0 " got }
+            else outcome = code[$1] " " text[$1]
+            # Each transfer has a port of its own.
+            key = outcome; if (key ~ /^0 /) sub(/:[0-9]+$/, "", key)
+            if (!(key in first)) first[key] = outcome
+            count[key]++
+            asked[++n] = $1; kind[n] = key; told[n] = outcome
+        }
+        END {
+            for (key in count) if (count[key] > best && key != "-") { best = count[key]; most = key }
+            if (best) print "most", best, first[most]
+            for (i = 1; i <= n; i++) if (kind[i] != most) print asked[i], told[i]
+        }' "$folder/ended" "$folder/asked" >"$id"
+    rm -r "$folder"
 }
 
 send_packet() {
@@ -94,6 +125,9 @@ resolve_name() {
 ask_for() {
     local probe=$1 id one two
     fetch_all "$probe" &
+    while read -r id one two; do
+        [ -z "$id" ] || reach_many "$probe" "$id" "$one" "$two" &
+    done <<<"$(of_kind "$probe" reach)"
     # What the kernel remembers of the path's MTU from an earlier fault is not this run's evidence.
     [ -z "$(of_kind "$probe" packet)" ] || inside "$probe" ip route flush cache
     while read -r id one two; do

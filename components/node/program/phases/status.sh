@@ -91,15 +91,26 @@ routes_json() {
 # The way that a packet takes to the first and to the last pod of each peer, `ADDRESS via NEXT-HOP`, or what the kernel says instead:
 # another route that is more exact, or a rule that leads to another table, wins over podnet's.
 taken_ways() {
-    local address
-    for address in $(awk 'NF { split($1, cidr, "/"); split(cidr[1], p, "."); n = ((p[1] * 256 + p[2]) * 256 + p[3]) * 256 + p[4]
+    local address addresses
+    addresses=$(awk 'NF { split($1, cidr, "/"); split(cidr[1], p, "."); n = ((p[1] * 256 + p[2]) * 256 + p[3]) * 256 + p[4]
         for (i = 0; i < 2; i++) { m = i ? n + 2 ^ (32 - cidr[2]) - 2 : n + 1; print int(m / 16777216) "." int(m / 65536) % 256 "." int(m / 256) % 256 "." m % 256 } }' \
-        "$NETWORK_FOLDER/routes" 2>/dev/null || true); do
-        { ip -4 -o route get "$address" 2>&1 || true; } | awk -v address="$address" 'NR == 1 {
-            for (i = 2; i < NF; i++) if ($i == "via") { print address, "via", $(i + 1); exit }
-            if ($1 == "RTNETLINK") { sub(/.*answers: /, ""); print address, $0 } else { for (i = 1; i < NF; i++) if ($i == "dev") { print address, "by", $(i + 1); exit } }
-        }'
-    done
+        "$NETWORK_FOLDER/routes" 2>/dev/null || true)
+    [ -n "$addresses" ] || return 0
+    # One look for all: a node may have a thousand peers. Where the kernel has no way, a look of its own tells why.
+    while read -r address; do
+        if [[ $address == *' '* ]]; then echo "$address"; else way_taken "$address"; fi
+    done < <(awk 'NR == FNR { told[$1] = $0; next } { print ($1 in told) ? told[$1] : $1 }' \
+        <(awk '{ print "route get " $1 }' <<<"$addresses" | { ip -4 -o -force -batch - 2>/dev/null || true; } | awk "$way_in") <(echo "$addresses"))
+}
+
+# What `ip route get` says, as `ADDRESS via NEXT-HOP` or `ADDRESS by LINK`. The kind of a route that is no usual one stands before it.
+# shellcheck disable=SC2016
+way_in='{ to = $1 ~ /^[0-9]/ ? $1 : $2
+    for (i = 2; i < NF; i++) if ($i == "via") { print to, "via", $(i + 1); next }
+    for (i = 1; i < NF; i++) if ($i == "dev") { print to, "by", $(i + 1); next } }'
+
+way_taken() {
+    { ip -4 -o route get "$1" 2>&1 || true; } | awk -v address="$1" "NR == 1 && \$1 == \"RTNETLINK\" { sub(/.*answers: /, \"\"); print address, \$0; next } NR == 1 $way_in"
 }
 
 # The bridge of podnet's own network on this node, with its ports; null where it has none.

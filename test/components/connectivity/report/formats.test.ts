@@ -9,7 +9,7 @@ import { markdown } from "../../../../components/connectivity/report/formats/mar
 import { prometheus } from "../../../../components/connectivity/report/formats/prometheus";
 import { summarize } from "../../../../components/connectivity/report/report";
 import { reportJsonSchema, reportSchema } from "../../../../components/connectivity/report/schema";
-import { findingsOf, silent } from "../world";
+import { findingsOf, FULL, silent } from "../world";
 
 const SCHEMA = join(__dirname, "../../../../docs/report.schema.json");
 
@@ -52,6 +52,7 @@ const report = summarize(findings, {
   seconds: 3.25,
   warnings: ["w1: a <warning>"],
   causes: [{ place: "w1", hop: "routes", text: "the route is missing", example: "to 10.244.2.2", proofs: 8 }],
+  coverage: FULL,
 });
 
 test("the published JSON Schema is that of the report, which holds to it", () => {
@@ -124,7 +125,7 @@ test("Markdown has the verdict, the causes, each claim and the failures, and not
   );
   const sound = summarize(
     findings.filter(({ status }) => status === "passed"),
-    { nodes: ["cp", "w1", "w2"], network: "bridge", seconds: 3, warnings: [], causes: [] },
+    { nodes: ["cp", "w1", "w2"], network: "bridge", seconds: 3, warnings: [], causes: [], coverage: FULL },
   );
   expect(markdown(sound)).not.toMatch(/Causes|Failures|Warnings/);
 });

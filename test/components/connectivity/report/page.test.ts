@@ -1,8 +1,9 @@
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Coverage } from "../../../../components/connectivity/coverage";
 import { html } from "../../../../components/connectivity/report/formats/html";
 import { type Report, summarize } from "../../../../components/connectivity/report/report";
-import { findingsOf, silent } from "../world";
+import { findingsOf, FULL, silent } from "../world";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -19,7 +20,7 @@ function pageOf(nodes: readonly string[], more: Partial<Pick<Report, "causes" | 
     answer: ({ claim, node, targetNode }, good) =>
       claim === "pod-to-pod" && node === from && targetNode === to ? silent : good,
   });
-  const context = { nodes, network: "bridge", seconds: 3.2, warnings: [], causes: [], ...more };
+  const context = { nodes, network: "bridge", seconds: 3.2, warnings: [], causes: [], coverage: FULL, ...more };
   return html(summarize(findings, context), findings);
 }
 
@@ -133,7 +134,35 @@ test.each([20, 100])("a table of %i nodes is on the screen whole, in light and i
 
 test("a proven network's page has no causes and no failures", async () => {
   const findings = findingsOf({ nodes: NODES });
-  const report = summarize(findings, { nodes: NODES, network: "bridge", seconds: 3, warnings: [], causes: [] });
+  const report = summarize(findings, {
+    nodes: NODES,
+    network: "bridge",
+    seconds: 3,
+    warnings: [],
+    causes: [],
+    coverage: FULL,
+  });
   const { page } = await open(html(report, findings));
   expect(await page.locator("h2").allTextContents()).toEqual(["Claims", "Who reaches whom", "Latency"]);
+});
+
+test("of more than a hundred nodes a cell stands for neighbours, and tells of a sample what was asked", async () => {
+  const nodes = Array.from({ length: 150 }, (_, index) => `node-${String(index)}`);
+  const findings = findingsOf({
+    nodes,
+    answer: ({ claim, node, targetNode }, good) =>
+      claim === "pod-to-pod" && node === "node-20" && targetNode === "node-91" ? silent : good,
+  });
+  const coverage = new Coverage(nodes, "sampled", 1).text();
+  const context = { nodes, network: "bridge", seconds: 3.2, warnings: [], causes: [], coverage };
+  const { page, errors } = await open(html(summarize(findings, context), findings));
+  const grid = page.locator("table.grid").first();
+  expect(await grid.locator("td[role=gridcell]").count()).toBe(75 * 75);
+  const bad = grid.locator("td.bad");
+  expect(await bad.count()).toBe(1);
+  expect(await bad.getAttribute("aria-label")).toMatch(
+    /^node-20 … node-21 to node-90 … node-91: \d+ of \d+ proofs hold; failed: pod-to-pod$/,
+  );
+  expect(await page.locator("h2").allTextContents()).toContain("A sample");
+  expect(errors).toEqual([]);
 });

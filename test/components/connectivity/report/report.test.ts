@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
+import { Coverage } from "../../../../components/connectivity/coverage";
 import { CLAIMS } from "../../../../components/connectivity/claims";
 import type { Finding } from "../../../../components/connectivity/report/finding";
-import { summarize } from "../../../../components/connectivity/report/report";
+import { LISTED, summarize } from "../../../../components/connectivity/report/report";
 import { palette, renderTable } from "../../../../components/connectivity/report/table";
+import { FULL } from "../world";
 
 const finding = (claim: Finding["claim"], status: Finding["status"], seen = ""): Finding => ({
   claim,
@@ -12,7 +14,7 @@ const finding = (claim: Finding["claim"], status: Finding["status"], seen = ""):
   expected: "",
   seen,
 });
-const context = { nodes: ["cp", "w1"], network: "flannel-vxlan", seconds: 3, warnings: [], causes: [] };
+const context = { nodes: ["cp", "w1"], network: "flannel-vxlan", seconds: 3, warnings: [], causes: [], coverage: FULL };
 const proven = CLAIMS.filter(({ id }) => id !== "network-policy").map(({ id }) => finding(id, "passed"));
 
 test("a claim that does not apply is counted with its reason and is no failure", () => {
@@ -90,4 +92,33 @@ test("causes stand before all else, with what failed by each, and no claim's fai
     "  … and 2 more of pod-to-pod",
     "  ✗ hairpin: a -> b0: expected ; saw silence",
   ]);
+});
+
+test("of a sample the table says what drew it, what was asked and what was not", () => {
+  const coverage = new Coverage(
+    Array.from({ length: 40 }, (_, index) => `n${String(index)}`),
+    "sampled",
+    4711,
+  ).text();
+  expect(coverage).toMatchObject({ kind: "sampled", seed: 4711, peers: 8 });
+  const lines = renderTable(summarize(proven, { ...context, coverage }), palette(false)).split("\n");
+  expect(lines).toContain("  a sample, drawn by the seed 4711:");
+  expect(lines.filter((line) => line.startsWith("  · asked: "))).toHaveLength(3);
+  expect(lines.filter((line) => line.startsWith("  · not asked: "))).toEqual([
+    "  · not asked: between the other 1240 ordered pairs of nodes: UDP, node to pod and pod to node, the MTU, fragments, loss, every further pair of pods",
+    "  · not asked: a Service's nodePort and a headless Service's pods from every node: each node asks those of itself and of its 8 others",
+    "  · not asked: each server of the cluster's DNS from every node, where there are more than 8",
+    "  · not asked: NetworkPolicies but on each node and to its 8 others",
+  ]);
+  expect(renderTable(summarize(proven, context), palette(false))).not.toContain("sample");
+});
+
+test("a finding that stands for many is counted as many, and of very many a report lists some and counts the others", () => {
+  const many = { ...finding("pod-to-pod", "passed"), count: 496 };
+  const failed = Array.from({ length: LISTED + 5 }, () => finding("loss", "failed"));
+  const report = summarize([many, ...failed], context);
+  expect(report.claims["pod-to-pod"].passed).toBe(496);
+  expect(report.claims.loss.failed).toBe(LISTED + 5);
+  expect(report.problems).toHaveLength(LISTED);
+  expect(report.unlisted).toBe(5);
 });

@@ -1,0 +1,14 @@
+/** Things by a key of theirs, each group in their order. */
+export function grouped<T, K>(things: Iterable<T>, keyOf: (thing: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const thing of things) {
+    const key = keyOf(thing);
+    const group = groups.get(key);
+    if (group) {
+      group.push(thing);
+    } else {
+      groups.set(key, [thing]);
+    }
+  }
+  return groups;
+}
