@@ -227,6 +227,43 @@ describe("a whole program", () => {
     ]);
   });
 
+  test("checks any cluster by its kubeconfig, which is a secret, with nothing on its nodes but pods", async () => {
+    const check = new ConnectivityCheck("check", {
+      kubeconfig: "some kubeconfig",
+      image: "mirror/agnhost:1",
+      dnsDomain: "corp.internal",
+      timeout: 60,
+    });
+    await settle();
+    expect(
+      made
+        .map(({ type, name }) => `${type} ${name}`)
+        .filter((text) => !text.includes("Service "))
+        .sort(),
+    ).toEqual([
+      "command:local:Command check-run",
+      "kubernetes:apps/v1:DaemonSet check-probe-a",
+      "kubernetes:apps/v1:DaemonSet check-probe-b",
+      "kubernetes:apps/v1:DaemonSet check-probe-host",
+      "kubernetes:core/v1:Namespace check-namespace",
+      "podnet:index:ConnectivityCheck check",
+      "pulumi:providers:kubernetes check-kubernetes",
+    ]);
+    expect(await pulumi.isSecret(check.verify)).toBe(true);
+    expect(JSON.parse(String(await valueOf(check.verify)))).toEqual({
+      kubeconfig: "some kubeconfig",
+      image: "mirror/agnhost:1",
+      dnsDomain: "corp.internal",
+      readyTimeout: 60,
+    });
+    const template = made.find(({ name }) => name === "check-probe-a")?.inputs as {
+      spec: { template: { spec: { containers: { image: string }[] } } };
+    };
+    expect(template.spec.template.spec.containers.map(({ image }) => image)).toEqual(
+      Array.from({ length: 2 }, () => "mirror/agnhost:1"),
+    );
+  });
+
   test("grows by at most 6 resources for each node more, its machine included", async () => {
     const count = async (workers: number): Promise<number> => {
       made = [];
@@ -440,6 +477,21 @@ describe("arguments", () => {
     );
     expect(() => new ConnectivityCheck("connectivity", { cluster: demo, network, timeout: 0 })).toThrow(
       "invalid ConnectivityCheck args: timeout: must be a whole number between 1 and 3600, got 0",
+    );
+  });
+
+  test("of the check describe a cluster of the program's or one by its kubeconfig, and not both or neither", () => {
+    const demo = cluster(1);
+    const network = new BridgeNetwork("network", { cluster: demo });
+    const check = (args: ConstructorParameters<typeof ConnectivityCheck>[1]) => () => new ConnectivityCheck("c", args);
+    expect(check({})).toThrow(
+      "invalid ConnectivityCheck args:\n  cluster: is required, or kubeconfig in place of cluster and network\n  network: is required, or kubeconfig in place of cluster and network",
+    );
+    expect(check({ cluster: demo, network, image: "mirror/agnhost:1" })).toThrow(
+      "invalid ConnectivityCheck args: image: goes with kubeconfig alone",
+    );
+    expect(check({ kubeconfig: "k", network, image: "/", dnsDomain: "a b" })).toThrow(
+      /^invalid ConnectivityCheck args:\n {2}image: .*\n {2}dnsDomain: .*\n {2}network: does not go with kubeconfig: that is of a cluster which the program does not make$/,
     );
   });
 
