@@ -4,9 +4,10 @@ import type { Claim, Verdict } from "../claims/claim";
 import type { Facts } from "../facts";
 import type { Verdicts } from "../judge";
 import { nodeOf } from "../request";
-import { type Cause, type Hop, Sights } from "./cause";
-import { pairKey } from "./flows";
+import { type Cause, type Hop, Sights, STALE_RULES } from "./cause";
+import { endpointsBehind, pairKey } from "./flows";
 import type { Evidence } from "./investigate";
+import { policyCause } from "./policies";
 import { walk } from "./walk";
 
 /** A cause with what failed by it. */
@@ -39,9 +40,9 @@ const PARTS: Readonly<Record<Hop, readonly string[]>> = {
 export function causesOf(
   verdicts: Verdicts,
   facts: Facts,
-  evidence: Pick<Evidence, "followed" | "byNode" | "proxies">,
+  evidence: Pick<Evidence, "followed" | "byNode" | "proxies" | "policies">,
 ): Explained[] {
-  const { followed, byNode } = evidence;
+  const { followed, byNode, proxies, policies } = evidence;
   const { topology } = facts;
   const asMade = (verdicts.get("as-made") ?? []).filter(({ status }) => status === "failed");
   const byPair = new Map<string, Cause>();
@@ -62,10 +63,12 @@ export function causesOf(
       const found =
         asMadeCause(claim, verdict, asMade) ??
         claim.cause?.(verdict, facts) ??
+        policyCause(verdict.request, policies, topology) ??
         causeOfPair(verdict, byPair) ??
-        causeOfService(verdict, evidence);
+        causeOfService(verdict, facts, evidence) ??
+        claim.lastCause?.(verdict, facts);
       if (found) {
-        count(found, 1);
+        count(withProxy(found, proxies), 1);
       } else {
         left.push(verdict);
       }
@@ -96,26 +99,38 @@ function causeOfPair({ request }: Verdict, byPair: ReadonlyMap<string, Cause>): 
   return byPair.get(pairKey(node, targetNode)) ?? byPair.get(pairKey(targetNode, node));
 }
 
-/** The cause of a failed proof of a ClusterIP: no rules for it on the node that asks, where kube-proxy is to make them. */
+/**
+ * The cause of a failed proof of a ClusterIP: on the node that asks, where kube-proxy is to make rules for it, there are none, or they
+ * lead to none of some endpoints.
+ */
 function causeOfService(
   { request }: Verdict,
+  { topology }: Facts,
   { byNode, proxies }: Pick<Evidence, "byNode" | "proxies">,
 ): Cause | undefined {
   if (proxies === undefined || request === undefined || !("address" in request.ask)) {
     return undefined;
   }
   const { node, ask } = request;
-  if (new Sights("", byNode).serves(node, ask.address) !== false) {
-    return undefined;
+  const sights = new Sights("", byNode);
+  const here = { place: node, hop: "service", example: `to ${ask.address}` } as const;
+  if (sights.serves(node, ask.address) === false) {
+    return { ...here, text: NO_RULES };
   }
-  const why = own(proxies, node);
-  const text = "it has no rules for ClusterIPs, which kube-proxy makes";
-  return {
-    place: node,
-    hop: "service",
-    text: why === undefined ? text : `${text}: ${why}`,
-    example: `to ${ask.address}`,
-  };
+  return sights.unserved(node, endpointsBehind(ask.address, topology)).length > 0
+    ? { ...here, text: STALE_RULES }
+    : undefined;
+}
+
+const NO_RULES = "it has no rules for ClusterIPs, which kube-proxy makes";
+
+/** A cause in a node's rules for ClusterIPs, with what is known of the kube-proxy there. */
+function withProxy(cause: Cause, proxies: Evidence["proxies"]): Cause {
+  if (proxies === undefined || (cause.text !== NO_RULES && cause.text !== STALE_RULES)) {
+    return cause;
+  }
+  const why = own(proxies, cause.place);
+  return { ...cause, text: `${cause.text}${why === undefined ? ", though kube-proxy runs there" : `: ${why}`}` };
 }
 
 /** The nodes that a proof is about. */

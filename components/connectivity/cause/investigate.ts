@@ -4,8 +4,9 @@ import { reasonOf } from "../../kubernetes/reason";
 import type { AskOnce } from "../asking";
 import type { Facts } from "../facts";
 import type { Verdicts } from "../judge";
-import { type Followed, flowsOf, servicesOf } from "./flows";
+import { endpointsBehind, type Followed, flowsOf, servicesOf } from "./flows";
 import { follow, type FollowedSights } from "./follow";
+import { policiesOnProbes, type SeenPolicy } from "./policies";
 
 /** What an investigation works with. */
 export interface Means {
@@ -22,6 +23,8 @@ export interface Evidence extends FollowedSights {
   readonly followed: readonly Followed[];
   /** Why kube-proxy does not run on a node, by node; nothing where it does. Undefined where the cluster has none. */
   readonly proxies: Readonly<Record<string, string>> | undefined;
+  /** NetworkPolicies that hold back what the check asks; none where the network enforces none. */
+  readonly policies: readonly SeenPolicy[];
 }
 
 /**
@@ -37,14 +40,17 @@ export async function investigate(
   const followed = flowsOf(all, topology);
   const services = servicesOf(all);
   if (followed.length === 0 && services.size === 0) {
-    return { followed, byNode: {}, proxies: {}, troubles: [] };
+    // What is proven later may fail by it.
+    return { followed, byNode: {}, proxies: await proxiesOf(client, topology.nodes), policies: [], troubles: [] };
   }
   say(`looking for the cause: following packets of failed proofs, hop by hop, on ${String(followed.length)} ways`);
-  const [sights, proxies] = await Promise.all([
-    follow({ followed, services }, shells, observations.seen, ask),
-    services.size === 0 ? {} : proxiesOf(client, [...services.keys()]),
+  const behind = (address: string): string[] => endpointsBehind(address, topology);
+  const [sights, policies, proxies] = await Promise.all([
+    follow({ followed, services, endpointsBehind: behind }, shells, observations.seen, ask),
+    topology.input.network.enforcesPolicy ? policiesOnProbes(client) : [],
+    proxiesOf(client, topology.nodes),
   ]);
-  return { followed, proxies, ...sights };
+  return { followed, proxies, policies, ...sights };
 }
 
 /** Why kube-proxy does not run on these nodes, by node; undefined where it runs nowhere, since something else serves ClusterIPs. */

@@ -1,6 +1,7 @@
 import { type Fault } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: { w1: "systemctl stop kubelet" },
   back: { w1: "systemctl start kubelet; sleep 5" },
   claims: ["as-made"],

@@ -1,6 +1,7 @@
 import { type Fault } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: { w1: "systemctl stop containerd" },
   back: { w1: "systemctl start containerd; sleep 5" },
   claims: ["as-made"],

@@ -1,6 +1,7 @@
 import { type Fault } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: {
     cp: `kubectl --kubeconfig /etc/kubernetes/admin.conf -n default patch service web -p '{"spec":{"selector":{"app":"wbe"}}}'`,
   },

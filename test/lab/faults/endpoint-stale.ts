@@ -1,0 +1,15 @@
+import { ADMIN, type Fault, FREEZE_PROXY, THAW_PROXY } from "./fault";
+
+export default {
+  networks: ["bridge", "flannel", "kube-router", "cilium"],
+  plant: {
+    w1: FREEZE_PROXY,
+    cp: `pod=$(${ADMIN} -n podnet-check get pods --field-selector spec.nodeName=w2 -o name | grep /probe-a-)
+${ADMIN} -n podnet-check delete "$pod" --wait
+${ADMIN} -n podnet-check rollout status daemonset/probe-a --timeout=60s`,
+  },
+  back: { w1: `${THAW_PROXY}; sleep 3` },
+  claims: ["service", "endpoints"],
+  cause:
+    /^w1: its rules for ClusterIPs do not follow the endpoints of Services, though kube-proxy runs there, such as those to 10\.96\.\d+\.\d+ \(5 proofs/,
+} satisfies Fault;

@@ -1,0 +1,10 @@
+import { type Fault, FREEZE_PROXY, THAW_PROXY } from "./fault";
+
+export default {
+  networks: ["bridge", "flannel", "kube-router", "cilium"],
+  plant: { w1: FREEZE_PROXY },
+  back: { w1: THAW_PROXY },
+  claims: ["endpoints"],
+  cause:
+    /^w1: its rules for ClusterIPs do not follow the endpoints of Services, though kube-proxy runs there, such as those to probe without probe-a-\w+ \(1 proof/,
+} satisfies Fault;
