@@ -9,7 +9,7 @@ ${ADMIN} -n podnet-check delete "$pod" --wait
 ${ADMIN} -n podnet-check rollout status daemonset/probe-a --timeout=60s`,
   },
   back: { w1: `${THAW_PROXY}; sleep 3` },
-  claims: ["service", "endpoints"],
+  claims: ["service"],
   cause:
-    /^w1: its rules for ClusterIPs do not follow the endpoints of Services, though kube-proxy runs there, such as those to 10\.96\.\d+\.\d+ \(5 proofs/,
+    /^w1: its rules for ClusterIPs do not follow the endpoints of Services, though kube-proxy runs there, such as those to 10\.96\.\d+\.\d+ \(4 proofs/,
 } satisfies Fault;
