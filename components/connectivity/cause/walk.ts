@@ -50,7 +50,16 @@ export function walk(flow: Flow, sights: Sights, nodes: Readonly<Record<string, 
   const first = stations.find((station) => packets(station) === 0);
   const some = (): Cause | undefined =>
     flow.size === undefined ? (carrierTrouble(source, target, sights) ?? lossOn(stations, packets)) : undefined;
-  return first ? first.missing() : (some() ?? translated("there", source, target, sights));
+  return first
+    ? first.missing()
+    : (some() ?? translated("there", source, target, sights) ?? fullTable([flow.source, flow.target], sights));
+}
+
+/** A table of connections that is full, and had room for these packets by chance. */
+function fullTable(nodes: readonly string[], sights: Sights): Cause | undefined {
+  return nodes
+    .map((node) => ({ node, text: sights.fullConntrack(node) }))
+    .flatMap(({ node, text }): Cause[] => (text === undefined ? [] : [{ place: node, hop: "rules", text }]))[0];
 }
 
 /** Packets that a station may have fewer than the one before by the moment at which each began to count. */

@@ -20,7 +20,8 @@ END`;
 /** As many connections as the table takes, each for an hour. */
 const FILL = `awk -v most="$(cat /proc/sys/net/netfilter/nf_conntrack_max)" 'BEGIN { for (i = 0; i < most; i++)
   printf "-I -p tcp -s 10.%d.%d.%d -d 203.0.113.9 --sport 1000 --dport 80 --state ESTABLISHED -u ASSURED,SEEN_REPLY -t 3600\\n", 20 + int(i / 65536), int(i / 256) % 256, i % 256 }' >/root/connections
-conntrack -R /root/connections >/dev/null 2>&1 || true
+# What is there already would leave room as it ends.
+conntrack -F >/dev/null 2>&1; conntrack -R /root/connections >/dev/null 2>&1 || true
 rm /root/connections`;
 
 export default {

@@ -251,6 +251,11 @@ test.each<[string, World, string]>([
     "w1 rules: its table of connections is full: 64 of nf_conntrack_max 64",
   ],
   [
+    "a full table of connections that had room for these packets by chance",
+    also(sound(), "w2", { at: "conntrack", count: 63, max: 64 }),
+    "w2 rules: its table of connections is full: 63 of nf_conntrack_max 64",
+  ],
+  [
     "a route by another node",
     lost(
       other(sound(), "w1", "route", { text: "10.244.2.2 from 10.244.1.2 via 192.0.2.10 dev eth0" }, "there"),
