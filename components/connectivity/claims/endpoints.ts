@@ -104,7 +104,7 @@ async function relabel(proving: Proving): Promise<Relabelling> {
 }
 
 /** Seconds that a node's service proxy may take to follow the endpoints. */
-const PROXY_SECONDS = 5;
+const PROXY_SECONDS = 15;
 
 /** Asks the check's Service on every node where it answered before, until nobody but `rest` does. */
 async function askTheRest(
