@@ -1,7 +1,7 @@
-import { corefile, DNS_BACK, type Fault } from "./fault";
+import { DNS_BACK, type Fault, NETWORKS, corefile } from "./fault";
 
 export default {
-  networks: ["bridge", "flannel", "kube-router", "cilium"],
+  networks: NETWORKS,
   plant: { cp: `${corefile("s|kubernetes cluster.local|kubernetes other.local|")}; ${DNS_BACK}` },
   back: { cp: `${corefile("s|kubernetes other.local|kubernetes cluster.local|")}; ${DNS_BACK}` },
   claims: ["dns"],

@@ -1,7 +1,7 @@
-import { ADMIN, DNS_BACK, type Fault } from "./fault";
+import { ADMIN, DNS_BACK, type Fault, NETWORKS } from "./fault";
 
 export default {
-  networks: ["bridge", "flannel", "kube-router", "cilium"],
+  networks: NETWORKS,
   plant: {
     cp: `${ADMIN} -n kube-system scale deployment coredns --replicas=0
 ${ADMIN} -n kube-system wait --for=delete pod -l k8s-app=kube-dns --timeout=60s`,

@@ -1,7 +1,7 @@
-import { ADMIN, corefile, DNS_BACK, type Fault } from "./fault";
+import { ADMIN, DNS_BACK, type Fault, NETWORKS, corefile } from "./fault";
 
 export default {
-  networks: ["bridge", "flannel", "kube-router", "cilium"],
+  networks: NETWORKS,
   plant: {
     // It is ready for a moment before it ends.
     cp: `${corefile("s|forward . /etc/resolv.conf|forward . 127.0.0.1|")}

@@ -1,7 +1,7 @@
-import { ADMIN, type Fault, FREEZE_PROXY, THAW_PROXY } from "./fault";
+import { ADMIN, FREEZE_PROXY, type Fault, NETWORKS, THAW_PROXY } from "./fault";
 
 export default {
-  networks: ["bridge", "flannel", "kube-router", "cilium"],
+  networks: NETWORKS,
   plant: {
     w1: FREEZE_PROXY,
     cp: `pod=$(${ADMIN} -n podnet-check get pods --field-selector spec.nodeName=w2 -o name | grep /probe-a-)

@@ -1,4 +1,4 @@
-import { ADMIN, type Fault, PROXY_BACK } from "./fault";
+import { ADMIN, type Fault, NETWORKS, PROXY_BACK } from "./fault";
 
 /** Keeps the DaemonSet from making the pods of other nodes anew when its template changes. */
 const ON_DELETE = `{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null}}}`;
@@ -6,14 +6,14 @@ const ELSEWHERE = `{"spec":{"template":{"spec":{"affinity":{"nodeAffinity":{"req
 const patch = (text: string): string => `${ADMIN} -n kube-system patch daemonset kube-proxy -p '${text}'`;
 
 export default {
-  networks: ["bridge", "flannel", "kube-router", "cilium"],
+  networks: NETWORKS,
   plant: {
     cp: `${patch(ON_DELETE)}; ${patch(ELSEWHERE)}
 for _ in $(seq 60); do ${ADMIN} -n kube-system get pods -l k8s-app=kube-proxy -o wide | grep -q ' w1 ' || break; sleep 1; done`,
     w1: "nft delete table ip kube-proxy",
   },
   back: {
-    cp: patch('{"spec":{"template":{"spec":{"affinity":null}}}}'),
+    cp: `${patch('{"spec":{"template":{"spec":{"affinity":null}}}}')}; ${patch('{"spec":{"updateStrategy":{"type":"RollingUpdate"}}}')}`,
     w1: PROXY_BACK,
   },
   claims: ["service"],

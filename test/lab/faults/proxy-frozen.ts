@@ -1,7 +1,7 @@
-import { type Fault, FREEZE_PROXY, THAW_PROXY } from "./fault";
+import { FREEZE_PROXY, type Fault, NETWORKS, THAW_PROXY } from "./fault";
 
 export default {
-  networks: ["bridge", "flannel", "kube-router", "cilium"],
+  networks: NETWORKS,
   plant: { w1: FREEZE_PROXY },
   back: { w1: THAW_PROXY },
   claims: ["endpoints"],

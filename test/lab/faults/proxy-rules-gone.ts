@@ -1,7 +1,7 @@
-import { type Fault, FREEZE_PROXY, PROXY_BACK, THAW_PROXY } from "./fault";
+import { FREEZE_PROXY, type Fault, NETWORKS, PROXY_BACK, THAW_PROXY } from "./fault";
 
 export default {
-  networks: ["bridge", "flannel", "kube-router", "cilium"],
+  networks: NETWORKS,
   plant: { w1: `${FREEZE_PROXY}; nft delete table ip kube-proxy` },
   back: { w1: `${THAW_PROXY}; ${PROXY_BACK}` },
   claims: ["service"],
