@@ -40,7 +40,7 @@ const PARTS: Readonly<Record<Hop, readonly string[]>> = {
 export function causesOf(
   verdicts: Verdicts,
   facts: Facts,
-  evidence: Pick<Evidence, "followed" | "byNode" | "proxies" | "policies">,
+  evidence: Pick<Evidence, "followed" | "byNode" | "proxies" | "endpoints" | "policies">,
 ): Explained[] {
   const { followed, byNode, proxies, policies } = evidence;
   const { topology } = facts;
@@ -106,7 +106,7 @@ function causeOfPair({ request }: Verdict, byPair: ReadonlyMap<string, Cause>): 
 function causeOfService(
   { request }: Verdict,
   { topology }: Facts,
-  { byNode, proxies }: Pick<Evidence, "byNode" | "proxies">,
+  { byNode, proxies, endpoints }: Pick<Evidence, "byNode" | "proxies" | "endpoints">,
 ): Cause | undefined {
   if (proxies === undefined || request === undefined || !("address" in request.ask)) {
     return undefined;
@@ -117,9 +117,8 @@ function causeOfService(
   if (sights.serves(node, ask.address) === false) {
     return { ...here, text: NO_RULES };
   }
-  return sights.unserved(node, endpointsBehind(ask.address, topology)).length > 0
-    ? { ...here, text: STALE_RULES }
-    : undefined;
+  const wanted = endpointsBehind(ask.address, topology).filter((one) => endpoints.includes(one));
+  return sights.unserved(node, wanted).length > 0 ? { ...here, text: STALE_RULES } : undefined;
 }
 
 const NO_RULES = "it has no rules for ClusterIPs, which kube-proxy makes";

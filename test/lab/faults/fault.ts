@@ -9,6 +9,8 @@ export type Network = (typeof NETWORKS)[number];
 export interface Outcome {
   /** The claims that fail by it, and no others. */
   readonly claims: readonly ClaimId[];
+  /** Claims that fail by it at times, where it comes and goes; none where it is left away. */
+  readonly perhaps?: readonly ClaimId[];
   /** The first cause that is told, with its place; `{w2}` stands for the address of a node. */
   readonly cause: string | RegExp;
   /** Number of causes that are told; 1 where it is left away. */

@@ -11,13 +11,13 @@ import { answering, type Change, ok, silent, verdictsOf, WEB, world } from "../w
 function causes(
   change: Change,
   byNode: Evidence["byNode"] = {},
-  more: Partial<Pick<Evidence, "proxies" | "policies">> = { proxies: {} },
+  more: Partial<Pick<Evidence, "proxies" | "endpoints" | "policies">> = { proxies: {} },
 ): string[] {
   const { facts } = world(change);
   const verdicts = verdictsOf(change);
   const followed = flowsOf([...verdicts.values()].flat(), facts.topology);
-  const { proxies, policies = [] } = more;
-  return causesOf(verdicts, facts, { followed, byNode, proxies, policies }).map(causeText);
+  const { proxies, endpoints = facts.topology.pods.map(({ ip }) => ip), policies = [] } = more;
+  return causesOf(verdicts, facts, { followed, byNode, proxies, endpoints, policies }).map(causeText);
 }
 
 const seenAt = (flow: string, ...points: string[]): Sight[] =>
@@ -122,6 +122,9 @@ test("a node whose rules do not follow the endpoints is told, by an endpoint tha
     `${stale}, though kube-proxy runs there, such as those to 10.96.1.1 (3 proofs failed by it)`,
   ]);
   expect(causes(lacking, { w2: rules(true, true, true) })).toEqual([]);
+  // Rules that lack a pod which is ready no more follow the endpoints.
+  const left = { proxies: {}, endpoints: ["10.244.0.2", "10.244.1.2"] };
+  expect(causes(lacking, { w2: rules(true, true, false) }, left)).toEqual([]);
   expect(causes({ relabelling }, {}, { proxies: { w2: "none runs there" } })).toEqual([
     `${stale}: none runs there, such as those to probe without probe-a-cp (1 proof failed by it)`,
   ]);
