@@ -17,6 +17,9 @@ export interface Cause {
   readonly example?: string;
 }
 
+/** What is wrong on a node whose kube-proxy, or what is there in its place, does not write what the API tells. */
+export const STALE_RULES = "its rules for ClusterIPs do not follow the endpoints of Services";
+
 /** A pair of addresses whose packets are followed, since a proof between them failed. */
 export interface Flow {
   readonly id: string;
@@ -91,6 +94,11 @@ export class Sights {
     return this.#grown(node, "queue").filter((text) => text.startsWith(`${device} `));
   }
 
+  /** Times that a link lost its carrier meanwhile. */
+  carrierLosses(node: string, device: string): number {
+    return this.#all(node, "carrier").find(({ link }) => link === device)?.times ?? 0;
+  }
+
   /** Whether a counter of the kernel grew. */
   counted(node: string, name: string): boolean {
     return this.#grown(node, "kernel").includes(name);
@@ -107,6 +115,12 @@ export class Sights {
   /** Whether the node has rules for a ClusterIP; undefined where it was not asked. */
   serves(node: string, address: string): boolean | undefined {
     return this.#all(node, "service").find((one) => one.address === address)?.served;
+  }
+
+  /** Those endpoints of a ClusterIP to which no rule of the node sends anything. */
+  unserved(node: string, endpoints: readonly string[]): string[] {
+    const lacking = this.#all(node, "endpoint").filter(({ served }) => !served);
+    return endpoints.filter((address) => lacking.some((one) => one.address === address));
   }
 
   #all<At extends Sight["at"]>(node: string, at: At): Extract<Sight, { at: At }>[] {

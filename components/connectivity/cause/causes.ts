@@ -5,9 +5,10 @@ import type { Claim, Verdict } from "../claims/claim";
 import type { Facts } from "../facts";
 import type { Verdicts } from "../judge";
 import { nodeOf } from "../request";
-import { type Cause, type Hop, Sights } from "./cause";
-import { pairKey } from "./flows";
+import { type Cause, type Hop, Sights, STALE_RULES } from "./cause";
+import { endpointsBehind, pairKey } from "./flows";
 import type { Evidence } from "./investigate";
+import { policyCause } from "./policies";
 import { walk } from "./walk";
 
 /** A cause with what failed by it. */
@@ -40,9 +41,9 @@ const PARTS: Readonly<Record<Hop, readonly string[]>> = {
 export function causesOf(
   verdicts: Verdicts,
   facts: Facts,
-  evidence: Pick<Evidence, "followed" | "byNode" | "proxies">,
+  evidence: Pick<Evidence, "followed" | "byNode" | "proxies" | "endpoints" | "policies">,
 ): Explained[] {
-  const { followed, byNode } = evidence;
+  const { followed, byNode, proxies, policies } = evidence;
   const { topology } = facts;
   const differing = (verdicts.get("as-made") ?? []).filter(({ status }) => status === "failed");
   const asMade = grouped(differing, ({ source }) => source);
@@ -64,10 +65,12 @@ export function causesOf(
       const found =
         asMadeCause(claim, verdict, asMade) ??
         claim.cause?.(verdict, facts) ??
+        policyCause(verdict.request, policies, topology) ??
         causeOfPair(verdict, byPair) ??
-        causeOfService(verdict, evidence);
+        causeOfService(verdict, facts, evidence) ??
+        claim.lastCause?.(verdict, facts);
       if (found) {
-        count(found, verdict.count ?? 1);
+        count(withProxy(found, proxies), verdict.count ?? 1);
       } else {
         left.push(verdict);
       }
@@ -124,26 +127,37 @@ function causeOfPair({ request }: Verdict, byPair: ReadonlyMap<string, Cause>): 
   return undefined;
 }
 
-/** The cause of a failed proof of a ClusterIP: no rules for it on the node that asks, where kube-proxy is to make them. */
+/**
+ * The cause of a failed proof of a ClusterIP: on the node that asks, where kube-proxy is to make rules for it, there are none, or they
+ * lead to none of some endpoints.
+ */
 function causeOfService(
   { request }: Verdict,
-  { byNode, proxies }: Pick<Evidence, "byNode" | "proxies">,
+  { topology }: Facts,
+  { byNode, proxies, endpoints }: Pick<Evidence, "byNode" | "proxies" | "endpoints">,
 ): Cause | undefined {
   if (proxies === undefined || request === undefined || !("address" in request.ask)) {
     return undefined;
   }
   const { node, ask } = request;
-  if (new Sights("", byNode).serves(node, ask.address) !== false) {
-    return undefined;
+  const sights = new Sights("", byNode);
+  const here = { place: node, hop: "service", example: `to ${ask.address}` } as const;
+  if (sights.serves(node, ask.address) === false) {
+    return { ...here, text: NO_RULES };
   }
-  const why = own(proxies, node);
-  const text = "it has no rules for ClusterIPs, which kube-proxy makes";
-  return {
-    place: node,
-    hop: "service",
-    text: why === undefined ? text : `${text}: ${why}`,
-    example: `to ${ask.address}`,
-  };
+  const wanted = endpointsBehind(ask.address, topology).filter((one) => endpoints.includes(one));
+  return sights.unserved(node, wanted).length > 0 ? { ...here, text: STALE_RULES } : undefined;
+}
+
+const NO_RULES = "it has no rules for ClusterIPs, which kube-proxy makes";
+
+/** A cause in a node's rules for ClusterIPs, with what is known of the kube-proxy there. */
+function withProxy(cause: Cause, proxies: Evidence["proxies"]): Cause {
+  if (proxies === undefined || (cause.text !== NO_RULES && cause.text !== STALE_RULES)) {
+    return cause;
+  }
+  const why = own(proxies, cause.place);
+  return { ...cause, text: `${cause.text}${why === undefined ? ", though kube-proxy runs there" : `: ${why}`}` };
 }
 
 /** The nodes that a proof is about. */

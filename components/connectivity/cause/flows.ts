@@ -1,7 +1,9 @@
 import { grouped } from "../../args/grouped";
 import type { Verdict } from "../claims/claim";
+import { PROBE_SERVICE } from "../probes";
 import type { Request } from "../request";
-import type { Topology } from "../topology";
+import { serviceText } from "../services/requests";
+import { seenService, type Topology } from "../topology";
 import type { Flow } from "./cause";
 
 /** Most flows that one run follows: each fault shows in many. */
@@ -89,6 +91,17 @@ export function servicesOf(verdicts: readonly Verdict[]): ReadonlyMap<string, re
     }
   }
   return byNode;
+}
+
+/** Addresses of the pods to which a ClusterIP of the check's own Service, or of the program's, has to lead; none of another's. */
+export function endpointsBehind(address: string, topology: Topology): string[] {
+  const { input, pods } = topology;
+  if (address === input.probeServices[PROBE_SERVICE]) {
+    return pods.filter(({ probe }) => probe === "probe-a").map(({ ip }) => ip);
+  }
+  const declared = input.services.find(({ clusterIP }) => clusterIP === address);
+  const seen = declared && seenService(topology, serviceText(declared));
+  return Object.values(seen?.places ?? {}).flatMap(({ ip, ready }) => (ready ? [ip] : []));
 }
 
 /** Claims whose requests go to ClusterIPs. */

@@ -27,6 +27,8 @@ export interface FollowedSights {
 export interface Questions {
   readonly followed: readonly Followed[];
   readonly services: ReadonlyMap<string, readonly string[]>;
+  /** Addresses of the pods to which a ClusterIP has to lead. */
+  readonly endpointsBehind: (address: string) => readonly string[];
 }
 
 /** Makes the flows' requests again and again while the nodes at their ends watch, and returns what these saw. */
@@ -64,7 +66,7 @@ export async function follow(
 
 function parametersOf(
   node: string,
-  { followed, services }: Questions,
+  { followed, services, endpointsBehind }: Questions,
   seen: Readonly<Record<string, readonly SeenProbe[]>>,
 ) {
   const flows = followed.map(({ flow }) => flow).filter(({ source, target }) => source === node || target === node);
@@ -73,11 +75,13 @@ function parametersOf(
     // Of a flow within a node the sender's end is looked at: the other is the same bridge's.
     ...(target === node && source !== node && toProbe !== undefined ? [`${id} ${toProbe} ${to} ${from}`] : []),
   ]);
+  const addresses = services.get(node) ?? [];
   return {
     seconds: flows.length > 0 ? COUNTING : 1,
     flow: flows.map(({ id, from, to }) => `${id} ${from} ${to}`),
     end: ends,
-    "cluster-ip": services.get(node) ?? [],
+    "cluster-ip": addresses,
+    "service-endpoint": [...new Set(addresses.flatMap(endpointsBehind))],
     pid: (own(seen, node) ?? []).map(({ probe, pid }) => `${probe} ${String(pid)}`),
   };
 }

@@ -1,11 +1,14 @@
 import type { Shell } from "../../machine/shell";
-import { isReady, type KubeClient, podsOf } from "../../kubernetes/client";
+import { endpointsOf, isReady, type KubeClient, podsOf } from "../../kubernetes/client";
 import { reasonOf } from "../../kubernetes/reason";
 import type { AskOnce } from "../asking";
 import type { Facts } from "../facts";
+import type { CheckInput } from "../input";
 import type { Verdicts } from "../judge";
-import { type Followed, flowsOf, servicesOf } from "./flows";
+import { PROBE_NAMESPACE, PROBE_SERVICE } from "../probes";
+import { endpointsBehind, type Followed, flowsOf, servicesOf } from "./flows";
 import { follow, type FollowedSights } from "./follow";
+import { policiesOnProbes, type SeenPolicy } from "./policies";
 
 /** What an investigation works with. */
 export interface Means {
@@ -22,6 +25,10 @@ export interface Evidence extends FollowedSights {
   readonly followed: readonly Followed[];
   /** Why kube-proxy does not run on a node, by node; nothing where it does. Undefined where the cluster has none. */
   readonly proxies: Readonly<Record<string, string>> | undefined;
+  /** Addresses of the endpoints of asked Services after that: a pod that was asked may be ready no more. */
+  readonly endpoints: readonly string[];
+  /** NetworkPolicies that hold back what the check asks; none where the network enforces none. */
+  readonly policies: readonly SeenPolicy[];
 }
 
 /**
@@ -37,19 +44,37 @@ export async function investigate(
   const followed = flowsOf(all, topology);
   const services = servicesOf(all);
   if (followed.length === 0 && services.size === 0) {
-    return { followed, byNode: {}, proxies: {}, troubles: [] };
+    // What is proven later may fail by it.
+    return {
+      followed,
+      byNode: {},
+      proxies: await proxiesOf(client, topology.nodes),
+      endpoints: [],
+      policies: [],
+      troubles: [],
+    };
   }
   if (topology.input.podsAlone) {
     // Nobody on the nodes can look at a packet.
-    const proxies = services.size === 0 ? {} : await proxiesOf(client, [...services.keys()]);
-    return { followed: [], byNode: {}, proxies, troubles: [] };
+    const [proxies, policies] = await Promise.all([proxiesOf(client, topology.nodes), policiesOnProbes(client)]);
+    return { followed: [], byNode: {}, proxies, endpoints: [], policies, troubles: [] };
   }
   say(`looking for the cause: following packets of failed proofs, hop by hop, on ${String(followed.length)} ways`);
-  const [sights, proxies] = await Promise.all([
-    follow({ followed, services }, shells, observations.seen, ask),
-    services.size === 0 ? {} : proxiesOf(client, [...services.keys()]),
+  const behind = (address: string): string[] => endpointsBehind(address, topology);
+  const [sights, policies, proxies] = await Promise.all([
+    follow({ followed, services, endpointsBehind: behind }, shells, observations.seen, ask),
+    topology.input.network.enforcesPolicy ? policiesOnProbes(client) : [],
+    proxiesOf(client, topology.nodes),
   ]);
-  return { followed, proxies, ...sights };
+  const endpoints = services.size === 0 ? [] : await endpointsNow(client, topology.input);
+  return { followed, proxies, endpoints, policies, ...sights };
+}
+
+/** Addresses of the ready endpoints of the check's own Service and of the program's. */
+async function endpointsNow(client: KubeClient, { services }: CheckInput): Promise<string[]> {
+  const all = [{ namespace: PROBE_NAMESPACE, name: PROBE_SERVICE }, ...services];
+  const found = await Promise.all(all.map(({ namespace, name }) => endpointsOf(client, namespace, name)));
+  return found.flat().map(({ address }) => address);
 }
 
 /** Why kube-proxy does not run on these nodes, by node; undefined where it runs nowhere, since something else serves ClusterIPs. */

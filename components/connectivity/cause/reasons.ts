@@ -141,6 +141,31 @@ export function translated(direction: Direction, from: End, to: End, sights: Sig
   return cause(node, "rules", `${who} packets another source address`, `from ${from.address} to ${to.address}`);
 }
 
+/** The link at an end of a way that went down and came up again while its packets were followed. */
+export function carrierTrouble(source: End, target: End, sights: Sights): Cause | undefined {
+  for (const [direction, { node }] of [
+    ["there", source],
+    ["back", target],
+  ] as const) {
+    for (const name of [sights.port(node)?.name, deviceOf(sights.route(node, direction))]) {
+      const times = name === undefined ? 0 : sights.carrierLosses(node, name);
+      if (name !== undefined && times > 0) {
+        return cause(
+          node,
+          "link",
+          `its link ${name} lost its carrier ${String(times)} times while packets were followed`,
+        );
+      }
+    }
+  }
+  return undefined;
+}
+
+/** The link by which a route leads. */
+function deviceOf(route: string): string | undefined {
+  return / dev (\S+)/.exec(route)?.[1];
+}
+
 /** The link on a way that is too small for packets of a size, or a pod's own whose MTU is not the declared one. */
 export function mtuTrouble(
   size: number,

@@ -19,7 +19,9 @@ const sight = z.discriminatedUnion("at", [
   z.strictObject({ at: z.literal("count"), flow: z.string(), direction, point, packets: z.number() }),
   z.strictObject({ at: z.literal("rule"), what: z.enum(["drop", "translation"]), text: z.string() }),
   z.strictObject({ at: z.enum(["rules", "queue", "kernel"]), packets: z.number(), text: z.string() }),
+  z.strictObject({ at: z.literal("carrier"), link: z.string(), times: z.number() }),
   z.strictObject({ at: z.literal("service"), address: z.string(), served: z.boolean() }),
+  z.strictObject({ at: z.literal("endpoint"), address: z.string(), served: z.boolean() }),
   z.strictObject({ at: z.literal("conntrack"), count: z.number(), max: z.number() }),
   z.strictObject({ at: z.literal("route"), flow: z.string(), direction, text: z.string() }),
   z.strictObject({

@@ -1,6 +1,16 @@
 import type { Cause, Flow, Sights } from "./cause";
 import { cutOff, type End, unanswered } from "./ends";
-import { type Declared, dropped, lostBetween, mtuTrouble, refused, translated, unrouted, unsent } from "./reasons";
+import {
+  carrierTrouble,
+  type Declared,
+  dropped,
+  lostBetween,
+  mtuTrouble,
+  refused,
+  translated,
+  unrouted,
+  unsent,
+} from "./reasons";
 import type { Direction, Point } from "./seen";
 
 /** One station of a packet's way: whether it came there, and what is wrong where it did not. */
@@ -38,8 +48,18 @@ export function walk(flow: Flow, sights: Sights, nodes: Readonly<Record<string, 
     Math.max(...points.map((point) => sights.packets(node, direction, point)));
   // Fragments are more packets at one point than at another.
   const first = stations.find((station) => packets(station) === 0);
-  const some = (): Cause | undefined => (flow.size === undefined ? lossOn(stations, packets) : undefined);
-  return first ? first.missing() : (some() ?? translated("there", source, target, sights));
+  const some = (): Cause | undefined =>
+    flow.size === undefined ? (carrierTrouble(source, target, sights) ?? lossOn(stations, packets)) : undefined;
+  return first
+    ? first.missing()
+    : (some() ?? translated("there", source, target, sights) ?? fullTable([flow.source, flow.target], sights));
+}
+
+/** A table of connections that is full, and had room for these packets by chance. */
+function fullTable(nodes: readonly string[], sights: Sights): Cause | undefined {
+  return nodes
+    .map((node) => ({ node, text: sights.fullConntrack(node) }))
+    .flatMap(({ node, text }): Cause[] => (text === undefined ? [] : [{ place: node, hop: "rules", text }]))[0];
 }
 
 /** Packets that a station may have fewer than the one before by the moment at which each began to count. */

@@ -83,6 +83,8 @@ export interface Claim {
   readonly explainedBy?: readonly string[];
   /** Why a proof failed, where the verdict itself says that. */
   readonly cause?: (verdict: Verdict, facts: Facts) => Cause | undefined;
+  /** The same, where nothing else is found to be the cause. */
+  readonly lastCause?: (verdict: Verdict, facts: Facts) => Cause | undefined;
   /** Whether its proof neither disturbs another claim's nor is disturbed by it, so that it may go on beside them. */
   readonly apart?: boolean;
   /** Proves what needs a change in the cluster, takes the change back whatever happens, and judges it. */

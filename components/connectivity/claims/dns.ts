@@ -14,7 +14,11 @@ export const dns = {
   title: "a service's name resolves to its ClusterIP, a headless one's to its pods",
   waitsOn: ["pod-to-pod", "service", "endpoints"],
   cause: (_, { observations: { dns: seen } }) =>
-    seen.trouble === undefined ? undefined : { place: "the cluster's DNS", hop: "dns", text: seen.trouble },
+    seen.trouble === undefined ? undefined : { place: DNS, hop: "dns", text: seen.trouble },
+  lastCause: ({ request, seen }) =>
+    request?.ask.kind === "resolve"
+      ? { place: DNS, hop: "dns", text: `asked for ${request.ask.name}: ${seen}` }
+      : undefined,
   requests: (topology) =>
     topology.input.podsAlone
       ? byName(topology)
@@ -46,6 +50,9 @@ export const dns = {
       .map((request) => judgeOne(request, expected.get(request.target) ?? [], facts, broken));
   },
 } as const satisfies Claim;
+
+/** Its place as a cause. */
+const DNS = "the cluster's DNS";
 
 /** A name that is asked for, and what it has to resolve to. */
 interface Name {

@@ -1,9 +1,10 @@
 import { selectorText } from "../../kubernetes/selector";
 import { serviceTrouble } from "../broken";
+import { type Cause, STALE_RULES } from "../cause/cause";
 import type { CheckedService } from "../../service/checked";
 import { labelProbes, membersOf, podPath, waitForMembers } from "../members";
 import { MEMBER_LABEL, PORTS, PROBE_SERVICE } from "../probes";
-import { nameOf, type Request, triesFor } from "../request";
+import { nameOf, nodeOf, type Request, triesFor } from "../request";
 import { podNames, type SeenService, seenService } from "../topology";
 import { withUndo } from "../undo";
 import { waitFor } from "../wait";
@@ -25,7 +26,7 @@ export const endpoints = {
     topology.input.services.some((declared) => `${declared.namespace}/${declared.name}` === source) &&
     !/^without |^put back$|^before$/.test(target)
       ? { place: `Service ${source}`, hop: "service", text: `its selector is declared as ${target}, and ${seen}` }
-      : undefined,
+      : stillLeads(source, target, seen),
   judge: ({ topology }) =>
     topology.input.services.map((declared) =>
       judgeDeclared(declared, seenService(topology, `${declared.namespace}/${declared.name}`)),
@@ -35,6 +36,14 @@ export const endpoints = {
     return judgeRelabelling(await relabel(proving), proving.verdictsOf("service"));
   },
 } as const satisfies Claim;
+
+/** The cause where a node still leads to a pod that was taken out of the check's Service. */
+function stillLeads(source: string, target: string, seen: string): Cause | undefined {
+  const [, pod] = /^without (\S+)$/.exec(target) ?? [];
+  return pod !== undefined && source !== PROBE_SERVICE && seen.includes(pod)
+    ? { place: nodeOf(source), hop: "service", text: STALE_RULES, example: `to ${PROBE_SERVICE} ${target}` }
+    : undefined;
+}
 
 /** What is said of a Service that somebody deleted: the state still has it, so that an update alone does not make it again. */
 const NOT_THERE = "the Service is not there; `pulumi refresh` and another update make it again";
@@ -96,7 +105,7 @@ async function relabel(proving: Proving): Promise<Relabelling> {
 }
 
 /** Seconds that a node's service proxy may take to follow the endpoints. */
-const PROXY_SECONDS = 5;
+const PROXY_SECONDS = 15;
 
 /** Asks the check's Service on every node where it answered before, until nobody but `rest` does. */
 async function askTheRest(

@@ -1,6 +1,7 @@
 import { type Fault } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: {
     w1: 'for i in $(seq 2 254); do f=/run/podnet/ipam/podnet/10.244.1.$i; [ -e "$f" ] || { echo planted >"$f"; }; done',
   },

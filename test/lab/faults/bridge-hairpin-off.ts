@@ -1,6 +1,7 @@
 import { type Fault, portOf } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: { w2: `${portOf("probe-b")}; bridge link set dev "$port" hairpin off` },
   back: { w2: `${portOf("probe-b")}; bridge link set dev "$port" hairpin on` },
   claims: ["as-made", "hairpin"],

@@ -1,6 +1,7 @@
 import { type Fault } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: { w1: "ip link set cni0 mtu 1400" },
   back: { w1: "ip link set cni0 mtu 1500" },
   claims: ["mtu"],

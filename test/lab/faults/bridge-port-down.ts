@@ -1,6 +1,7 @@
 import { type Fault, portOf } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: { w1: `${portOf("probe-a")}; ip link set "$port" down` },
   back: { w1: `${portOf("probe-a")}; ip link set "$port" up` },
   claims: ["as-made", "pod-to-pod", "node-to-pod", "pod-to-node", "endpoints"],

@@ -1,6 +1,7 @@
 import { type Fault, portOf } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: {
     w1: ["probe-a", "probe-b"].map((probe) => `${portOf(probe)}; bridge link set dev "$port" isolated on`).join("\n"),
   },

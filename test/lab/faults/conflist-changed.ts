@@ -1,6 +1,7 @@
 import { type Fault } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: {
     w1: "cp -a /etc/cni/net.d/10-podnet.conflist /root/kept; sed -i 's|10.244.1.0/24|10.77.1.0/24|' /etc/cni/net.d/10-podnet.conflist; sleep 6",
   },

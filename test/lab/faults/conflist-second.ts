@@ -1,6 +1,7 @@
 import { type Fault } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: {
     w1: `cat >/etc/cni/net.d/00-other.conflist <<'END'
 {"cniVersion":"1.0.0","name":"other","plugins":[{"type":"bridge","bridge":"other0","isGateway":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"10.99.0.0/24"}]]}}]}

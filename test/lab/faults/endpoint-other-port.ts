@@ -1,6 +1,7 @@
-import { type Fault } from "./fault";
+import { type Fault, NETWORKS } from "./fault";
 
 export default {
+  networks: NETWORKS,
   plant: {
     cp: `kubectl --kubeconfig /etc/kubernetes/admin.conf -n default apply -f - <<'END'
 {"apiVersion":"v1","kind":"Pod","metadata":{"name":"stray","namespace":"default","labels":{"app":"web"}},

@@ -1,6 +1,7 @@
 import { type Fault } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: { w2: "iptables-legacy -P FORWARD DROP" },
   back: { w2: "iptables-legacy -P FORWARD ACCEPT" },
   claims: ["pod-to-pod", "node-to-pod", "pod-to-node", "egress"],

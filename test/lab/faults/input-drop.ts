@@ -1,6 +1,7 @@
 import { type Fault, rule, UNRULE } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: { w1: rule("filter hook input priority 0", "ip saddr 10.244.0.0/16 tcp dport 28080 drop") },
   back: { w1: UNRULE },
   claims: ["pod-to-node"],

@@ -1,6 +1,7 @@
 import { type Fault } from "./fault";
 
 export default {
+  networks: ["bridge", "flannel", "kube-router"],
   plant: { w1: "ip link set eth0 mtu 1400" },
   back: { w1: "ip link set eth0 mtu 1500" },
   claims: ["mtu", "fragments"],

@@ -1,6 +1,7 @@
 import { type Fault, NET } from "./fault";
 
 export default {
+  networks: ["bridge", "cilium"],
   plant: { w1: `${NET}; ip neigh replace $net.12 lladdr 02:00:00:00:00:99 dev eth0 nud permanent` },
   back: { w1: `${NET}; ip neigh del $net.12 dev eth0` },
   claims: ["pod-to-pod", "node-to-pod", "pod-to-node"],

@@ -1,6 +1,7 @@
 import { type Fault, rule, UNRULE } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: {
     w2: rule(
       "filter hook forward priority 0",

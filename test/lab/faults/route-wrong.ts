@@ -1,6 +1,7 @@
 import { type Fault, HOLD, LET_GO, NET } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: { w1: `${HOLD}; ${NET}; ip route replace 10.244.2.0/24 via $net.10 proto 71` },
   back: { w1: `${NET}; ip route replace 10.244.2.0/24 via $net.12 proto 71; ${LET_GO}` },
   claims: ["as-made"],

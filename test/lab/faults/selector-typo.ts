@@ -1,6 +1,7 @@
-import { type Fault } from "./fault";
+import { type Fault, NETWORKS } from "./fault";
 
 export default {
+  networks: NETWORKS,
   plant: {
     cp: `kubectl --kubeconfig /etc/kubernetes/admin.conf -n default patch service web -p '{"spec":{"selector":{"app":"wbe"}}}'`,
   },

@@ -1,6 +1,7 @@
 import { type Fault, rule, UNRULE } from "./fault";
 
 export default {
+  networks: ["bridge", "flannel"],
   plant: { w1: rule("filter hook forward priority -300", 'oifname "eth0" meta l4proto udp drop') },
   back: { w1: UNRULE },
   claims: ["pod-to-pod", "node-to-pod", "pod-to-node"],

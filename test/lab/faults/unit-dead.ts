@@ -1,6 +1,7 @@
 import { type Fault } from "./fault";
 
 export default {
+  networks: ["bridge"],
   plant: { w1: "systemctl stop podnet-network" },
   back: { w1: "systemctl start podnet-network" },
   claims: ["as-made"],

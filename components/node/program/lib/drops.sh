@@ -1,4 +1,4 @@
-# What drops packets on this node, by counters that grow: rules, queues, the kernel itself.
+# What drops packets on this node, by counters that grow: rules, queues, links that lose their carrier, the kernel itself.
 # shellcheck shell=bash
 
 # Prefix of the name of the table that counts packets; the rest is the process that will remove it.
@@ -26,6 +26,14 @@ queue_drops() {
     tc -s qdisc show 2>/dev/null | awk '
         /^qdisc/ { for (i = 3; i <= NF; i++) { if ($i == "dev") dev = $(i + 1); } kind = $2; rest = $0; sub(/.* (root|parent [^ ]*) /, "", rest); sub(/^refcnt [0-9]* /, "", rest) }
         /dropped/ { n = $0; sub(/.*dropped /, "", n); sub(/,.*/, "", n); print n, dev, kind, rest }' || true
+}
+
+# Times that links lost their carrier, each as `TIMES DEV`.
+carrier_losses() {
+    local count
+    for count in /sys/class/net/*/carrier_down_count; do
+        [ ! -r "$count" ] || echo "$(cat "$count") $(basename "${count%/*}")"
+    done
 }
 
 # Counters of the kernel that tell why it dropped a packet, each as `PACKETS NAME`.
@@ -63,4 +71,5 @@ snapshot() {
     legacy_drops >"rules-$1"
     queue_drops >"queues-$1"
     kernel_drops >"kernel-$1"
+    carrier_losses >"carriers-$1"
 }

@@ -51,6 +51,7 @@ declare -gA formats=(
     [flow]="[a-z][0-9]{1,4} $ipv4 $ipv4"
     [end]="[a-z][0-9]{1,4} [a-z][a-z0-9-]* $ipv4 $ipv4"
     [cluster-ip]="$ipv4"
+    [service-endpoint]="$ipv4"
     [seconds]='[1-9][0-9]?'
     [read-up-to]='[0-9]{1,12}'
     [pid]='[a-z][a-z0-9-]* [0-9]+'

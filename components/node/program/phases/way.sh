@@ -11,7 +11,7 @@ lasts 40
 
 declare_way() {
     takes seconds
-    takes_list flow end pid cluster-ip
+    takes_list flow end pid cluster-ip service-endpoint
 }
 
 # The rules that count a flow's packets in one direction at one point. Where they enter, some of them are traced: each is traced
@@ -61,6 +61,14 @@ grown_json() {
     while read -r n text; do
         [ -z "$n" ] || answer "{\"at\":\"$what\",\"packets\":$n,\"text\":$(json_string "$text")}"
     done <<<"$(grown "$2" "$3")"
+}
+
+# Links that lost their carrier meanwhile, and how often.
+carriers_json() {
+    local times link
+    while read -r times link; do
+        [ -z "$times" ] || answer "{\"at\":\"carrier\",\"link\":$(json_string "$link"),\"times\":$times}"
+    done <<<"$(grown carriers-before carriers-after)"
 }
 
 # The packets at each point, out of the table's own list.
@@ -141,12 +149,16 @@ way_ends() {
     rm -rf "$way_folder"
 }
 
-# Whether any rule of the node names a ClusterIP.
+# Whether any rule of the node names a ClusterIP, and whether one sends anything to an endpoint.
 services_json() {
     local address rules
     rules=$({ nft list ruleset; iptables-legacy-save; } 2>/dev/null || true)
     for address in $(each cluster-ip); do
         answer "{\"at\":\"service\",\"address\":\"$address\",\"served\":$(grep -qwF -- "$address" <<<"$rules" && echo true || echo false)}"
+    done
+    rules=$(grep -iw dnat <<<"$rules" || true)
+    for address in $(each service-endpoint); do
+        answer "{\"at\":\"endpoint\",\"address\":\"$address\",\"served\":$(grep -qwF -- "$address" <<<"$rules" && echo true || echo false)}"
     done
 }
 
@@ -171,6 +183,7 @@ do_way() {
     grown_json rules rules-before rules-after
     grown_json queue queues-before queues-after
     grown_json kernel kernel-before kernel-after
+    carriers_json
     answer "{\"at\":\"conntrack\",\"count\":$(cat /proc/sys/net/netfilter/nf_conntrack_count 2>/dev/null || echo 0),\"max\":$(cat /proc/sys/net/netfilter/nf_conntrack_max 2>/dev/null || echo 0)}"
     way_links_json
     [ -z "$(each cluster-ip)" ] || services_json

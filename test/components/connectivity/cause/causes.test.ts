@@ -5,18 +5,19 @@ import { flowsOf } from "../../../../components/connectivity/cause/flows";
 import type { Sight } from "../../../../components/connectivity/cause/seen";
 import { judge } from "../../../../components/connectivity/judge";
 import { causeText } from "../../../../components/connectivity/report/table";
-import { answering, type Change, silent, WEB, world } from "../world";
+import { answering, type Change, ok, silent, verdictsOf, WEB, world } from "../world";
 
 /** Causes of a world's failures, in lines, with what the nodes saw. */
 function causes(
   change: Change,
   byNode: Evidence["byNode"] = {},
-  more: Partial<Pick<Evidence, "proxies">> = { proxies: {} },
+  more: Partial<Pick<Evidence, "proxies" | "endpoints" | "policies">> = { proxies: {} },
 ): string[] {
   const { facts } = world(change);
-  const verdicts = judge(facts);
+  const verdicts = verdictsOf(change);
   const followed = flowsOf([...verdicts.values()].flat(), facts.topology);
-  return causesOf(verdicts, facts, { followed, byNode, proxies: more.proxies }).map(causeText);
+  const { proxies, endpoints = facts.topology.pods.map(({ ip }) => ip), policies = [] } = more;
+  return causesOf(verdicts, facts, { followed, byNode, proxies, endpoints, policies }).map(causeText);
 }
 
 const seenAt = (flow: string, ...points: string[]): Sight[] =>
@@ -75,6 +76,9 @@ test("a node without rules for ClusterIPs is told with why kube-proxy does not r
   expect(causes(noProxy, { w2: served(false) }, { proxies: { w2: "none runs there" } })).toEqual([
     "w2: it has no rules for ClusterIPs, which kube-proxy makes: none runs there, such as those to 10.96.1.1 (6 proofs failed by it)",
   ]);
+  expect(causes(noProxy, { w2: served(false) })).toEqual([
+    "w2: it has no rules for ClusterIPs, which kube-proxy makes, though kube-proxy runs there, such as those to 10.96.1.1 (6 proofs failed by it)",
+  ]);
   expect(causes(noProxy, { w2: served(true) })).toEqual([]);
   // Where no kube-proxy runs at all, something else serves them.
   expect(causes(noProxy, { w2: served(false) }, {})).toEqual([]);
@@ -97,6 +101,61 @@ test("a Service's selector, its deaf pod and a DNS that does not run are causes 
       ...answering(({ claim }) => claim === "dns", unresolved),
     }),
   ).toEqual(["the cluster's DNS: coredns-1 on cp: OOMKilled (3 proofs failed by it)"]);
+});
+
+test("a node whose rules do not follow the endpoints is told, by an endpoint that they lack and by a pod that was taken out", () => {
+  const lacking = answering(
+    ({ claim, node, service, ask }) =>
+      claim === "service" && node === "w2" && service === undefined && ask.protocol === "TCP",
+    ok("probe-a-cp", "probe-a-w1"),
+  );
+  const rules = (...served: boolean[]): Sight[] => [
+    { at: "service", address: "10.96.1.1", served: true },
+    ...served.map((one, slot): Sight => ({ at: "endpoint", address: `10.244.${String(slot)}.2`, served: one })),
+  ];
+  const relabelling: Change["relabelling"] = (good) => ({
+    ...good,
+    answered: { ...good.answered, w2: ["probe-a-cp", "probe-a-w1"] },
+  });
+  const stale = "w2: its rules for ClusterIPs do not follow the endpoints of Services";
+  expect(causes({ ...lacking, relabelling }, { w2: rules(true, true, false) })).toEqual([
+    `${stale}, though kube-proxy runs there, such as those to 10.96.1.1 (3 proofs failed by it)`,
+  ]);
+  expect(causes(lacking, { w2: rules(true, true, true) })).toEqual([]);
+  // Rules that lack a pod which is ready no more follow the endpoints.
+  const left = { proxies: {}, endpoints: ["10.244.0.2", "10.244.1.2"] };
+  expect(causes(lacking, { w2: rules(true, true, false) }, left)).toEqual([]);
+  expect(causes({ relabelling }, {}, { proxies: { w2: "none runs there" } })).toEqual([
+    `${stale}: none runs there, such as those to probe without probe-a-cp (1 proof failed by it)`,
+  ]);
+  // Where no kube-proxy runs at all, something else makes the rules.
+  expect(causes({ relabelling }, {}, {})).toEqual([
+    `${stale}, such as those to probe without probe-a-cp (1 proof failed by it)`,
+  ]);
+});
+
+test("a NetworkPolicy of somebody else's on probes is the cause of what is asked of them, or by them", () => {
+  const deaf = answering(
+    ({ claim, target }) => (claim === "pod-to-pod" || claim === "node-to-pod") && target === "w2/probe-b",
+    silent,
+  );
+  const first = (change: Change, policy: Partial<Evidence["policies"][number]>): string | undefined => {
+    const seen = { name: "podnet-check/deny", ingress: true, egress: false, pods: ["probe-b-w2"], ...policy };
+    return causes(change, {}, { proxies: {}, policies: [seen] })[0];
+  };
+  const told = "NetworkPolicy podnet-check/deny: it holds back what the check asks";
+  expect(first(deaf, {})).toBe(`${told} (16 proofs failed by it)`);
+  expect(first(deaf, { pods: ["probe-a-w2"] })).not.toContain(told);
+  expect(first(deaf, { ingress: false })).not.toContain(told);
+  const mute = answering(({ claim, source }) => claim === "pod-to-pod" && source === "w2/probe-b", silent);
+  expect(first(mute, { ingress: false, egress: true })).toBe(`${told} (10 proofs failed by it)`);
+});
+
+test("a DNS that runs and does not tell the addresses of Services is told by what it was asked", () => {
+  const unresolved = { ok: false, error: "the name does not resolve" } as const;
+  expect(causes(answering(({ claim, pod }) => claim === "dns" && pod === undefined, unresolved))).toEqual([
+    "the cluster's DNS: asked for probe.podnet-check.svc.cluster.local: the name does not resolve (3 proofs failed by it)",
+  ]);
 });
 
 test("of each ordered pair of nodes one flow is followed, every node early, and none to a pod that is no probe", () => {

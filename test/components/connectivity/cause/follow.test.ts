@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { follow } from "../../../../components/connectivity/cause/follow";
-import { flowsOf, servicesOf } from "../../../../components/connectivity/cause/flows";
+import { endpointsBehind, flowsOf, servicesOf } from "../../../../components/connectivity/cause/flows";
 import type { Answer } from "../../../../components/connectivity/driver";
 import { judge } from "../../../../components/connectivity/judge";
 import type { Shell } from "../../../../components/machine/shell";
@@ -38,11 +38,16 @@ test("both ends of a flow watch while its request is made again and again", asyn
   let rounds = 0;
   const followed = flowsOf(verdicts, facts.topology);
   const seen = { w1: [{ probe: "probe-a", pid: 7, downwardIp: "", interfaceIps: [], podName: "" }] };
-  const { byNode, troubles } = await follow({ followed, services: new Map() }, shells, seen, (requests) => {
-    rounds += 1;
-    expect(requests.map(({ source, target }) => `${source} ${target}`)).toEqual(["w1/probe-a w2/probe-a"]);
-    return Promise.resolve(new Map<string, Answer>());
-  });
+  const { byNode, troubles } = await follow(
+    { followed, services: new Map(), endpointsBehind: () => [] },
+    shells,
+    seen,
+    (requests) => {
+      rounds += 1;
+      expect(requests.map(({ source, target }) => `${source} ${target}`)).toEqual(["w1/probe-a w2/probe-a"]);
+      return Promise.resolve(new Map<string, Answer>());
+    },
+  );
   expect(asked).toEqual([
     "w1 seconds: 6; flow: f0 10.244.1.2 10.244.2.2; end: f0 probe-a 10.244.1.2 10.244.2.2; pid: probe-a 7",
     "w2 seconds: 6; flow: f0 10.244.1.2 10.244.2.2; end: f0 probe-a 10.244.2.2 10.244.1.2",
@@ -59,10 +64,18 @@ test("where only ClusterIPs failed no packet is followed, and nothing is asked o
   const services = servicesOf([...noProxy.values()].flat());
   expect([...services]).toEqual([["w2", ["10.96.1.1", "10.96.7.7"]]]);
   const asked: string[] = [];
-  const { byNode } = await follow({ followed: [], services }, new Map([["w2", shell("w2", [], asked)]]), {}, () => {
-    throw new Error("it was asked");
-  });
-  expect(asked).toEqual(["w2 seconds: 1; cluster-ip: 10.96.1.1; cluster-ip: 10.96.7.7"]);
+  const behind = (address: string): string[] => endpointsBehind(address, facts.topology);
+  const { byNode } = await follow(
+    { followed: [], services, endpointsBehind: behind },
+    new Map([["w2", shell("w2", [], asked)]]),
+    {},
+    () => {
+      throw new Error("it was asked");
+    },
+  );
+  expect(asked).toEqual([
+    "w2 seconds: 1; cluster-ip: 10.96.1.1; cluster-ip: 10.96.7.7; service-endpoint: 10.244.0.2; service-endpoint: 10.244.1.2; service-endpoint: 10.244.2.2; service-endpoint: 10.244.0.9; service-endpoint: 10.244.1.9",
+  ]);
   expect(byNode).toEqual({ w2: [] });
 });
 
@@ -74,7 +87,7 @@ test("a node that cannot watch is told of, and the others count", async () => {
   } as unknown as Shell;
   const followed = flowsOf(verdicts, facts.topology);
   const { byNode, troubles } = await follow(
-    { followed, services: new Map() },
+    { followed, services: new Map(), endpointsBehind: () => [] },
     new Map([
       ["w1", lame],
       ["w2", shell("w2", [JSON.stringify(LINK)], asked)],

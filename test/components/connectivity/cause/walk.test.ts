@@ -251,6 +251,11 @@ test.each<[string, World, string]>([
     "w1 rules: its table of connections is full: 64 of nf_conntrack_max 64",
   ],
   [
+    "a full table of connections that had room for these packets by chance",
+    also(sound(), "w2", { at: "conntrack", count: 63, max: 64 }),
+    "w2 rules: its table of connections is full: 63 of nf_conntrack_max 64",
+  ],
+  [
     "a route by another node",
     lost(
       other(sound(), "w1", "route", { text: "10.244.2.2 from 10.244.1.2 via 192.0.2.10 dev eth0" }, "there"),
@@ -380,4 +385,20 @@ test("nothing is said where a network's own programs take packets on before the 
   expect(text(halves, { ...FLOW, size: 1500 })).toBe("none");
   // A pod's link may be larger where its route is not.
   expect(text(other(sound(), "w1", "inside", { mtu: 1550 }), { ...FLOW, size: 1500 })).toBe("none");
+});
+
+test("a link at an end that loses its carrier at times is told where no station lacks all packets, and no other link is", () => {
+  const flapping = (world: World, at: Node, link: string): World => also(world, at, { at: "carrier", link, times: 3 });
+  const some = lost(sound(), "w1", "back", "in", 6);
+  expect(text(flapping(some, "w2", "veth1"))).toBe(
+    "w2 link: its link veth1 lost its carrier 3 times while packets were followed",
+  );
+  expect(text(flapping(some, "w1", "eth0"))).toBe(
+    "w1 link: its link eth0 lost its carrier 3 times while packets were followed",
+  );
+  expect(text(flapping(some, "w1", "veth9"))).toBe("none");
+  // Where a station lacks all, that is where packets end.
+  expect(text(flapping(lost(sound(), "w1", "there", "out"), "w1", "veth1"))).toBe(
+    "w1 rules: it drops packets between its rules for forwarding | from 10.244.1.2 to 10.244.2.2",
+  );
 });

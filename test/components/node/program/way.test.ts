@@ -43,10 +43,13 @@ async function seen(): Promise<Sight[]> {
     end: ["f0 probe-a 10.244.1.2 10.244.2.2"],
     pid: [`probe-a ${pod}`],
   });
-  await machine.sh(
-    `for _ in 1 2 3 4 5; do nsenter -t ${pod} -n bash -c 'echo x >/dev/udp/10.244.2.2/99' || true; sleep 0.3; done`,
+  // A slow machine begins to count late, so it is sent to until it has told what it counted.
+  const sent = machine.sh(
+    `until [ -e /run/told ]; do nsenter -t ${pod} -n bash -c 'echo x >/dev/udp/10.244.2.2/99' || true; sleep 0.3; done; rm /run/told`,
   );
-  return parseSights(await asked);
+  const told = await asked.finally(() => machine.sh("touch /run/told"));
+  await sent;
+  return parseSights(told);
 }
 
 const counts = (sights: readonly Sight[]): Record<string, boolean> =>
@@ -190,6 +193,18 @@ test("a queue that loses packets and a filter of reverse paths are named by thei
   expect(texts("kernel", await seen())).toContain("TcpExtIPReversePathFilter");
 });
 
+test("a link that loses its carrier meanwhile is told, and one that lost it before is not", async () => {
+  await machine.sh("ip link set cni0 down; ip link set cni0 up");
+  const flapping = machine.sh(
+    "until [ -e /run/seen ]; do ip link set veth1 down; ip link set veth1 up; sleep 0.1; done",
+  );
+  const sights = await seen().finally(() => machine.sh("touch /run/seen"));
+  await flapping;
+  const lost = sights.flatMap((one) => (one.at === "carrier" && one.times > 0 ? [one.link] : []));
+  expect(lost).toContain("veth1");
+  expect((await seen()).filter(({ at }) => at === "carrier")).toEqual([]);
+});
+
 test("a pod's interface that is down, and a gateway that does not answer, are told", async () => {
   await machine.sh("ip link set cni0 down");
   const [cut] = (await seen()).filter(({ at }) => at === "inside");
@@ -216,12 +231,21 @@ test("a node without nft says which package brings it", async () => {
   ]);
 });
 
-test("a node that is asked of ClusterIPs alone tells which of them its rules name", async () => {
-  await machine.sh("nft -f - <<<'table ip proxy {\nchain c {\nip daddr 10.96.0.10 accept\n}\n}'");
-  const sights = parseSights(await machine.does("way", { seconds: 1, "cluster-ip": ["10.96.0.10", "10.96.0.1"] }));
-  expect(sights.filter(({ at }) => at === "service")).toEqual([
+test("a node that is asked of ClusterIPs tells which of them its rules name, and to which endpoints they lead", async () => {
+  const rules =
+    "ip daddr 10.96.0.10 meta l4proto udp dnat ip to numgen random mod 2 map { 0 : 10.244.0.2 . 53, 1 : 10.244.0.3 . 53 }";
+  await machine.sh(
+    `nft -f - <<<'table ip proxy {\nchain c {\ntype nat hook output priority -100;\n${rules}\nip daddr 10.244.0.4 accept\n}\n}'`,
+  );
+  await machine.sh("iptables -t nat -A OUTPUT -d 10.96.0.11 -p tcp -j DNAT --to-destination 10.244.0.5:53");
+  const endpoint = ["10.244.0.2", "10.244.0.3", "10.244.0.4", "10.244.0.5", "10.244.0.53"];
+  const sights = parseSights(
+    await machine.does("way", { seconds: 1, "cluster-ip": ["10.96.0.10", "10.96.0.1"], "service-endpoint": endpoint }),
+  );
+  expect(sights.filter(({ at }) => at === "service" || at === "endpoint")).toEqual([
     { at: "service", address: "10.96.0.10", served: true },
     { at: "service", address: "10.96.0.1", served: false },
+    ...endpoint.map((address, index) => ({ at: "endpoint", address, served: ![2, 4].includes(index) })),
   ]);
 });
 
