@@ -50,21 +50,40 @@ export async function readKubeconfig(kubeconfig: string): Promise<AnyAccess> {
     if (cluster === null) {
       throw new Error("its current context names no cluster");
     }
+    if (cluster.proxyUrl !== undefined) {
+      throw new Error("its cluster is behind a proxy (proxy-url), by which podnet does not ask; use one without");
+    }
     const options: RequestOptions = {};
     await config.applyToHTTPSOptions(options);
-    const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername, headers } = options;
+    const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername, auth, headers } = options;
     const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
     return {
       config,
       access: {
         server: cluster.server,
         tls: Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined)),
-        ...(headers !== undefined && { headers: headers as OutgoingHttpHeaders }),
+        headers: {
+          ...(headers as OutgoingHttpHeaders | undefined),
+          ...(typeof auth === "string" && { authorization: `Basic ${Buffer.from(auth).toString("base64")}` }),
+        },
       },
     };
   } catch (error) {
-    throw new Error(`the kubeconfig cannot be used: ${messageOf(error)}`, { cause: error });
+    throw unusable("the kubeconfig", error);
   }
+}
+
+/** Says what is wrong with a kubeconfig. Neither the parser's text nor its error goes on: they quote lines of the file, which may be keys. */
+function unusable(what: string, error: unknown): Error {
+  return new Error(`${what} cannot be used: ${faultOf(error)}`);
+}
+
+function faultOf(error: unknown): string {
+  const { name, reason, mark } = error as { name?: string; reason?: string; mark?: { line?: number } };
+  if (name === "YAMLException") {
+    return `it is no YAML: ${reason ?? "it cannot be read"}${mark?.line === undefined ? "" : ` in line ${String(mark.line + 1)}`}`;
+  }
+  return error instanceof TypeError ? "it has not the shape of a kubeconfig" : messageOf(error);
 }
 
 /**
@@ -74,7 +93,11 @@ export async function readKubeconfig(kubeconfig: string): Promise<AnyAccess> {
 export async function kubeconfigText(file: string, context?: string): Promise<string> {
   const { KubeConfig } = await import("@kubernetes/client-node");
   const config = new KubeConfig();
-  config.loadFromFile(file);
+  try {
+    config.loadFromFile(file);
+  } catch (error) {
+    throw unusable(`the kubeconfig ${file}`, error);
+  }
   if (context !== undefined) {
     const names = config.getContexts().map(({ name }) => name);
     if (!names.includes(context)) {

@@ -80,7 +80,7 @@ export class KubeClient {
         ...(body !== undefined && { "content-type": type, "content-length": Buffer.byteLength(body) }),
       };
       const call = request(
-        new URL(path, this.#access.server),
+        new URL(this.#access.server.replace(/\/+$/, "") + path),
         { method, headers, agent: this.#agent, timeout: this.timeout },
         (response) => {
           const chunks: Buffer[] = [];

@@ -32,6 +32,9 @@ export class Forward {
           // Without tries of its own it gives the WebSocket, whose type the library leaves to a package that it does not bring.
           const open = way as { onclose: (() => void) | null; close: () => void };
           open.onclose = () => socket.destroy();
+          if (socket.destroyed) {
+            open.close();
+          }
           socket.on("close", () => open.close());
         },
         (error: unknown) => {

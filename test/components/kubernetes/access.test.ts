@@ -60,6 +60,37 @@ test("a file's other context is used, and the files that it names are found from
   await expect(kubeconfigText(file, "two")).rejects.toThrow(`${file} has no context "two"; it has one, nobody`);
 });
 
+test("a server behind a path, as a proxy of many clusters has it, is asked below that path", async () => {
+  const behind = api.kubeconfig.replace(/(server: "https:[^"]+)"/, '$1/k8s/clusters/c-1/"');
+  await asked(behind).catch(() => undefined);
+  expect(api.requests.at(-1)).toBe("GET /k8s/clusters/c-1/api/v1/nodes");
+});
+
+test("a proxy is refused, and a user's name and password are used", async () => {
+  const proxied = api.kubeconfig.replace("cluster: {server", 'cluster: {proxy-url: "http://192.0.2.1:8080", server');
+  await expect(readKubeconfig(proxied)).rejects.toThrow(
+    "the kubeconfig cannot be used: its cluster is behind a proxy (proxy-url), by which podnet does not ask; use one without",
+  );
+  const { access } = await readKubeconfig(
+    api.kubeconfig.replace("user: {token: let-me-in}", "user: {username: ann, password: secret}"),
+  );
+  expect(access.headers?.["authorization"]).toBe(`Basic ${Buffer.from("ann:secret").toString("base64")}`);
+});
+
+test("a kubeconfig that cannot be read is told by its line, without a word out of it", async () => {
+  const broken = 'users:\n- name: a\n  user:\n   token: "top-secret\n';
+  await expect(readKubeconfig(broken)).rejects.toThrow(
+    /^the kubeconfig cannot be used: it is no YAML: .* in line \d+$/,
+  );
+  await expect(readKubeconfig(broken)).rejects.not.toThrow(/top-secret/);
+  await expect(readKubeconfig("")).rejects.toThrow(
+    "the kubeconfig cannot be used: it has not the shape of a kubeconfig",
+  );
+  const file = join(folder, "broken");
+  writeFileSync(file, broken);
+  await expect(kubeconfigText(file)).rejects.toThrow(/^the kubeconfig .*broken cannot be used: it is no YAML: /);
+});
+
 test("what is no kubeconfig is refused with the reason", async () => {
   await expect(readKubeconfig("{}")).rejects.toThrow(/^the kubeconfig cannot be used: /);
   expect(() => parseKubeconfig(api.kubeconfig)).toThrow(
