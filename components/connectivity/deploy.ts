@@ -5,6 +5,7 @@ import { daemonSetSpec, namespaceLabels, probeServices } from "./objects";
 import { PROBE_NAMESPACE, PROBES } from "./probes";
 import type { Say } from "./ready";
 import { takeTurn } from "./turn";
+import { withUndo } from "./undo";
 
 /** What says that a run of its own made the namespace, and may take it away. */
 const OWNER = "podnet-verify";
@@ -27,40 +28,54 @@ const namespace = z.looseObject({
  */
 export async function withObjects<T>(client: KubeClient, image: string, say: Say, work: () => Promise<T>): Promise<T> {
   const { own, release } = await entered(client, say);
-  try {
+  const undo = async (): Promise<void> => {
+    try {
+      if (own) {
+        say("taking the probes away");
+        await client.delete(PATH);
+      }
+    } finally {
+      await release();
+    }
+  };
+  return withUndo(undo, async () => {
     if (own) {
       say("making the probes");
       await makeObjects(client, image);
     }
-    return await work();
-  } finally {
-    if (own) {
-      say("taking the probes away");
-      await client.delete(PATH);
-    }
-    await release();
-  }
+    return work();
+  });
 }
 
 /** Makes the namespace where no stack has it, and waits for the run's turn in it; another run may take the namespace away meanwhile. */
 async function entered(client: KubeClient, say: Say): Promise<{ own: boolean; release: () => Promise<void> }> {
   for (;;) {
-    const own = await made(client, say);
+    const { own, created } = await made(client, say);
     try {
       return { own, release: await takeTurn(client, say) };
     } catch (error) {
       // What is made in a namespace on its way out is forbidden, and in one that is gone not found.
-      if (!(error instanceof ApiError && (error.code === 404 || /being terminated/.test(error.message)))) {
-        throw error;
+      if (error instanceof ApiError && (error.code === 404 || error.message.includes("being terminated"))) {
+        continue;
       }
+      if (created && error instanceof ApiError) {
+        await client.delete(PATH);
+      }
+      throw error;
     }
   }
 }
 
-/** Makes the namespace; false where a stack has it. */
-function made(client: KubeClient, say: Say): Promise<boolean> {
+/** Whose the namespace is: the run's own to take away, or a stack's; and whether the run has just made it. */
+interface Made {
+  readonly own: boolean;
+  readonly created: boolean;
+}
+
+/** Makes the namespace where it is not there. */
+function made(client: KubeClient, say: Say): Promise<Made> {
   const what = `the namespace ${PROBE_NAMESPACE} of the last run is on its way out`;
-  return waitUntil<boolean>({ what, seconds: GONE_SECONDS, everyMs: 500, say }, async () => {
+  return waitUntil<Made>({ what, seconds: GONE_SECONDS, everyMs: 500, say }, async () => {
     const there = await client.get(PATH, namespace).catch(notThere);
     if (!there) {
       await unlessThere(() =>
@@ -70,7 +85,7 @@ function made(client: KubeClient, say: Say): Promise<boolean> {
           metadata: { name: PROBE_NAMESPACE, labels: namespaceLabels(OWNER) },
         }),
       );
-      return { value: true };
+      return { value: { own: true, created: true } };
     }
     const owner = there.metadata.labels["app.kubernetes.io/managed-by"];
     if (owner !== OWNER && owner !== "podnet") {
@@ -79,7 +94,7 @@ function made(client: KubeClient, say: Say): Promise<boolean> {
       );
     }
     return there.metadata.deletionTimestamp === undefined
-      ? { value: owner === OWNER }
+      ? { value: { own: owner === OWNER, created: false } }
       : { reason: "what is in it still ends" };
   });
 }

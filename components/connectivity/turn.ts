@@ -4,6 +4,7 @@ import { waitUntil } from "../args/wait";
 import { ApiError, type KubeClient } from "../kubernetes/client";
 import { PROBE_NAMESPACE } from "./probes";
 import type { Say } from "./ready";
+import { withUndo } from "./undo";
 
 const LEASES = `/apis/coordination.k8s.io/v1/namespaces/${PROBE_NAMESPACE}/leases`;
 const NAME = "check";
@@ -24,20 +25,33 @@ const lease = z.looseObject({
  * Lease (https://kubernetes.io/docs/concepts/architecture/leases/); that of a run which was killed is taken over after 20 s.
  */
 export async function inTurn<T>(client: KubeClient, say: Say, work: () => Promise<T>): Promise<T> {
-  const release = await takeTurn(client, say);
-  try {
-    return await work();
-  } finally {
-    await release();
-  }
+  return withUndo(await takeTurn(client, say), work);
 }
 
-/** Waits for a run's turn and returns how it is given back. Throws the API server's own error where the namespace is not there. */
+/**
+ * Waits for a run's turn and returns how it is given back, which throws where another run took it meanwhile: what was seen since then
+ * may be that one's doing. Throws the API server's own error where the namespace is not there.
+ */
 export async function takeTurn(client: KubeClient, say: Say): Promise<() => Promise<void>> {
-  await take(client, randomBytes(6).toString("hex"), say);
-  const signs = setInterval(() => void renew(client).catch(() => undefined), 1000 * SIGN);
+  const holder = randomBytes(6).toString("hex");
+  await take(client, holder, say);
+  let lost = false;
+  const signs = setInterval(() => {
+    renew(client, holder).then(
+      (own) => (lost ||= !own),
+      // It is tried again in a moment.
+      () => undefined,
+    );
+  }, 1000 * SIGN);
+  signs.unref();
   return async () => {
     clearInterval(signs);
+    const now = await read(client).catch(() => undefined);
+    if (lost || (now && now.spec.holderIdentity !== holder)) {
+      throw new Error(
+        `another run of the check took this one's turn, which had shown no sign of life for ${String(LIFE)} s; run it again`,
+      );
+    }
     await client.delete(`${LEASES}/${NAME}`).catch(() => undefined);
   };
 }
@@ -79,8 +93,16 @@ async function takeOver(client: KubeClient, holder: string, resourceVersion: str
   return unless(409, () => client.patch(`${LEASES}/${NAME}`, { metadata: { resourceVersion }, spec: spec(holder) }));
 }
 
-function renew(client: KubeClient): Promise<void> {
-  return client.patch(`${LEASES}/${NAME}`, { spec: { renewTime: new Date().toISOString().replace("Z", "000Z") } });
+/** Shows that the run lives; false where its turn is another's by now. */
+async function renew(client: KubeClient, holder: string): Promise<boolean> {
+  const now = await read(client);
+  if (now === undefined || now.spec.holderIdentity !== holder) {
+    return now === undefined;
+  }
+  const { resourceVersion } = now.metadata;
+  const renewTime = new Date().toISOString().replace("Z", "000Z");
+  await unless(409, () => client.patch(`${LEASES}/${NAME}`, { metadata: { resourceVersion }, spec: { renewTime } }));
+  return true;
 }
 
 async function read(client: KubeClient): Promise<z.output<typeof lease> | undefined> {

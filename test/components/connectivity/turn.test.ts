@@ -61,6 +61,47 @@ test("the turn of a run that shows no sign of life is taken over after 20 s, and
   });
 }, 60_000);
 
+test("a run whose turn another took says so at its end, and leaves that one's Lease", async () => {
+  const theirs = { holderIdentity: "another", renewTime: "2020-01-01T00:00:00.000000Z" };
+  const work = () => {
+    const lease = api.objects.get(LEASE);
+    api.objects.set(LEASE, { metadata: { name: "check", resourceVersion: "99" }, spec: theirs });
+    return Promise.resolve(lease);
+  };
+  await expect(inTurn(client, say, work)).rejects.toThrow(
+    "another run of the check took this one's turn, which had shown no sign of life for 20 s; run it again",
+  );
+  expect(api.objects.get(LEASE)?.spec).toEqual(theirs);
+});
+
+test("a run shows that it lives, and another's Lease is not renewed by it", async () => {
+  const first = (): unknown => (api.objects.get(LEASE)?.spec as { renewTime?: string } | undefined)?.renewTime;
+  await inTurn(client, say, async () => {
+    const begun = first();
+    await vi.waitFor(() => expect(first()).not.toBe(begun), { timeout: 8000, interval: 200 });
+  });
+}, 20_000);
+
+test("a namespace in which no Lease may be made is not left behind", async () => {
+  api.refuse = (method, path) =>
+    method === "POST" && path.endsWith("/leases") ? { code: 403, message: "leases is forbidden" } : undefined;
+  await expect(withObjects(client, "i", say, () => Promise.resolve())).rejects.toThrow("leases is forbidden");
+  expect([...api.objects.keys()]).toEqual([]);
+});
+
+test("a run that is told to end takes its probes and its Lease away first", async () => {
+  const exit = vi.spyOn(process, "exit").mockImplementation((() => undefined) as never);
+  let end = (): void => undefined;
+  const running = withObjects(client, "i", say, () => new Promise<void>((resolve) => (end = resolve)));
+  await vi.waitFor(() => expect(api.objects.has(`${NAMESPACE}/services/probe`)).toBe(true));
+  process.emit("SIGINT");
+  await vi.waitFor(() => expect(exit).toHaveBeenCalledWith(2));
+  expect([...api.objects.keys()]).toEqual([]);
+  end();
+  await running;
+  exit.mockRestore();
+});
+
 test("what a run makes of its own is made before its work and gone after it, also where that fails", async () => {
   let there: string[] = [];
   const work = () => {
