@@ -92,6 +92,7 @@ async function inputOf({ own }: Asked): Promise<string> {
   try {
     return execFileSync("pulumi", [...words, ...(stack === undefined ? [] : ["--stack", stack])], {
       encoding: "utf8",
+      maxBuffer: Infinity,
       stdio: ["ignore", "pipe", "pipe"],
     });
   } catch (error) {

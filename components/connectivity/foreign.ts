@@ -42,13 +42,25 @@ const liveService = z.looseObject({ spec: z.looseObject({ clusterIP: z.string() 
 /** Why a claim that looks behind a pod's address is not made of such a cluster. */
 const UNKNOWN = "podnet did not make this cluster, and does not know what its network promises";
 
-/** What the check needs to know of a cluster, as its API server tells it. Throws where it has no node that takes Linux pods. */
-export async function inputOf(client: KubeClient, given: ClusterInput): Promise<CheckInput> {
+/**
+ * What the check needs to know of a cluster, as its API server tells it, and of nodes that it leaves out why. Throws where the cluster
+ * has no node that takes Linux pods.
+ */
+export async function inputOf(
+  client: KubeClient,
+  given: ClusterInput,
+): Promise<{ readonly input: CheckInput; readonly left: readonly string[] }> {
   const { items } = await client.get("/api/v1/nodes", nodeList);
+  const left: string[] = [];
   const nodes = items.flatMap(({ metadata, status }) => {
+    const { name, labels } = metadata;
     const internalIp = status.addresses.find(({ type, address }) => type === "InternalIP" && !address.includes(":"));
-    const linux = (metadata.labels["kubernetes.io/os"] ?? "linux") === "linux";
-    return linux && internalIp ? [[metadata.name, { internalIp: internalIp.address, mtu: 0, works: {} }] as const] : [];
+    const linux = (labels["kubernetes.io/os"] ?? "linux") === "linux";
+    if (!linux || !internalIp) {
+      left.push(`${name} is not asked: it ${linux ? "has no InternalIP of IPv4" : "runs no Linux"}`);
+      return [];
+    }
+    return [[name, { internalIp: internalIp.address, mtu: 0, works: {} }] as const];
   });
   if (nodes.length === 0) {
     throw new Error(`${client.server} has no Linux node with an IPv4 InternalIP`);
@@ -57,7 +69,7 @@ export async function inputOf(client: KubeClient, given: ClusterInput): Promise<
     probeServices().map(async ({ name }) => [name, await clusterIpOf(client, name)] as const),
   );
   const { kubeconfig, image, dnsDomain, coverage, readyTimeout } = given;
-  return {
+  const input: CheckInput = {
     kubeconfig,
     image,
     dnsDomain,
@@ -79,6 +91,7 @@ export async function inputOf(client: KubeClient, given: ClusterInput): Promise<
       ],
     },
   };
+  return { input, left };
 }
 
 async function clusterIpOf(client: KubeClient, name: string): Promise<string> {

@@ -68,8 +68,15 @@ export function optionsOf(
   } catch (error) {
     throw new Error(`${messageOf(error)}; ${usageOf(command, own)}`, { cause: error });
   }
-  const listed = (name: string): readonly string[] | undefined =>
-    (values[name] as readonly string[] | undefined)?.flatMap((value) => value.split(",").filter((one) => one !== ""));
+  const listed = (name: string): readonly string[] | undefined => {
+    const given = values[name] as readonly string[] | undefined;
+    const names = given?.flatMap((value) => value.split(",").filter((one) => one !== ""));
+    if (names?.length === 0) {
+      // A variable of a script that is not set must not turn a proof into nothing.
+      throw new Error(`--${name} names nothing; leave it away to prove everything, or name what is proven`);
+    }
+    return names;
+  };
   const files = new Map(
     (Object.keys(FORMS) as (keyof typeof FORMS)[]).flatMap((form) => {
       const file = values[form];

@@ -49,17 +49,19 @@ export async function runOnce(given: string, { files, selection }: Asked, tellin
   const started = process.hrtime.bigint();
   const say = (line: string): void => telling.progress(`connectivity: ${line}`);
   try {
-    const { input, findings, ...found } = await runGiven(JSON.parse(given), selection, say);
+    const { input, findings, ...found } = await runGiven(parsed(given), selection, say);
     const seconds = Math.round(Number(process.hrtime.bigint() - started) / 1e8) / 10;
     const { warnings, conditions, causes, coverage } = found;
+    const part = partOf(selection, Object.keys(input.nodes));
     const report = summarize(findings, {
       nodes: Object.keys(input.nodes),
       network: input.network.id,
       seconds,
       warnings,
       causes,
-      coverage,
-      part: partOf(selection, Object.keys(input.nodes)),
+      // That is of a whole run; what a part asked, its claims and nodes say.
+      coverage: part === undefined ? coverage : { ...coverage, asked: [], notAsked: [] },
+      part,
     });
     files.forEach((file, form) => writeFileSync(file, FORMS[form](report, findings)));
     telling.result(`${renderTable(report, colours())}\n`);
@@ -69,6 +71,15 @@ export async function runOnce(given: string, { files, selection }: Asked, tellin
     return { code: report.passed ? 0 : 1, report };
   } catch (error) {
     return couldNotRun(error, telling);
+  }
+}
+
+/** The input, out of its JSON text; that is a secret, of which no message repeats a piece. */
+function parsed(given: string): unknown {
+  try {
+    return JSON.parse(given);
+  } catch {
+    throw new Error(`the input is no JSON; it is what a stack's output "verify" has`);
   }
 }
 

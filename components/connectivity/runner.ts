@@ -7,6 +7,7 @@ import { Shell } from "../machine/shell";
 import { askAll, type AskOnce, asker } from "./asking";
 import { causesOf, type Explained } from "./cause/causes";
 import { investigate } from "./cause/investigate";
+import { CLAIMS } from "./claims";
 import { coverageOf, type CoverageText } from "./coverage";
 import { withObjects } from "./deploy";
 import { Dialler } from "./dialling";
@@ -15,7 +16,7 @@ import { factsOf } from "./facts";
 import { type ClusterInput, inputOf } from "./foreign";
 import { idlePolicies } from "./idlePolicies";
 import type { CheckInput } from "./input";
-import { judge, prove as proveEach } from "./judge";
+import { exemptAsAWhole, judge, prove as proveEach } from "./judge";
 import { mendedWarnings } from "./mended";
 import { Peer } from "./peer";
 import { planRequests } from "./plan";
@@ -84,8 +85,9 @@ export async function runByPods(
     return dialler.ask;
   };
   const run = async () => {
-    const input = await inputOf(client, given);
-    return { ...(await prove(input, selection, say, { client, shells: new Map(), askerFor })), input };
+    const { input, left } = await inputOf(client, given);
+    const outcome = await prove(input, selection, say, { client, shells: new Map(), askerFor });
+    return { ...outcome, warnings: [...left, ...outcome.warnings], input };
   };
   try {
     return await (given.makesProbes ? withObjects(client, given.image, say, run) : inTurn(client, say, run));
@@ -112,7 +114,9 @@ async function prove(
     const dns = await readyDns(client, say);
     const ask = askerFor(found);
     const coverage = coverageOf(input);
-    await Promise.all(claims.map(async ({ prepare }) => prepare?.(client, pods, coverage)));
+    // Of all claims, also of those that are not proven: a run that was killed may have left something in everybody's way.
+    const prepared = CLAIMS.filter((claim) => exemptAsAWhole(claim, input) === undefined);
+    await Promise.all(prepared.map(async ({ prepare }) => prepare?.(client, pods, coverage)));
     const [ways, api, services] = await Promise.all([
       peer.waysFrom(input.connections, (address) => isInside(address, input, addresses), ask),
       apiService(client),
@@ -138,7 +142,10 @@ async function prove(
     const judged = judge(facts, claims);
     const evidence = await investigate(facts, judged, { client, shells, ask, say });
     const verdicts = await proveEach(facts, judged, { client, ask, say }, claims);
-    const causes = causesOf(verdicts, facts, evidence);
+    const about = new Map(
+      [...verdicts].map(([id, all]) => [id, all.filter((one) => isReported(selection, one, nodes))] as const),
+    );
+    const causes = causesOf(about, facts, evidence);
     const conditions = [...(await nodesOf(client)).values()].flatMap(nodeTroubles);
     const warnings = [
       ...conditions,
@@ -146,7 +153,7 @@ async function prove(
       ...(await idlePolicies(client, input)),
       ...evidence.troubles,
     ];
-    const findings = findingsOf(verdicts).filter((finding) => isReported(selection, finding, nodes));
+    const findings = findingsOf(about);
     return { findings, warnings, conditions, causes, coverage: coverage.text() };
   } finally {
     peer.close();

@@ -71,6 +71,8 @@ test.each([
   [["--kubeconfig", "a", "--stack", "b"], "--stack and --kubeconfig exclude each other"],
   [["--image", "i", "--context", "c"], "--context and --image go with --kubeconfig alone; usage: podnet verify"],
   [["--kubeconfig", "/no/such"], "ENOENT"],
+  [["--only", ""], "--only names nothing; leave it away to prove everything, or name what is proven"],
+  [["--node", ","], "--node names nothing"],
   [["--only", "dnss"], 'there is no claim "dnss"; did you mean "dns"?'],
   [["--nod", "a"], "Unknown option '--nod'"],
   [["--input", "/no/such"], "ENOENT"],

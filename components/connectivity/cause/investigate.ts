@@ -1,3 +1,4 @@
+import { messageOf } from "../../args/validate";
 import type { Shell } from "../../machine/shell";
 import { endpointsOf, isReady, type KubeClient, podsOf } from "../../kubernetes/client";
 import { reasonOf } from "../../kubernetes/reason";
@@ -56,8 +57,17 @@ export async function investigate(
   }
   if (topology.input.podsAlone) {
     // Nobody on the nodes can look at a packet.
-    const [proxies, policies] = await Promise.all([proxiesOf(client, topology.nodes), policiesOnProbes(client)]);
-    return { followed: [], byNode: {}, proxies, endpoints: [], policies, troubles: [] };
+    const troubles: string[] = [];
+    const unless = async <T>(what: string, asked: Promise<T>, otherwise: T): Promise<T> =>
+      asked.catch((error: unknown) => {
+        troubles.push(`${what} cannot be looked at: ${messageOf(error)}`);
+        return otherwise;
+      });
+    const [proxies, policies] = await Promise.all([
+      unless("kube-proxy", proxiesOf(client, topology.nodes), undefined),
+      unless("policies on the probes", policiesOnProbes(client), []),
+    ]);
+    return { followed: [], byNode: {}, proxies, endpoints: [], policies, troubles };
   }
   say(`looking for the cause: following packets of failed proofs, hop by hop, on ${String(followed.length)} ways`);
   const behind = (address: string): string[] => endpointsBehind(address, topology);

@@ -13,7 +13,10 @@ export const addresses = {
   judge: ({ topology, observations: { pods } }) => {
     const byNode = grouped(pods, ({ node }) => node);
     const byIp = grouped(pods, ({ ip }) => ip);
-    return topology.nodes.map((node) => judgeOne(node, byNode.get(node) ?? [], byIp, topology));
+    return topology.nodes.flatMap((node) => [
+      judgeOne(node, byNode.get(node) ?? [], byIp, topology),
+      ...(topology.input.nodes[node]?.podCidr === undefined ? [outsideUnknown(node)] : []),
+    ]);
   },
 } as const satisfies Claim;
 
@@ -36,6 +39,17 @@ function judgeOne(
     status: problems.length === 0 ? "passed" : "failed",
     expected: `each of its ${String(own.length)} pods has an address ${podCidr === undefined ? "" : `of ${podCidr} `}that no other pod has`,
     seen: problems.length === 0 ? "it is so" : problems.join("; "),
+  };
+}
+
+/** What is said where podnet did not give a node its pod CIDR. */
+export function outsideUnknown(node: string): Verdict {
+  return {
+    source: node,
+    target: "pod CIDR",
+    status: "not-applicable",
+    expected: "addresses of the node's pod CIDR",
+    seen: "whether the addresses are of the node's pod CIDR: podnet did not make this cluster, and does not know who gives them out",
   };
 }
 

@@ -9,6 +9,7 @@ import { FRESH_LABEL, PORTS, PROBE_NAMESPACE } from "../probes";
 import { nameOf, type Request } from "../request";
 import { withUndo } from "../undo";
 import { waitFor } from "../wait";
+import { outsideUnknown } from "./addresses";
 import { type Claim, type Proving, type Verdict, verdict } from "./claim";
 
 const PODS = `/api/v1/namespaces/${PROBE_NAMESPACE}/pods`;
@@ -45,7 +46,8 @@ export const freshPod = {
       () => removeFresh(proving.client, run),
       () => proveOn(made, run, proving),
     );
-    return [...verdicts, ...blocked];
+    const unknown = made.filter((node) => proving.topology.input.nodes[node]?.podCidr === undefined);
+    return [...verdicts, ...blocked, ...unknown.map(outsideUnknown)];
   },
 } as const satisfies Claim;
 

@@ -73,7 +73,8 @@ export function summarize(
   );
   const notApplicable = reasonsOf(findings);
   const pairs = findings.flatMap(({ source, target, measured }) => (measured ? [{ source, target, ...measured }] : []));
-  const passed = problems.length === 0 && proven;
+  // Where nothing applies, nothing is proven.
+  const passed = problems.length === 0 && proven && Object.values(claims).some((counts) => counts.passed > 0);
   return { version: REPORT_VERSION, passed, claims, problems, unlisted, notApplicable, pairs, ...context };
 }
 

@@ -108,8 +108,8 @@ function failures(report: Report, colours: Palette): string[] {
 }
 
 /** What of the nodes was asked and what was not, where that is not all. */
-function coverage({ coverage: { kind, seed = 0, asked, notAsked } }: Report, colours: Palette): string[] {
-  return kind === "full"
+function coverage({ part, coverage: { kind, seed = 0, asked, notAsked } }: Report, colours: Palette): string[] {
+  return kind === "full" || part !== undefined
     ? []
     : [
         "",

@@ -76,6 +76,27 @@ test("a part that holds is proven as what was asked, and only its claims are in 
   expect(markdown(report)).toContain(`\n${said}\n`);
 });
 
+test("a part of which nothing applies has not passed", () => {
+  const finding = {
+    claim: "as-made",
+    source: "n",
+    target: "nodes",
+    status: "not-applicable",
+    expected: "",
+    seen: "",
+  } as const;
+  const report = summarize([finding], {
+    nodes: NODES,
+    network: "bridge",
+    seconds: 1,
+    warnings: [],
+    causes: [],
+    coverage: { kind: "full", asked: [], notAsked: [] },
+    part: { claims: ["as-made"], nodes: NODES },
+  });
+  expect(report.passed).toBe(false);
+});
+
 test("a part without a proof has not passed", () => {
   const context = { nodes: NODES, network: "bridge", seconds: 1, warnings: [], causes: [], coverage: FULL };
   expect(summarize([], { ...context, part: partOf({ claims: ["localhost"] }, NODES) }).passed).toBe(false);

@@ -90,9 +90,9 @@ function claims(report: Report): string[] {
 }
 
 /** What was asked and what was not, where that is not all. */
-function coverage({ coverage: { kind, seed = 0, asked, notAsked } }: Report): string[] {
+function coverage({ part, coverage: { kind, seed = 0, asked, notAsked } }: Report): string[] {
   const item = (what: string) => (text: string) => `<li>${what}: ${xml(text)}</li>`;
-  return kind === "full"
+  return kind === "full" || part !== undefined
     ? []
     : [
         `<section><h2>A sample</h2><p>The seed ${String(seed)} drew it: the same nodes and seed give the same requests.</p><ul>`,

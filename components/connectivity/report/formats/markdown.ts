@@ -24,7 +24,7 @@ export function markdown(report: Report): string {
     "| | claim | proofs | |",
     "| --- | --- | ---: | --- |",
     ...claimsIn(report).map(({ id, title }) => row(id, title, report)),
-    ...(kind === "full"
+    ...(kind === "full" || report.part !== undefined
       ? []
       : section(`A sample, drawn by the seed ${String(seed)}`, [
           ...asked.map((words) => `- asked: ${text(words)}`),
