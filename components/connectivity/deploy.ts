@@ -4,7 +4,7 @@ import { ApiError, type KubeClient } from "../kubernetes/client";
 import { daemonSetSpec, namespaceLabels, probeServices } from "./objects";
 import { PROBE_NAMESPACE, PROBES } from "./probes";
 import type { Say } from "./ready";
-import { takeTurn } from "./turn";
+import { isOfNamespace, takeTurn } from "./turn";
 import { withUndo } from "./undo";
 
 /** What says that a run of its own made the namespace, and may take it away. */
@@ -54,8 +54,7 @@ async function entered(client: KubeClient, say: Say): Promise<{ own: boolean; re
     try {
       return { own, release: await takeTurn(client, say) };
     } catch (error) {
-      // What is made in a namespace on its way out is forbidden, and in one that is gone not found.
-      if (error instanceof ApiError && (error.code === 404 || error.message.includes("being terminated"))) {
+      if (isOfNamespace(error)) {
         continue;
       }
       if (created && error instanceof ApiError) {

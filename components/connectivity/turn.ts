@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { messageOf } from "../args/validate";
 import { waitUntil } from "../args/wait";
 import { ApiError, type KubeClient } from "../kubernetes/client";
 import { PROBE_NAMESPACE } from "./probes";
@@ -11,6 +12,9 @@ const NAME = "check";
 
 /** Seconds after which a run that shows no more sign of life has lost its turn, and seconds between two such signs. */
 const [LIFE, SIGN] = [20, 5];
+
+/** Milliseconds for which an API server may refuse or not answer before it is given up: it may have just started. */
+const SILENCE_MS = 20_000;
 
 /** Seconds that a run waits for its turn. */
 const PATIENCE = 900;
@@ -59,22 +63,37 @@ export async function takeTurn(client: KubeClient, say: Say): Promise<() => Prom
 async function take(client: KubeClient, holder: string, say: Say): Promise<void> {
   let seen = "";
   let since = Date.now();
-  const what = "another run of the check is at work in this cluster";
+  let answered = Date.now();
+  const what = "this run's turn has not come";
   await waitUntil({ what, seconds: PATIENCE, everyMs: 500, quietMs: 0, say }, async () => {
-    if (await create(client, holder)) {
-      return { value: true };
+    try {
+      if (await create(client, holder)) {
+        return { value: true };
+      }
+      const now = await read(client);
+      answered = Date.now();
+      const sign = `${now?.spec.holderIdentity ?? ""} ${now?.spec.renewTime ?? ""}`;
+      // By this machine's own clock: the other's may be another.
+      since = sign === seen ? since : Date.now();
+      seen = sign;
+      const dead = Date.now() - since > 1000 * LIFE;
+      if (now && dead && (await takeOver(client, holder, now.metadata.resourceVersion))) {
+        return { value: true };
+      }
+      return { reason: "another run of the check is at work in this cluster" };
+    } catch (error) {
+      if (isOfNamespace(error) || Date.now() - answered > SILENCE_MS) {
+        throw error;
+      }
+      return { reason: messageOf(error) };
     }
-    const now = await read(client);
-    const sign = `${now?.spec.holderIdentity ?? ""} ${now?.spec.renewTime ?? ""}`;
-    // By this machine's own clock: the other's may be another.
-    since = sign === seen ? since : Date.now();
-    seen = sign;
-    const dead = Date.now() - since > 1000 * LIFE;
-    if (now && dead && (await takeOver(client, holder, now.metadata.resourceVersion))) {
-      return { value: true };
-    }
-    return { reason: "each waits for its turn" };
   });
+}
+
+/** Whether it is refused because the namespace is gone or on its way out. Anything else an API server may say that has just started. */
+export function isOfNamespace(error: unknown): boolean {
+  // What is made in a namespace on its way out is forbidden, and in one that is gone not found.
+  return error instanceof ApiError && (error.code === 404 || error.message.includes("being terminated"));
 }
 
 function spec(holder: string): object {

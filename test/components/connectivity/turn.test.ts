@@ -39,7 +39,9 @@ test("two runs at once go one after the other, and leave no Lease", async () => 
   await vi.waitFor(() => expect(order).toEqual(["first begins"]));
   await Promise.all([first, inTurn(client, say, run("second"))]);
   expect(order).toEqual(["first begins", "first ends", "second begins", "second ends"]);
-  expect(said).toEqual(["another run of the check is at work in this cluster: each waits for its turn (0 s of 900 s)"]);
+  expect(said).toEqual([
+    "this run's turn has not come: another run of the check is at work in this cluster (0 s of 900 s)",
+  ]);
   expect(api.objects.has(LEASE)).toBe(false);
 });
 
@@ -60,6 +62,19 @@ test("the turn of a run that shows no sign of life is taken over after 20 s, and
     return Promise.resolve();
   });
 }, 60_000);
+
+test("an API server that has just started, and refuses or breaks off, is asked again", async () => {
+  const answers = [
+    { code: 403, message: "leases.coordination.k8s.io is forbidden: RBAC: not yet" },
+    { code: 503, message: "apiserver not ready" },
+  ];
+  api.refuse = () => answers.shift();
+  await inTurn(client, say, () => Promise.resolve());
+  expect(said.map((line) => line.replace(/\(\d+ s/, "(N s"))).toEqual([
+    "this run's turn has not come: POST /apis/coordination.k8s.io/v1/namespaces/podnet-check/leases: 403 leases.coordination.k8s.io is forbidden: RBAC: not yet (N s of 900 s)",
+    "this run's turn has not come: POST /apis/coordination.k8s.io/v1/namespaces/podnet-check/leases: 503 apiserver not ready (N s of 900 s)",
+  ]);
+});
 
 test("a run whose turn another took says so at its end, and leaves that one's Lease", async () => {
   const theirs = { holderIdentity: "another", renewTime: "2020-01-01T00:00:00.000000Z" };
@@ -87,7 +102,7 @@ test("a namespace in which no Lease may be made is not left behind", async () =>
     method === "POST" && path.endsWith("/leases") ? { code: 403, message: "leases is forbidden" } : undefined;
   await expect(withObjects(client, "i", say, () => Promise.resolve())).rejects.toThrow("leases is forbidden");
   expect([...api.objects.keys()]).toEqual([]);
-});
+}, 60_000);
 
 test("a run that is told to end takes its probes and its Lease away first", async () => {
   const exit = vi.spyOn(process, "exit").mockImplementation((() => undefined) as never);
