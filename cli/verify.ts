@@ -5,7 +5,7 @@ import { kubeconfigText } from "../components/kubernetes/access";
 import { messageOf } from "../components/args/validate";
 import type { ClusterRequest } from "../components/connectivity/foreign";
 import { type Asked, optionsOf, usageOf } from "../components/connectivity/options";
-import { colours, couldNotRun, type Ran, runOnce } from "../components/connectivity/run";
+import { colours, couldNotRun, printed, type Ran, runOnce } from "../components/connectivity/run";
 
 /** Options of `verify` beside those of `check`, each with the word that stands for its value in the usage. */
 const OWN = {
@@ -45,7 +45,7 @@ export async function verifyCommand(words: readonly string[]): Promise<number> {
   } catch (error) {
     return couldNotRun(error).code;
   }
-  return pause === undefined ? (await printed(given, asked)).code : watch(given, asked, pause);
+  return pause === undefined ? printed(await runOnce(given, asked), asked) : watch(given, asked, pause);
 }
 
 function pauseIn({ own: { watch: text } }: Asked): number | undefined {
@@ -102,15 +102,6 @@ async function inputOf({ own }: Asked): Promise<string> {
       { cause: error },
     );
   }
-}
-
-/** One run, whose report goes to standard output as JSON where `--table` does not say otherwise. */
-async function printed(given: string, asked: Asked): Promise<Ran> {
-  const ran = await runOnce(given, asked);
-  if (ran.report && !asked.tableOnly) {
-    console.log(JSON.stringify(ran.report));
-  }
-  return ran;
 }
 
 /** Runs it again and again until the process is told to end. On a terminal each table takes the place of the last. */

@@ -10,6 +10,15 @@ export const NAMED = 50;
 export function judgeAnswered(requests: readonly Request[], { answerTo }: Facts): Verdict[] {
   const judge = (request: Request, answer: Answer): Verdict =>
     verdict(request, answer.ok ? "passed" : "failed", "an answer", answer.ok ? "an answer" : answer.error);
+  return judgeEach(requests, answerTo, judge);
+}
+
+/** The verdicts on requests, each on what came of it; a request to many pods is judged as {@link eachOf} says. */
+export function judgeEach(
+  requests: readonly Request[],
+  answerTo: Facts["answerTo"],
+  judge: (request: Request, answer: Answer) => Verdict,
+): Verdict[] {
   return requests.flatMap((request) => {
     const { ask } = request;
     const answer = answerTo(request);
@@ -21,7 +30,7 @@ export function judgeAnswered(requests: readonly Request[], { answerTo }: Facts)
  * Verdicts on a request to many pods, each judged as if it were asked alone. Those that pass are one verdict with their number; of the
  * others the first are told one by one, and the rest together.
  */
-export function eachOf(
+function eachOf(
   request: Request,
   ask: Reach,
   answer: Answer,

@@ -1,5 +1,6 @@
 import type { JudgedBy, Verdict } from "./claims/claim";
 import type { Probe } from "./probes";
+import { targetNodesOf } from "./reach";
 import { type Request, TRANSPORTS } from "./request";
 
 /** Claims on the ways that everything else is carried by. */
@@ -17,9 +18,7 @@ class Broken {
       if (status === "failed" && request) {
         const bySource = within(this.#byProtocol, request.ask.protocol, () => new Map<string, Map<string, Request>>());
         const byTarget = within(bySource, request.node, () => new Map<string, Request>());
-        const nodes =
-          request.ask.kind === "reach" ? request.ask.to.map(({ node }) => node) : [request.targetNode ?? ""];
-        nodes.forEach((node) => byTarget.set(node, request));
+        targetNodesOf(request).forEach((node) => byTarget.set(node, request));
       }
     }
   }

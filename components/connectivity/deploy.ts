@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { waitUntil } from "../args/wait";
-import { ApiError, type KubeClient } from "../kubernetes/client";
+import { ApiError, ifThere, type KubeClient, unlessConflict } from "../kubernetes/client";
 import { daemonSetSpec, namespaceLabels, probeServices } from "./objects";
 import { PROBE_NAMESPACE, PROBES } from "./probes";
 import type { Say } from "./ready";
@@ -75,9 +75,9 @@ interface Made {
 function made(client: KubeClient, say: Say): Promise<Made> {
   const what = `the namespace ${PROBE_NAMESPACE} of the last run is on its way out`;
   return waitUntil<Made>({ what, seconds: GONE_SECONDS, everyMs: 500, say }, async () => {
-    const there = await client.get(PATH, namespace).catch(notThere);
+    const there = await ifThere(client.get(PATH, namespace));
     if (!there) {
-      await unlessThere(() =>
+      await unlessConflict(
         client.create("/api/v1/namespaces", {
           apiVersion: "v1",
           kind: "Namespace",
@@ -102,7 +102,7 @@ async function makeObjects(client: KubeClient, image: string): Promise<void> {
   const metadata = (name: string) => ({ name, namespace: PROBE_NAMESPACE });
   await Promise.all([
     ...PROBES.map((probe) =>
-      unlessThere(() =>
+      unlessConflict(
         client.create(`/apis/apps/v1/namespaces/${PROBE_NAMESPACE}/daemonsets`, {
           apiVersion: "apps/v1",
           kind: "DaemonSet",
@@ -112,26 +112,9 @@ async function makeObjects(client: KubeClient, image: string): Promise<void> {
       ),
     ),
     ...probeServices().map(({ name, spec }) =>
-      unlessThere(() =>
+      unlessConflict(
         client.create(`${PATH}/services`, { apiVersion: "v1", kind: "Service", metadata: metadata(name), spec }),
       ),
     ),
   ]);
-}
-
-async function unlessThere(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof ApiError && error.code === 409)) {
-      throw error;
-    }
-  }
-}
-
-function notThere(error: unknown): undefined {
-  if (error instanceof ApiError && error.code === 404) {
-    return undefined;
-  }
-  throw error;
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { secretText } from "../args/schemas";
-import { ApiError, type KubeClient } from "../kubernetes/client";
+import { ifThere, type KubeClient } from "../kubernetes/client";
 import { AGNHOST_IMAGE } from "../node/releases";
 import type { CheckInput } from "./input";
 import { probeServices } from "./objects";
@@ -95,16 +95,11 @@ export async function inputOf(
 }
 
 async function clusterIpOf(client: KubeClient, name: string): Promise<string> {
-  try {
-    const { spec } = await client.get(`/api/v1/namespaces/${PROBE_NAMESPACE}/services/${name}`, liveService);
-    return spec.clusterIP;
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 404) {
-      throw new Error(
-        `the check's own Service ${PROBE_NAMESPACE}/${name} is not there; pulumi up of the stack that has the check brings it back, and podnet verify --kubeconfig makes its own`,
-        { cause: error },
-      );
-    }
-    throw error;
+  const service = await ifThere(client.get(`/api/v1/namespaces/${PROBE_NAMESPACE}/services/${name}`, liveService));
+  if (!service) {
+    throw new Error(
+      `the check's own Service ${PROBE_NAMESPACE}/${name} is not there; pulumi up of the stack that has the check brings it back, and podnet verify --kubeconfig makes its own`,
+    );
   }
+  return service.spec.clusterIP;
 }

@@ -1,7 +1,12 @@
-import type { Answer, Ask, ProbePod } from "./request";
+import type { Answer, Ask, ProbePod, Request } from "./request";
 
 /** What is asked of many pods at once. */
 export type Reach = Extract<Ask, { readonly kind: "reach" }>;
+
+/** The nodes that a request is about, beside the one that asks: one, many, or none (an empty name). */
+export function targetNodesOf({ ask, targetNode = "" }: Pick<Request, "ask" | "targetNode">): string[] {
+  return ask.kind === "reach" ? ask.to.map(({ node }) => node) : [targetNode];
+}
 
 /** What came of one pod in a request to many. */
 export function outcomeAt(answer: Answer, { ip }: ProbePod): Answer {

@@ -18,8 +18,8 @@ export type Say = (line: string) => void;
 /** Milliseconds that the API server's view of the probes may lag behind the nodes. */
 const SETTLE_MS = 60_000;
 
-/** Milliseconds of silence after which an API server counts as gone: it answered moments before the check. */
-const SILENCE_MS = 20_000;
+/** Milliseconds for which an API server may refuse or be silent before it counts as gone: it may have just started. */
+export const SILENCE_MS = 20_000;
 
 /** Seconds that the cluster's DNS gets to become ready; after that it is asked as it is. */
 const DNS_SECONDS = 60;

@@ -102,6 +102,14 @@ export function couldNotRun(error: unknown, { result } = toStderr): Ran {
   return { code: 2 };
 }
 
+/** Prints a run's report as JSON to standard output where `--table` does not say otherwise, and returns the run's exit code. */
+export function printed({ code, report }: Ran, { tableOnly }: Asked): Ran["code"] {
+  if (report && !tableOnly) {
+    console.log(JSON.stringify(report));
+  }
+  return code;
+}
+
 /**
  * The command `check`: reads its input as JSON, writes the report as JSON to standard output and the table to standard error.
  * Returns its exit code, that of {@link Ran}. Its options are those of {@link optionsOf}; `--table` leaves the JSON away.
@@ -113,9 +121,5 @@ export async function checkCommand(given: string, words: readonly string[]): Pro
   } catch (error) {
     return couldNotRun(error).code;
   }
-  const { code, report } = await runOnce(given, asked);
-  if (report && !asked.tableOnly) {
-    console.log(JSON.stringify(report));
-  }
-  return code;
+  return printed(await runOnce(given, asked), asked);
 }

@@ -2,19 +2,17 @@ import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { messageOf } from "../args/validate";
 import { waitUntil } from "../args/wait";
-import { ApiError, type KubeClient } from "../kubernetes/client";
+import { ApiError, ifThere, type KubeClient, unlessConflict } from "../kubernetes/client";
 import { PROBE_NAMESPACE } from "./probes";
-import type { Say } from "./ready";
+import { type Say, SILENCE_MS } from "./ready";
 import { withUndo } from "./undo";
 
 const LEASES = `/apis/coordination.k8s.io/v1/namespaces/${PROBE_NAMESPACE}/leases`;
 const NAME = "check";
+const LEASE = `${LEASES}/${NAME}`;
 
 /** Seconds after which a run that shows no more sign of life has lost its turn, and seconds between two such signs. */
 const [LIFE, SIGN] = [20, 5];
-
-/** Milliseconds for which an API server may refuse or not answer before it is given up: it may have just started. */
-const SILENCE_MS = 20_000;
 
 /** Seconds that a run waits for its turn. */
 const PATIENCE = 900;
@@ -56,7 +54,7 @@ export async function takeTurn(client: KubeClient, say: Say): Promise<() => Prom
         `another run of the check took this one's turn, which had shown no sign of life for ${String(LIFE)} s; run it again`,
       );
     }
-    await client.delete(`${LEASES}/${NAME}`).catch(() => undefined);
+    await client.delete(LEASE).catch(() => undefined);
   };
 }
 
@@ -96,20 +94,25 @@ export function isOfNamespace(error: unknown): boolean {
   return error instanceof ApiError && (error.code === 404 || error.message.includes("being terminated"));
 }
 
+/** The time as the API has it in a Lease, with microseconds. */
+function microTime(): string {
+  return new Date().toISOString().replace("Z", "000Z");
+}
+
 function spec(holder: string): object {
-  const now = new Date().toISOString().replace("Z", "000Z");
+  const now = microTime();
   return { holderIdentity: holder, leaseDurationSeconds: LIFE, acquireTime: now, renewTime: now };
 }
 
-async function create(client: KubeClient, holder: string): Promise<boolean> {
+function create(client: KubeClient, holder: string): Promise<boolean> {
   const metadata = { name: NAME, namespace: PROBE_NAMESPACE };
-  return unless(409, () =>
+  return unlessConflict(
     client.create(LEASES, { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec: spec(holder) }),
   );
 }
 
-async function takeOver(client: KubeClient, holder: string, resourceVersion: string): Promise<boolean> {
-  return unless(409, () => client.patch(`${LEASES}/${NAME}`, { metadata: { resourceVersion }, spec: spec(holder) }));
+function takeOver(client: KubeClient, holder: string, resourceVersion: string): Promise<boolean> {
+  return unlessConflict(client.patch(LEASE, { metadata: { resourceVersion }, spec: spec(holder) }));
 }
 
 /** Shows that the run lives; false where its turn is another's by now. */
@@ -119,28 +122,10 @@ async function renew(client: KubeClient, holder: string): Promise<boolean> {
     return now === undefined;
   }
   const { resourceVersion } = now.metadata;
-  const renewTime = new Date().toISOString().replace("Z", "000Z");
-  await unless(409, () => client.patch(`${LEASES}/${NAME}`, { metadata: { resourceVersion }, spec: { renewTime } }));
+  await unlessConflict(client.patch(LEASE, { metadata: { resourceVersion }, spec: { renewTime: microTime() } }));
   return true;
 }
 
-async function read(client: KubeClient): Promise<z.output<typeof lease> | undefined> {
-  let found: z.output<typeof lease> | undefined;
-  await unless(404, async () => {
-    found = await client.get(`${LEASES}/${NAME}`, lease);
-  });
-  return found;
-}
-
-/** Whether something was done; false where the API server refuses it by this code. */
-async function unless(code: number, work: () => Promise<void>): Promise<boolean> {
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    if (error instanceof ApiError && error.code === code) {
-      return false;
-    }
-    throw error;
-  }
+function read(client: KubeClient): Promise<z.output<typeof lease> | undefined> {
+  return ifThere(client.get(LEASE, lease));
 }

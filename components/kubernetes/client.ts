@@ -58,13 +58,7 @@ export class KubeClient {
 
   /** Deletes an object; one that is not there is no fault. */
   async delete(path: string): Promise<void> {
-    try {
-      await this.#send("DELETE", path);
-    } catch (error) {
-      if (!(error instanceof ApiError && error.code === 404)) {
-        throw error;
-      }
-    }
+    await ifThere(this.#send("DELETE", path));
   }
 
   /** Ends the open connections. */
@@ -103,6 +97,35 @@ export class KubeClient {
       });
       call.end(body);
     });
+  }
+}
+
+function isCode(error: unknown, code: number): boolean {
+  return error instanceof ApiError && error.code === code;
+}
+
+/** What an API server is asked for; undefined where it says that it is not there (404). */
+export async function ifThere<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isCode(error, 404)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** Whether something was made or changed; false where the API server says that it is there already, or has changed meanwhile (409). */
+export async function unlessConflict(done: Promise<void>): Promise<boolean> {
+  try {
+    await done;
+    return true;
+  } catch (error) {
+    if (isCode(error, 409)) {
+      return false;
+    }
+    throw error;
   }
 }
 

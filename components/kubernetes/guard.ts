@@ -1,5 +1,5 @@
 import { type Look, waitUntil } from "../args/wait";
-import { ApiError, type KubeClient } from "./client";
+import { ifThere, type KubeClient } from "./client";
 import { changesAddress, notOurs } from "./marks";
 import { anyObject, type DeclaredObject, type LiveObject, objectName, objectPath } from "./object";
 
@@ -47,15 +47,8 @@ export async function guard(client: Api, declared: DeclaredObject, { dryRun, ear
   }
 }
 
-async function liveObject(client: Api, declared: DeclaredObject): Promise<LiveObject | undefined> {
-  try {
-    return await client.get(objectPath(declared), anyObject);
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 404) {
-      return undefined;
-    }
-    throw error;
-  }
+function liveObject(client: Api, declared: DeclaredObject): Promise<LiveObject | undefined> {
+  return ifThere(client.get(objectPath(declared), anyObject));
 }
 
 async function untilGone(client: Api, declared: DeclaredObject, uid: string | undefined): Promise<void> {

@@ -4,6 +4,7 @@ import { CLAIMS } from "../claims";
 import type { Claim, Verdict } from "../claims/claim";
 import type { Facts } from "../facts";
 import type { Verdicts } from "../judge";
+import { targetNodesOf } from "../reach";
 import { nodeOf } from "../request";
 import { type Cause, type Hop, Sights, STALE_RULES } from "./cause";
 import { endpointsBehind, pairKey } from "./flows";
@@ -116,9 +117,8 @@ function causeOfPair({ request }: Verdict, byPair: ReadonlyMap<string, Cause>): 
   if (!request) {
     return undefined;
   }
-  const { node, targetNode = "", ask } = request;
-  const targets = ask.kind === "reach" ? ask.to.map((pod) => pod.node) : [targetNode];
-  for (const target of byPair.size === 0 ? [] : targets) {
+  const { node } = request;
+  for (const target of byPair.size === 0 ? [] : targetNodesOf(request)) {
     const found = byPair.get(pairKey(node, target)) ?? byPair.get(pairKey(target, node));
     if (found) {
       return found;

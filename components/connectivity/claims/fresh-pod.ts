@@ -6,6 +6,7 @@ import { isReady, type KubeClient, type Pod, podsOf } from "../../kubernetes/cli
 import { reasonOf } from "../../kubernetes/reason";
 import { freshPod as freshPodObject } from "../objects";
 import { FRESH_LABEL, PORTS, PROBE_NAMESPACE } from "../probes";
+import { targetNodesOf } from "../reach";
 import { nameOf, type Request } from "../request";
 import { withUndo } from "../undo";
 import { waitFor } from "../wait";
@@ -153,9 +154,7 @@ function brokenPairs({ verdictsOf }: Proving): ReadonlyMap<string, Request> {
     if (status !== "failed" || !request) {
       return [];
     }
-    const { ask, node, targetNode = "" } = request;
-    const targets = ask.kind === "reach" ? ask.to.map((pod) => pod.node) : [targetNode];
-    return targets.map((target) => [`${node} ${target}`, request] as const);
+    return targetNodesOf(request).map((target) => [`${request.node} ${target}`, request] as const);
   });
   return new Map(pairs.reverse());
 }

@@ -1,7 +1,7 @@
 import { grouped } from "../../args/grouped";
 import type { Answer } from "../driver";
 import type { Facts } from "../facts";
-import { eachOf } from "../answered";
+import { judgeEach } from "../answered";
 import { nameOf, type ProbePod, type Request, TRANSPORTS } from "../request";
 import { type Claim, type Verdict, verdict } from "./claim";
 
@@ -47,9 +47,5 @@ function judgeAsker(
     }
     return verdict(request, seen ? "passed" : "failed", expected, seen ?? `it is seen as ${value}`);
   };
-  return requests.flatMap((request) => {
-    const { ask } = request;
-    const answer = answerTo(request);
-    return ask.kind === "reach" ? eachOf(request, ask, answer, judge) : [judge(request, answer)];
-  });
+  return judgeEach(requests, answerTo, judge);
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { own } from "../../args/own";
 import { messageOf } from "../../args/validate";
-import { ApiError, endpointsOf, isReady, isRunning, type KubeClient, podsOf } from "../../kubernetes/client";
+import { endpointsOf, ifThere, isReady, isRunning, type KubeClient, podsOf } from "../../kubernetes/client";
 import type { CheckedService } from "../../service/checked";
 import type { Answer } from "../driver";
 import type { Request } from "../request";
@@ -88,7 +88,7 @@ export async function withoutLeftServers(
 async function lookOnce(client: KubeClient, declared: CheckedService): Promise<SeenService | undefined> {
   const { namespace, name, selector, publishNotReadyAddresses } = declared;
   const [service, pods, endpoints] = await Promise.all([
-    client.get(`/api/v1/namespaces/${namespace}/services/${name}`, liveService).catch(notThere),
+    ifThere(client.get(`/api/v1/namespaces/${namespace}/services/${name}`, liveService)),
     podsOf(client, namespace, selector, publishNotReadyAddresses),
     endpointsOf(client, namespace, name),
   ]);
@@ -108,11 +108,4 @@ async function lookOnce(client: KubeClient, declared: CheckedService): Promise<S
       ]),
     ),
   };
-}
-
-function notThere(error: unknown): undefined {
-  if (error instanceof ApiError && error.code === 404) {
-    return undefined;
-  }
-  throw error;
 }
